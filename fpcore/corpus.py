@@ -1,0 +1,205 @@
+"""Conversations, and which of them train, develop and validate (spec section 5).
+
+Validation is reserved first, development second; training takes the first n of the rest:
+
+| corpus | validation | development | training pool |
+|---|---|---|---|
+| ultrachat | conversations 1000 … 1000+v-1 | the next v | conversations 0 … 999 |
+| any other | the last v | the v before them | all before those |
+
+where v is `val_samples`. A conversation can be in one split only.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fpcore.config import RunConfig
+from fpcore.errors import CorpusError
+from fpcore.paths import ROOT
+
+ULTRACHAT = "HuggingFaceH4/ultrachat_200k"
+ULTRACHAT_POOL = 1000  # the seed validates on 1000-1019, so training must stay below
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Texts of the three splits, and the index of each one's conversations in the whole corpus.
+
+    `train` is the whole pool: tokenizer and embeddings are built from it, whatever the run's size.
+    """
+
+    name: str
+    train: list[str]
+    dev: list[str]
+    val: list[str]
+    train_range: range
+    dev_range: range
+    val_range: range
+
+    @property
+    def digest(self) -> str:
+        """Digest of the training pool, the key of everything that is built from it."""
+        digest = hashlib.sha256()
+        for text in self.train:
+            digest.update(f"{len(text)}:{text}".encode())
+        return digest.hexdigest()[:16]
+
+
+def load(config: RunConfig) -> Corpus:
+    """Read the conversations of `config.corpus` and split them.
+
+    Raises:
+        CorpusError: file missing, unreadable or too small; no network; training would reach into
+            the reserved conversations.
+    """
+    if config.corpus == "ultrachat":
+        _check_pool(config, ULTRACHAT_POOL)  # before anything is downloaded
+        texts = _ultrachat(ULTRACHAT_POOL + 2 * config.val_samples)
+    elif config.corpus == "chitchat":
+        texts = _chitchat()
+    else:
+        texts = _file(config.corpus)
+    return split(config, texts)
+
+
+def split(config: RunConfig, texts: list[str]) -> Corpus:
+    """Reserve validation and development conversations of `texts` and leave the rest to train."""
+    v = config.val_samples
+    if config.corpus == "ultrachat":
+        if len(texts) < ULTRACHAT_POOL + 2 * v:
+            raise CorpusError(_too_few(config, len(texts)))
+        train = range(ULTRACHAT_POOL)
+        val = range(ULTRACHAT_POOL, ULTRACHAT_POOL + v)
+        dev = range(val.stop, val.stop + v)
+    else:
+        train = range(max(0, len(texts) - 2 * v))
+        dev = range(train.stop, train.stop + v)
+        val = range(dev.stop, dev.stop + v)
+        if max(config.samples) > len(train):
+            raise CorpusError(_too_few(config, len(texts)))
+    _check_pool(config, len(train))
+    _check_disjoint(train, dev, val)
+    texts_of = [[texts[i] for i in part] for part in (train, dev, val)]
+    return Corpus(config.corpus, texts_of[0], texts_of[1], texts_of[2], train, dev, val)
+
+
+def _check_pool(config: RunConfig, pool: int) -> None:
+    if max(config.samples) > pool:
+        raise CorpusError(
+            f"samples asks for {max(config.samples)} training conversations, but {config.corpus} "
+            f"has {pool} before the ones reserved for validation; ask for at most {pool}."
+        )
+
+
+def _check_disjoint(*parts: range) -> None:
+    """Guard the rule itself, so that no later change of `split` can break it silently."""
+    if len({i for part in parts for i in part}) != sum(len(part) for part in parts):
+        raise CorpusError("Training, development and validation conversations overlap.")
+
+
+def _too_few(config: RunConfig, count: int) -> str:
+    v = config.val_samples
+    return (
+        f"{config.corpus} has {count} conversations, but samples asks for {max(config.samples)} "
+        f"and val_samples for {v} validation and {v} development ones: lower samples or "
+        "val_samples."
+    )
+
+
+def _chitchat() -> list[str]:
+    """Return the conversations of the chitchat-dataset package, utterances joined by newlines."""
+    import chitchat_dataset
+
+    data = json.loads(Path(chitchat_dataset._PATH).read_text(encoding="utf-8"))
+    return [
+        "\n".join(utterance["text"] for turn in conversation["messages"] for utterance in turn)
+        for conversation in data.values()
+    ]
+
+
+def _ultrachat(count: int) -> list[str]:
+    """Return the first `count` conversations of UltraChat 200k, contents joined by newlines."""
+    import datasets
+
+    try:
+        rows = datasets.load_dataset(
+            ULTRACHAT, data_files="data/train_sft-00000-of-*.parquet", split=f"train[:{count}]"
+        )
+    except Exception as error:  # the hub libraries raise many kinds; all mean "not to be had"
+        raise CorpusError(
+            f"corpus ultrachat needs {ULTRACHAT} from the Hugging Face hub, which could not be "
+            f"reached or read ({type(error).__name__}); check the network, or use corpus chitchat."
+        ) from None
+    return [_conversation(row, ULTRACHAT) for row in rows]
+
+
+def _file(source: str) -> list[str]:
+    """Read one conversation per line or row; blank ones are left out."""
+    path = _find(source)
+    readers = {".txt": _lines, ".jsonl": _json_lines, ".parquet": _parquet_rows}
+    try:
+        texts = [text for text in readers[path.suffix](path) if text.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise CorpusError(f"corpus {source} cannot be read: {reason}.") from None
+    if not texts:
+        raise CorpusError(f"corpus {source} is empty; it needs one conversation per line or row.")
+    return texts
+
+
+def _find(source: str) -> Path:
+    """A relative path is looked for from where the user is, then from the repository root."""
+    for path in (Path(source).expanduser(), ROOT / source):
+        if path.is_file():
+            return path
+    raise CorpusError(f"corpus {source} is not there, or is not a file; give its full path.")
+
+
+def _lines(path: Path) -> Iterator[str]:
+    # Not str.splitlines(), which would also cut at form feeds and other marks inside a text.
+    with path.open(encoding="utf-8", newline=None) as lines:
+        for line in lines:
+            yield line.rstrip("\n")
+
+
+def _json_lines(path: Path) -> Iterator[str]:
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        where = f"line {number} of corpus {path.name}"
+        try:
+            yield _conversation(json.loads(line), where)
+        except (json.JSONDecodeError, RecursionError):
+            raise CorpusError(f"{where} is not JSON; each line must be one object.") from None
+
+
+def _parquet_rows(path: Path) -> Iterable[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names = [n for n in ("text", "messages") if n in pq.read_schema(path).names]
+        rows = pq.read_table(path, columns=names).to_pylist()
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise CorpusError(f"corpus {path.name} is not readable parquet: {reason}") from None
+    return [_conversation(row, f"row {i} of corpus {path.name}") for i, row in enumerate(rows)]
+
+
+def _conversation(row: Any, where: str) -> str:
+    """Return the text of a row: its `text`, or the contents of its `messages`."""
+    if isinstance(row, dict):
+        if isinstance(row.get("text"), str):
+            return str(row["text"])
+        messages = row.get("messages")
+        if isinstance(messages, list) and all(
+            isinstance(m, dict) and isinstance(m.get("content"), str) for m in messages
+        ):
+            return "\n".join(message["content"] for message in messages)
+    raise CorpusError(
+        f"{where} has neither a text nor a list of messages that each have a content."
+    )

@@ -1,0 +1,73 @@
+"""What training reads: conversations as token ids, and the frozen embedding."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fpcore import corpus as corpora
+from fpcore import tokens
+from fpcore.config import RunConfig
+from fpcore.embedding import load_embedding, tensor_digest
+from fpcore.errors import CorpusError
+
+
+@dataclass(frozen=True)
+class Data:
+    """Everything that training reads: made once per run, the same for every seed and size."""
+
+    corpus: corpora.Corpus
+    conversations: list[Tensor]
+    val: tokens.HeldOut
+    dev: tokens.HeldOut
+    weights: Tensor
+    vocabulary_digest: str
+
+    def training_ids(self, samples: int) -> Tensor:
+        """Return the tokens [N] of the first `samples` conversations, with nothing between."""
+        return torch.cat(self.conversations[:samples])
+
+    def digests(self, samples: list[int]) -> dict[str, str]:
+        """Return digests of the vocabulary, the embedding and the ids of every split and size."""
+        return {
+            "vocabulary": self.vocabulary_digest,
+            "embedding": tensor_digest(self.weights),
+            "validation_ids": tensor_digest(self.val.ids),
+            "development_ids": tensor_digest(self.dev.ids),
+        } | {f"training_ids/{n}": tensor_digest(self.training_ids(n)) for n in samples}
+
+    def splits(self) -> dict[str, Any]:
+        """Say which conversations went where (first and last, from 0), and the vocabulary size."""
+        corpus = self.corpus
+        return {
+            "training_pool": [corpus.train_range.start, corpus.train_range.stop - 1],
+            "development": [corpus.dev_range.start, corpus.dev_range.stop - 1],
+            "validation": [corpus.val_range.start, corpus.val_range.stop - 1],
+            "vocabulary": len(self.weights),
+        }
+
+
+def prepare(config: RunConfig) -> Data:
+    """Load corpus, tokenizer and embedding, and tokenise the three splits."""
+    corpus = corpora.load(config)
+    tokenizer = tokens.load_tokenizer(config.tokenizer, corpus)
+    conversations = tokens.training_conversations(tokenizer, corpus.train)
+    _check_size(config, conversations)
+    return Data(
+        corpus,
+        conversations,
+        tokens.held_out(tokenizer, corpus.val),
+        tokens.held_out(tokenizer, corpus.dev),
+        load_embedding(config, conversations, tokenizer.get_vocab_size()),
+        tokens.vocabulary_digest(tokenizer),
+    )
+
+
+def _check_size(config: RunConfig, conversations: list[Tensor]) -> None:
+    n = min(config.samples)
+    if sum(len(c) for c in conversations[:n]) < 2:
+        raise CorpusError(
+            f"The first {n} conversations of {config.corpus} have fewer than 2 tokens; raise the "
+            "smallest of samples."
+        )

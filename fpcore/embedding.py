@@ -1,0 +1,144 @@
+"""Frozen token embeddings, also the output head (spec sections 1 and 5)."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from scipy import sparse
+from scipy.sparse.linalg import svds
+
+from fpcore.config import RunConfig
+from fpcore.errors import CorpusError
+from fpcore.generators import generator
+from fpcore.paths import cache, write_atomically
+
+WINDOW = 4  # tokens to each side, weighted by 1/distance
+SMOOTHING = 0.75  # power on the context counts (Levy & Goldberg 2014)
+RANDOM_SEED = 0  # of `random`; the run's seeds must not change the frozen part
+
+
+def load_embedding(
+    config: RunConfig, conversations: list[torch.Tensor], vocabulary: int
+) -> torch.Tensor:
+    """Return the embedding matrix W_e, [V, E] float32, mean row norm 1 unless it is GPT-2's.
+
+    `conversations` are the token ids of the whole training pool, whatever the run's size; the
+    result for `ppmi` is cached.
+
+    Raises:
+        CorpusError: no such file or no network; shapes that do not fit `embed_dim` or V.
+    """
+    if config.embedding == "ppmi":
+        return _cached_ppmi(conversations, vocabulary, config.embed_dim)
+    if config.embedding == "random":
+        draw = torch.randn(
+            vocabulary, config.embed_dim, generator=generator(RANDOM_SEED, "embedding")
+        )
+        unit: torch.Tensor = draw / draw.norm(dim=1).mean()
+        return unit
+    weights = _stored(config.embedding)
+    if weights.shape != (vocabulary, config.embed_dim):
+        raise CorpusError(
+            f"embedding {config.embedding} is {weights.shape[0]} x {weights.shape[1]}, but the "
+            f"tokenizer has {vocabulary} types and embed_dim is {config.embed_dim}."
+        )
+    return weights
+
+
+def tensor_digest(tensor: torch.Tensor) -> str:
+    """Digest of a tensor's shape and values."""
+    head = f"{tuple(tensor.shape)}:{tensor.dtype}:".encode()
+    return hashlib.sha256(head + tensor.contiguous().numpy().tobytes()).hexdigest()[:16]
+
+
+def ppmi(conversations: list[torch.Tensor], vocabulary: int) -> sparse.csr_array:
+    """Return the positive pointwise mutual information of types and their contexts, [V, V].
+
+    Counts are weighted by 1/distance within WINDOW tokens of the same conversation; the context
+    distribution is smoothed with the power SMOOTHING (Levy & Goldberg 2014).
+    """
+    counts = _cooccurrence(conversations, vocabulary)
+    total = counts.sum()
+    words = np.asarray(counts.sum(axis=1)).ravel() / total
+    contexts = np.asarray(counts.sum(axis=0)).ravel() ** SMOOTHING
+    contexts /= contexts.sum()
+    pairs = counts.tocoo()
+    rows, columns = pairs.coords
+    information = np.log(pairs.data / total) - np.log(words[rows]) - np.log(contexts[columns])
+    kept = information > 0
+    return sparse.csr_array(
+        (information[kept], (rows[kept], columns[kept])), shape=(vocabulary, vocabulary)
+    )
+
+
+def factorise(matrix: sparse.csr_array, width: int) -> torch.Tensor:
+    """Return U·√S of the truncated SVD, [V, width], scaled to a mean row norm of 1."""
+    # A fixed start makes ARPACK repeatable.
+    u, s, _ = svds(matrix, k=width, v0=np.ones(matrix.shape[0]))
+    order = np.argsort(-s)
+    vectors = np.ascontiguousarray(u[:, order] * np.sqrt(s[order]))
+    vectors /= np.linalg.norm(vectors, axis=1).mean()
+    return torch.tensor(vectors, dtype=torch.float32)
+
+
+def _cooccurrence(conversations: list[torch.Tensor], vocabulary: int) -> sparse.csr_array:
+    ids = torch.cat(conversations).numpy()
+    owner = np.repeat(np.arange(len(conversations)), [len(c) for c in conversations])
+    counts = sparse.csr_array((vocabulary, vocabulary))
+    for distance in range(1, WINDOW + 1):
+        same = owner[distance:] == owner[:-distance]
+        pair = (ids[:-distance][same], ids[distance:][same])
+        weight = np.full(len(pair[0]), 1 / distance)
+        counts = counts + sparse.coo_array((weight, pair), shape=counts.shape).tocsr()
+    return counts + counts.T
+
+
+def _cached_ppmi(conversations: list[torch.Tensor], vocabulary: int, width: int) -> torch.Tensor:
+    ids = torch.cat(conversations)
+    if not width < vocabulary or len(ids) < 2:
+        raise CorpusError(
+            f"embedding ppmi needs embed_dim below the vocabulary's {vocabulary} types and a "
+            f"corpus of at least 2 tokens, not embed_dim {width} and {len(ids)} tokens."
+        )
+    lengths = torch.tensor([len(c) for c in conversations])
+    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+    key = f"{tensor_digest(ids)}-{tensor_digest(lengths)}-{vocabulary}-{width}-{recipe}"
+    path = cache("embeddings") / f"ppmi-{key}.safetensors"
+    if not path.is_file():
+        made = factorise(ppmi(conversations, vocabulary), width)
+        write_atomically(path, save({"wte.weight": made}))
+    weights: torch.Tensor = load_file(path)["wte.weight"]
+    return weights
+
+
+def _stored(source: str) -> torch.Tensor:
+    """Read `wte.weight` from a safetensors file: the hub's for `gpt2`, else a local one."""
+    path = _gpt2_file() if source == "gpt2" else Path(source).expanduser()
+    if not path.is_file():
+        raise CorpusError(f"embedding {source} is not there, or is not a file.")
+    try:
+        with safe_open(path, framework="pt") as tensors:
+            name = next(n for n in tensors.keys() if n.endswith("wte.weight"))  # noqa: SIM118
+            weights: torch.Tensor = tensors.get_tensor(name)
+    except (SafetensorError, OSError, StopIteration):
+        raise CorpusError(
+            f"embedding {source} is not a safetensors file that holds wte.weight."
+        ) from None
+    if weights.ndim != 2:
+        raise CorpusError(f"wte.weight of embedding {source} must be a matrix.")
+    return weights.float()
+
+
+def _gpt2_file() -> Path:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download("openai-community/gpt2", "model.safetensors"))
+    except Exception as error:  # the hub library raises many kinds; all mean "not to be had"
+        raise CorpusError(
+            "embedding gpt2 needs openai-community/gpt2 from the Hugging Face hub, which could "
+            f"not be reached ({type(error).__name__}); check the network, or use embedding ppmi."
+        ) from None

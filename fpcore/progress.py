@@ -1,0 +1,56 @@
+"""How far the work is: one line that renews itself, and one clean line in the end.
+
+In a notebook the line replaces the one before it (papermill's log keeps them all, the stored
+notebook only the last); on a terminal likewise; in any other stream a line every few seconds.
+"""
+
+import os
+import sys
+import time
+
+INTERVAL = 3.0  # seconds between two lines
+
+
+class Progress:
+    """Shows lines as they come, at most one per INTERVAL, and none under pytest."""
+
+    def __init__(self) -> None:
+        self._last = -INTERVAL
+        self._quiet = "PYTEST_CURRENT_TEST" in os.environ
+
+    def update(self, line: str) -> None:
+        """Show a line that the next one replaces; skipped where one was shown just before."""
+        if not self._quiet and time.monotonic() - self._last >= INTERVAL:
+            self._show(line)
+            self._last = time.monotonic()
+
+    def finish(self, text: str) -> None:
+        """Show what stays."""
+        if not self._quiet:
+            self._show(text)
+            if not _in_notebook() and sys.stderr.isatty():
+                print(file=sys.stderr)
+
+    def _show(self, text: str) -> None:
+        if _in_notebook():
+            from IPython.display import clear_output
+
+            clear_output(wait=True)
+            print(text, flush=True)
+        elif sys.stderr.isatty():
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+def _in_notebook() -> bool:
+    if "ipykernel" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    return hasattr(get_ipython(), "kernel")
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as minutes:seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

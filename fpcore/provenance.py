@@ -1,0 +1,50 @@
+"""Where a record comes from: the code that made it, and the machine that ran it."""
+
+import hashlib
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fpcore.paths import ROOT
+
+SOURCES = (
+    "baselines corpus dataset embedding experiment generators metrics model phase1 phase2 tokens"
+).split()
+PACKAGES = ("numpy", "safetensors", "scipy", "tokenizers", "torch")
+
+
+def code_digests() -> dict[str, str]:
+    """Return a digest of every source file of this package that produces results."""
+    folder = Path(__file__).parent
+    return {
+        f"code/{name}.py": hashlib.sha256((folder / f"{name}.py").read_bytes()).hexdigest()[:16]
+        for name in SOURCES
+    }
+
+
+def environment(device: torch.device, precision: str) -> dict[str, Any]:
+    """Return the versions, the device and the settings that a result may depend on."""
+    on_gpu = device.type == "cuda"
+    return {
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "precision": precision,
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str | None:
+    """Return the commit of the checkout, marked where files differ from it; None without git."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=12", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,187 @@
+"""The record of a run: what is stored, read and tabulated. Reports read nothing else."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fpcore.errors import RecordError, suggestion
+from fpcore.paths import runs, shown, write_atomically
+
+# Dates, timings and the machine: all that may differ between two runs of one config.
+VOLATILE = ("seconds", "environment", "started")
+COLUMNS = (
+    "seed samples train_tokens val_tokens phase1_iterations convergence_rate train_er val_er "
+    "train_ppl val_ppl val_acc best_epoch epochs_run bits_per_byte unigram_ppl train_er_rows "
+    "val_er_rows"
+).split()
+
+
+class SizeResult(BaseModel):
+    """What one seed gave at one size; None where it is not known.
+
+    Ratios (`convergence_rate`, `train_er`, `val_er` as a share of D, `val_acc`) are from 0 to 1.
+    `phase1` and `phase2` hold the traces by column. `val_loss_sums` [conversations] are nats and
+    `val_token_counts` the predicted tokens of each validation conversation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int | None = None
+    samples: int
+    train_tokens: int | None = None
+    val_tokens: int | None = None
+    val_bytes: int | None = None
+    phase1_iterations: int | None = None
+    convergence_rate: float | None = None
+    train_er: float | None = None
+    val_er: float | None = None
+    train_er_rows: int | None = None
+    val_er_rows: int | None = None
+    train_ppl: float | None = None
+    val_ppl: float | None = None
+    val_acc: float | None = None
+    bits_per_byte: float | None = None
+    unigram_ppl: float | None = None
+    best_epoch: int | None = None
+    epochs_run: int | None = None
+    val_loss_sums: list[float] | None = None
+    val_token_counts: list[int] | None = None
+    phase1: dict[str, list[Any]] = Field(default_factory=dict)
+    phase2: dict[str, list[Any]] = Field(default_factory=dict)
+    seconds: dict[str, float] = Field(default_factory=dict)
+
+
+class RunRecord(BaseModel):
+    """One run: its config, what it was made from, what it gave, and where and when.
+
+    `digests` maps `vocabulary`, `embedding`, `validation_ids`, `development_ids`,
+    `training_ids/<samples>` and `code/<file>` to digests; `data` says which conversations went
+    where. `source` is `measured` for runs of this book, `published` for figures taken from print.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    name: str
+    source: Literal["measured", "published"] = "measured"
+    label: str
+    config: dict[str, Any]
+    digests: dict[str, str] = Field(default_factory=dict)
+    data: dict[str, Any] = Field(default_factory=dict)
+    results: list[SizeResult]
+    environment: dict[str, Any] = Field(default_factory=dict)
+    started: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the record is stored."""
+        return record_path(self.name)
+
+    def save(self) -> None:
+        """Write the record in one piece, replacing an earlier one of the same name."""
+        text = _pretty(self.model_dump(), "") + "\n"
+        write_atomically(self.path, text.encode())
+
+
+def record_path(name: str) -> Path:
+    """Return the file of the record called `name`.
+
+    Raises:
+        RecordError: a name that could lead out of the folder of records.
+    """
+    if not re.fullmatch(r"\w[\w.+-]*", name):
+        raise RecordError(f"{name!r} cannot be the name of a run; give a name such as v5-small.")
+    return runs() / f"{name}.json"
+
+
+def load_record(name: str) -> RunRecord:
+    """Read the record called `name`.
+
+    Raises:
+        RecordError: there is none, or its file is damaged.
+    """
+    path = record_path(name)
+    if not path.is_file():
+        near = suggestion(name, (p.stem for p in runs().glob("*.json")))
+        raise RecordError(f"There is no record {shown(path)}{near}; run its config first.")
+    return _read(path)
+
+
+def load_records() -> list[RunRecord]:
+    """Read every record, in the order of their names."""
+    return [_read(path) for path in sorted(runs().glob("*.json"))]
+
+
+def frame(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """Return one row per run, seed and size; ratios from 0 to 1, `seconds` over all stages."""
+    rows = [
+        {"run": record.name}
+        | {column: getattr(result, column) for column in COLUMNS}
+        | {"seconds": sum(result.seconds.values()) if result.seconds else None}
+        for record in records
+        for result in record.results
+    ]
+    return pd.DataFrame(rows, columns=["run", *COLUMNS, "seconds"])
+
+
+def traces(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """Return one row per run, seed, size and phase-1 iteration (from 2: iteration 1 only draws)."""
+    columns = "iteration convergence_rate loss fixed_point_loss diversity_loss grad_norm clipped"
+    return _traced(records, "phase1", columns.split())
+
+
+def epochs(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """Return one row per run, seed, size and phase-2 epoch; losses in nats."""
+    return _traced(records, "phase2", ["epoch", "train_loss", "val_loss", "val_acc", "dev_loss"])
+
+
+def _traced(records: Iterable[RunRecord], phase: str, columns: list[str]) -> pd.DataFrame:
+    keys = ["run", "seed", "samples"]
+    parts = [
+        pd.DataFrame(getattr(result, phase)).assign(
+            run=record.name, seed=result.seed, samples=result.samples
+        )
+        for record in records
+        for result in record.results
+        if getattr(result, phase)
+    ]
+    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return whole.reindex(columns=keys + columns)
+
+
+def _read(path: Path) -> RunRecord:
+    try:
+        record = RunRecord.model_validate_json(path.read_bytes())
+    except (ValidationError, OSError) as error:
+        raise RecordError(
+            f"{shown(path)} is not a readable record ({_reason(error)}); restore it, or delete it "
+            "and run its config again."
+        ) from None
+    if record.name != path.stem:
+        raise RecordError(f"{shown(path)} holds a record called {record.name}; rename one of them.")
+    return record
+
+
+def _reason(error: ValidationError | OSError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
+
+
+def _pretty(value: Any, indent: str) -> str:
+    """Write JSON for reading in a diff: one line per key, and per list of plain values."""
+    inner = indent + " "
+    if isinstance(value, dict) and value:
+        lines = [f"{inner}{json.dumps(k)}: {_pretty(v, inner)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        lines = [inner + _pretty(item, inner) for item in value]
+        return "[\n" + ",\n".join(lines) + f"\n{indent}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
