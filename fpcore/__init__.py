@@ -1,6 +1,7 @@
 """A two-phase fixed-point-context language model: trainers, metrics, records and reports."""
 
 from fpcore import metrics, parameters, scaling
+from fpcore.compare import compare_runs
 from fpcore.config import RunConfig
 from fpcore.errors import ConfigError, CorpusError, FpcoreError, RecordError, TrainingError
 from fpcore.experiment import run
@@ -14,6 +15,7 @@ __all__ = [
     "RunConfig",
     "RunRecord",
     "TrainingError",
+    "compare_runs",
     "epochs",
     "frame",
     "load_record",

@@ -75,11 +75,23 @@ def ppmi(conversations: list[torch.Tensor], vocabulary: int) -> sparse.csr_array
 
 
 def factorise(matrix: sparse.csr_array, width: int) -> torch.Tensor:
-    """Return U·√S of the truncated SVD, [V, width], scaled to a mean row norm of 1."""
+    """Return U·√S of the truncated SVD, [V, width], scaled to a mean row norm of 1.
+
+    Raises:
+        CorpusError: `width` is not below the number of types with any information.
+    """
+    # Types that never occur have zero rows and columns, and would only slow ARPACK down.
+    used = np.flatnonzero(np.diff(matrix.indptr) + np.diff(matrix.tocsc().indptr))
+    if width >= len(used):
+        raise CorpusError(
+            f"embedding ppmi cannot have embed_dim {width}: only {len(used)} types of the corpus "
+            "stand beside others; lower embed_dim or use a larger corpus."
+        )
     # A fixed start makes ARPACK repeatable.
-    u, s, _ = svds(matrix, k=width, v0=np.ones(matrix.shape[0]))
+    u, s, _ = svds(matrix[used][:, used], k=width, v0=np.ones(len(used)))
     order = np.argsort(-s)
-    vectors = np.ascontiguousarray(u[:, order] * np.sqrt(s[order]))
+    vectors = np.zeros((matrix.shape[0], width))
+    vectors[used] = u[:, order] * np.sqrt(s[order])
     vectors /= np.linalg.norm(vectors, axis=1).mean()
     return torch.tensor(vectors, dtype=torch.float32)
 
@@ -98,11 +110,6 @@ def _cooccurrence(conversations: list[torch.Tensor], vocabulary: int) -> sparse.
 
 def _cached_ppmi(conversations: list[torch.Tensor], vocabulary: int, width: int) -> torch.Tensor:
     ids = torch.cat(conversations)
-    if not width < vocabulary or len(ids) < 2:
-        raise CorpusError(
-            f"embedding ppmi needs embed_dim below the vocabulary's {vocabulary} types and a "
-            f"corpus of at least 2 tokens, not embed_dim {width} and {len(ids)} tokens."
-        )
     lengths = torch.tensor([len(c) for c in conversations])
     recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
     key = f"{tensor_digest(ids)}-{tensor_digest(lengths)}-{vocabulary}-{width}-{recipe}"

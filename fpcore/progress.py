@@ -9,6 +9,7 @@ import sys
 import time
 
 INTERVAL = 3.0  # seconds between two lines
+MARK = "▸ "  # begins every line that will be replaced, so that a log can be read for them
 
 
 class Progress:
@@ -21,7 +22,7 @@ class Progress:
     def update(self, line: str) -> None:
         """Show a line that the next one replaces; skipped where one was shown just before."""
         if not self._quiet and time.monotonic() - self._last >= INTERVAL:
-            self._show(line)
+            self._show(MARK + line.removeprefix(MARK))
             self._last = time.monotonic()
 
     def finish(self, text: str) -> None:

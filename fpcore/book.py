@@ -1,0 +1,131 @@
+"""Execute notebooks with papermill, one process each, and collect what they made."""
+
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fpcore.config import RunConfig
+from fpcore.errors import FpcoreError
+from fpcore.paths import NOTEBOOKS, reports, runs, shown
+from fpcore.progress import MARK, Progress, clock
+
+
+class NotebookError(FpcoreError):
+    """A notebook that was executed for the book ended with an error."""
+
+
+def execute(notebook: str, output: Path, parameters: dict[str, Any], progress: Progress) -> None:
+    """Execute `notebooks/<notebook>.ipynb` and store it at `output`, whole or not at all.
+
+    The lines that the notebook logs are shown as progress.
+
+    Raises:
+        NotebookError: the notebook failed; the text is the last line that it said.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex}.ipynb")
+    command = [sys.executable, "-m", "papermill", str(NOTEBOOKS / f"{notebook}.ipynb")]
+    command += [str(temporary), "--parameters_yaml", yaml.safe_dump(parameters)]
+    command += ["--log-output", "--no-progress-bar", "--cwd", str(NOTEBOOKS)]
+    try:
+        last = _follow(command, progress)
+        if last is not None:
+            raise NotebookError(last)
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@dataclass
+class Book:
+    """What one execution of the `book` notebook has made, and what it could not make.
+
+    `runs` are the names of the records, in the order of the configs; `failures` are one sentence
+    each.
+    """
+
+    runs: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def train(self, configs: list[str], force: bool) -> None:
+        """Execute `run` for every config (name or path); one that fails does not stop the rest."""
+        self._make({source: partial(self._train, source, force) for source in configs})
+
+    def compare(self) -> None:
+        """Execute `compare` for the first run and each of the others."""
+        others = self.runs[1:]
+        self._make({f"{self.runs[0]} vs {b}": partial(self._compare, b) for b in others})
+
+    def scaling(self) -> None:
+        """Execute `scaling` for the runs of this book."""
+        self._make({"scaling": self._scaling} if self.runs else {})
+
+    def check(self) -> None:
+        """Raise NotebookError if anything failed, after all the rest was made."""
+        if self.failures:
+            raise NotebookError(" | ".join(self.failures))
+        print("All parts of the book were made.")
+
+    def _make(self, parts: dict[str, Callable[[Progress], Path]]) -> None:
+        lines: list[str] = []
+        for title, part in parts.items():
+            progress, start = Progress(), time.monotonic()
+            try:
+                made = shown(part(progress))
+                lines.append(f"{title}: {made} in {clock(time.monotonic() - start)}")
+            except FpcoreError as error:
+                lines.append(f"{title} failed: {error}")
+                self.failures.append(lines[-1])
+            progress.finish("\n".join(lines))
+
+    def _train(self, source: str, force: bool, progress: Progress) -> Path:
+        config = RunConfig.load(source)
+        if config.run_name in self.runs:
+            raise NotebookError(f"an earlier config is called {config.run_name}, too.")
+        output = runs() / f"{config.run_name}.ipynb"
+        execute("run", output, config.model_dump() | {"force": force}, progress)
+        self.runs.append(config.run_name)
+        return output
+
+    def _compare(self, other: str, progress: Progress) -> Path:
+        first = self.runs[0]
+        target = reports() / f"{first}-vs-{other}"
+        execute("compare", target / "compare.ipynb", {"a": first, "b": other}, progress)
+        return target / "report.md"
+
+    def _scaling(self, progress: Progress) -> Path:
+        target = reports() / "scaling" / f"{'-vs-'.join(self.runs)}.ipynb"
+        execute("scaling", target, {"runs": self.runs}, progress)
+        return target
+
+
+def _follow(command: list[str], progress: Progress) -> str | None:
+    """Run a command, show its lines as progress; return its last line if it failed."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    last = ""
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            last = line.strip() or last
+            if line.startswith(MARK):
+                progress.update(line.rstrip())
+        return last if process.wait() else None
+    finally:
+        process.kill()
+        process.wait()

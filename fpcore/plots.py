@@ -1,0 +1,187 @@
+"""Figures. Each function takes and returns `ax` and never saves; labels are Japanese."""
+
+from collections.abc import Iterable
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
+
+from fpcore.records import RunRecord, epochs, frame, traces
+from fpcore.scaling import fit_power_law
+
+FONT = "IPAexGothic"
+THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
+BAND = "帯はシード間の最小–最大"
+
+
+def use_style() -> None:
+    """Set fonts that have Japanese, and colours that colour-blind readers can tell apart."""
+    import matplotlib_fontja  # noqa: F401  (registers the font)
+
+    sns.set_theme(style="whitegrid", palette="colorblind", font=FONT, font_scale=0.95)
+    plt.rcParams |= {"figure.dpi": 110, "axes.unicode_minus": False, "svg.fonttype": "none"}
+
+
+def axes() -> Axes:
+    """Return the axes of a new figure of the book's one size."""
+    return plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
+
+
+def by_size(records: Iterable[RunRecord], metric: str, label: str, ax: Axes) -> Axes:
+    """Draw a metric against training tokens, one line per run, the band over its seeds."""
+    rows = frame(records).dropna(subset=[metric, "train_tokens"])
+    _lines(rows, "train_tokens", metric, "run", ax)
+    _token_axis(ax, rows["train_tokens"])
+    ax.yaxis.set_major_formatter(THOUSANDS)
+    ax.set(ylabel=label, title=_title(label, rows))
+    return ax
+
+
+def effective_rank(records: Iterable[RunRecord], ax: Axes) -> Axes:
+    """Draw Val ER (share of D) against training tokens."""
+    ax = by_size(records, "val_er", "Val ER（D に対する比）", ax)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    return ax
+
+
+def perplexity(records: Iterable[RunRecord], ax: Axes) -> Axes:
+    """Draw Val PPL against training tokens, with the unigram model's where it is known."""
+    records = list(records)
+    ax = by_size(records, "val_ppl", "Val PPL", ax)
+    unigram = frame(records).dropna(subset=["unigram_ppl"])
+    if not unigram.empty:
+        means = unigram.groupby("train_tokens")["unigram_ppl"].mean()
+        ax.plot(means.index, means, color="0.45", ls="--", marker="x", label="unigram モデル")
+        ax.legend(title="")
+    return ax
+
+
+def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
+    """Draw Val PPL against tokens on log axes with each run's fitted power law."""
+    records = list(records)
+    rows = frame(records).dropna(subset=["val_ppl", "train_tokens"])
+    for record in records:
+        own = rows[rows["run"] == record.name]
+        points = ax.scatter(own["train_tokens"], own["val_ppl"], s=28, zorder=3)
+        label = f"{record.name}（n={len(own)}）"
+        if own["train_tokens"].nunique() > 1:
+            fit = fit_power_law(own["train_tokens"].tolist(), own["val_ppl"].tolist())
+            grid = np.geomspace(*fit.tokens, 50)
+            ax.plot(grid, [fit(x) for x in grid], color=points.get_facecolor()[0], lw=1.3)
+            label = f"{record.name}（α={fit.alpha:.3f}, R²={fit.r_squared:.3f}, n={fit.n}）"
+        points.set_label(label)
+    _token_axis(ax, rows["train_tokens"])
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(THOUSANDS)
+    ax.yaxis.set_minor_formatter(THOUSANDS)
+    ax.tick_params(axis="y", which="minor", labelsize="small")
+    ax.set(ylabel="Val PPL（対数）", title="スケーリング則 PPL = A·トークン^α")
+    ax.legend(fontsize="small")
+    return ax
+
+
+def convergence(records: Iterable[RunRecord], samples: int, ax: Axes) -> Axes:
+    """Draw the convergence rate against the iteration, every run at the same size."""
+    rows = traces(records)
+    rows = rows[rows["samples"] == samples]
+    _lines(rows, "iteration", "convergence_rate", "run", ax)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set(xlabel="反復", ylabel="収束率", ylim=(0, 1))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_title(_title(f"収束の推移（{samples} 会話）", rows))
+    return ax
+
+
+def phase1_loss(records: Iterable[RunRecord], samples: int, ax: Axes) -> Axes:
+    """Draw the phase-1 loss against the iteration, every run at the same size."""
+    rows = traces(records)
+    rows = rows[rows["samples"] == samples]
+    _lines(rows, "iteration", "loss", "run", ax)
+    ax.set(xlabel="反復", ylabel="Phase 1 損失")
+    ax.set_title(_title(f"Phase 1 損失（{samples} 会話）", rows))
+    return ax
+
+
+def phase1_by_size(record: RunRecord, column: str, label: str, ax: Axes) -> Axes:
+    """Draw a column of the phase-1 trace of one run, one line per size."""
+    rows = traces([record]).assign(会話数=lambda t: t["samples"].astype(str))
+    _lines(rows, "iteration", column, "会話数", ax, legend_title="会話数")
+    if column == "convergence_rate":
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set(xlabel="反復", ylabel=label, title=f"{record.name}: {label}")
+    return ax
+
+
+def effective_rank_splits(record: RunRecord, ax: Axes) -> Axes:
+    """Draw train and validation ER of one run by size."""
+    rows = frame([record]).rename(columns={"train_er": "Train ER", "val_er": "Val ER"})
+    long = rows.melt(["train_tokens", "seed"], ["Train ER", "Val ER"], "split", "er")
+    _lines(long.dropna(), "train_tokens", "er", "split", ax)
+    _token_axis(ax, rows["train_tokens"].dropna())
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.set(ylabel="ER（D に対する比）", title=f"{record.name}: Effective Rank")
+    return ax
+
+
+def phase2_by_size(record: RunRecord, ax: Axes) -> Axes:
+    """Draw the validation loss of one run by epoch, one line per size, best epochs marked."""
+    rows = epochs([record]).assign(会話数=lambda t: t["samples"].astype(str))
+    _lines(rows, "epoch", "val_loss", "会話数", ax, legend_title="会話数")
+    best = frame([record]).merge(rows, left_on=["seed", "samples", "best_epoch"],
+                                 right_on=["seed", "samples", "epoch"])  # fmt: skip
+    ax.scatter(best["epoch"], best["val_loss"], s=70, facecolors="none", edgecolors="0.2", zorder=4)
+    ax.set(xlabel="エポック", ylabel="検証損失 (nat)", title=f"{record.name}: Phase 2 検証損失")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return ax
+
+
+def er_ppl(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw Val ER against Val PPL (from `Comparison.er_ppl`), sizes written at the points."""
+    sns.scatterplot(table, x="val_er", y="val_ppl", hue="run", style="run", s=60, ax=ax)
+    for row in table.itertuples():
+        ax.annotate(
+            str(row.samples), (row.val_er, row.val_ppl), (4, 4), textcoords="offset points",
+            fontsize="small",
+        )  # fmt: skip
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.set(xlabel="Val ER（D に対する比）", ylabel="Val PPL", title="ER と PPL（数字は会話数）")
+    ax.legend(title="")
+    return ax
+
+
+def _lines(
+    rows: pd.DataFrame,
+    x: str,
+    y: str,
+    hue: str,
+    ax: Axes,
+    legend_title: str = "",
+    marker: str | None = None,
+) -> None:
+    """Draw means over seeds, with a band from the smallest to the largest where there are more."""
+    colors = sns.color_palette("colorblind", rows[hue].nunique())
+    marker = marker or ("o" if x == "train_tokens" else None)
+    for color, (name, own) in zip(colors, rows.groupby(hue, sort=False), strict=True):
+        stats = own.groupby(x)[y].agg(["mean", "min", "max"])
+        ax.plot(stats.index, stats["mean"], color=color, marker=marker, label=name)
+        if own["seed"].nunique() > 1:
+            ax.fill_between(stats.index, stats["min"], stats["max"], color=color, alpha=0.2)
+    ax.legend(title=legend_title)
+
+
+def _title(label: str, rows: pd.DataFrame) -> str:
+    seeds = rows.groupby("run")["seed"].nunique().max() if len(rows) else 0
+    return f"{label}　シード n={max(1, seeds)}" + (f"、{BAND}" if seeds > 1 else "")
+
+
+def _token_axis(ax: Axes, tokens: pd.Series) -> None:
+    """Put a tick at every size, on a logarithmic axis."""
+    ax.set_xscale("log")
+    ticks = sorted(set(tokens.astype(int)))
+    ax.set_xticks(ticks if len(ticks) <= 8 else ticks[:: len(ticks) // 6], minor=False)
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1000:,.0f}k"))
+    ax.set_xlabel("訓練トークン（対数）")

@@ -1,0 +1,187 @@
+"""Numbers as a Japanese reader meets them: names, digits, units and signs in one place."""
+
+import math
+from collections.abc import Iterable
+
+import pandas as pd
+
+from fpcore.config import RunConfig
+from fpcore.records import RunRecord, frame
+from fpcore.scaling import PowerLaw, fit_power_law, sliding_windows
+
+DASH = "–"  # what a record does not know
+
+METRICS = {
+    "val_ppl": "Val PPL",
+    "unigram_ppl": "Val PPL（unigram モデル）",
+    "bits_per_byte": "bits per byte",
+    "val_acc": "Val Acc",
+    "alpha": "α（スケーリング指数）",
+    "val_er": "Val ER",
+    "train_er": "Train ER",
+    "convergence_rate": "Phase 1 収束率",
+    "best_epoch": "最良エポック",
+    "seconds": "実行時間",
+}
+
+
+class Markdown(str):
+    """Markdown text that Jupyter renders, and that logs show as it is."""
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def number(value: float | None, digits: int, unit: str = "", signed: bool = False) -> str:
+    """Return a value with its digits and unit; a dash where it is unknown."""
+    if value is None or math.isnan(value):
+        return DASH
+    text = f"{value:{'+' if signed else ''},.{digits}f}"
+    if signed and float(text.replace(",", "")) == 0:
+        text = "±" + text[1:]
+    return text + unit
+
+
+def percent(share: float | None, signed: bool = False) -> str:
+    """Return a share, or a relative change, in percent."""
+    return number(None if share is None else 100 * share, 1, "%", signed)
+
+
+def points(difference: float | None) -> str:
+    """Return the difference of two shares in percentage points."""
+    return number(None if difference is None else 100 * difference, 1, " ポイント", signed=True)
+
+
+def metric(name: str, value: float | None) -> str:
+    """Return the value of a metric as tables show it."""
+    match name:
+        case "val_acc" | "val_er" | "train_er" | "convergence_rate":
+            return percent(value)
+        case "alpha":
+            return number(value, 4)
+        case "bits_per_byte":
+            return number(value, 3)
+        case "best_epoch":
+            return number(value, 0 if value is None or float(value).is_integer() else 1)
+        case "seconds":
+            return number(None if value is None else value / 60, 1, " 分")
+    return number(value, 1)
+
+
+def difference(name: str, value: float | None) -> str:
+    """Return the difference of a metric as tables show it."""
+    match name:
+        case "val_acc" | "val_er" | "train_er" | "convergence_rate":
+            return points(value)
+        case "alpha":
+            return number(value, 4, signed=True)
+        case "bits_per_byte":
+            return number(value, 3, signed=True)
+        case "best_epoch":
+            whole = value is None or math.isnan(value) or float(value).is_integer()
+            return number(value, 0 if whole else 1, signed=True)
+        case "seconds":
+            return number(None if value is None else value / 60, 1, " 分", signed=True)
+    return number(value, 1, signed=True)
+
+
+def table(rows: pd.DataFrame) -> Markdown:
+    """Return a frame of ready text as a Markdown table, the first column to the left."""
+    align = ("left",) + ("right",) * (rows.shape[1] - 1)
+    text = rows.to_markdown(index=False, disable_numparse=True, colalign=align)
+    return Markdown(text or "")
+
+
+def runs_table(rows: pd.DataFrame) -> Markdown:
+    """Return the results of runs, one row per run, seed and size (from `records.frame`)."""
+    columns: dict[str, object] = {
+        "run": rows["run"],
+        "シード": [number(v, 0) for v in rows["seed"]],
+        "会話数": [number(v, 0) for v in rows["samples"]],
+        "トークン": [number(v, 0) for v in rows["train_tokens"]],
+        "P1 反復": [number(v, 0) for v in rows["phase1_iterations"]],
+        "収束率": [percent(v) for v in rows["convergence_rate"]],
+        "Train ER": [percent(v) for v in rows["train_er"]],
+        "Val ER": [percent(v) for v in rows["val_er"]],
+        "T.PPL": [number(v, 1) for v in rows["train_ppl"]],
+        "V.PPL": [number(v, 1) for v in rows["val_ppl"]],
+        "unigram": [number(v, 1) for v in rows["unigram_ppl"]],
+        "bits/byte": [number(v, 3) for v in rows["bits_per_byte"]],
+        "Acc": [percent(v) for v in rows["val_acc"]],
+        "最良/全エポック": [
+            f"{number(a, 0)}/{number(b, 0)}"
+            for a, b in zip(rows["best_epoch"], rows["epochs_run"], strict=True)
+        ],
+        "秒": [number(v, 0) for v in rows["seconds"]],
+    }
+    return table(pd.DataFrame(columns))
+
+
+def config_table(config: RunConfig) -> Markdown:
+    """Return every knob of a config, its default and what it may be; changed ones are marked."""
+    fields = RunConfig.model_fields
+    values = config.model_dump() | {"name": config.run_name}
+    rows = [
+        {
+            "パラメータ": f"`{knob}`",
+            "値": plain(value),
+            "既定値": plain(fields[knob].default),
+            "変更": "★" if knob != "name" and value != fields[knob].default else "",
+        }
+        for knob, value in values.items()
+    ]
+    return table(pd.DataFrame(rows))
+
+
+def fits_table(records: Iterable[RunRecord]) -> Markdown:
+    """Return the power law of each run over all its sizes; a dash for runs of a single size."""
+    rows = []
+    for record in records:
+        points = _points(record)
+        fit = fit_power_law(*_columns(points)) if len(points) > 1 else None
+        rows.append({"run": record.name, **_fit(fit, len(points))})
+    return table(pd.DataFrame(rows))
+
+
+def windows_table(records: Iterable[RunRecord], size: int = 4) -> Markdown:
+    """Return the power law of each window of neighbouring sizes of each run."""
+    rows = []
+    for record in records:
+        points = _points(record)
+        sizes = points.index.tolist()
+        for i, fit in enumerate(sliding_windows(*_columns(points), size)):
+            span = f"{sizes[i]}–{sizes[i + size - 1]}"
+            rows.append({"run": record.name, "会話数": span, **_fit(fit, size)})
+    if not rows:
+        return Markdown(f"どの実行もサイズが {size} 未満なので、ウィンドウはない。")
+    return table(pd.DataFrame(rows))
+
+
+def plain(value: object) -> str:
+    """Return the value of a knob as YAML would show it."""
+    if isinstance(value, list):
+        return ", ".join(str(v) for v in value)
+    return "null" if value is None else str(value)
+
+
+def _points(record: RunRecord) -> pd.DataFrame:
+    """Return training tokens and Val PPL by size, means over seeds, smallest first."""
+    rows = frame([record]).groupby("samples")[["train_tokens", "val_ppl"]].mean()
+    return rows.dropna().sort_values("train_tokens")
+
+
+def _columns(points: pd.DataFrame) -> tuple[list[float], list[float]]:
+    return points["train_tokens"].tolist(), points["val_ppl"].tolist()
+
+
+def _fit(fit: PowerLaw | None, n: int) -> dict[str, str]:
+    return {
+        "α": number(fit.alpha if fit else None, 4),
+        "標準誤差": number(fit.stderr if fit else None, 4),
+        "A": number(fit.A if fit else None, 1),
+        "R²": number(fit.r_squared if fit else None, 4),
+        "n": str(n),
+    }

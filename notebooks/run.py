@@ -1,0 +1,111 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 1 つの設定を実行する（run）
+#
+# コーパス → トークン → **Phase 1**（文脈ブロックを並列に訓練し、文脈 context を固定点に
+# 近づける）→ **Phase 2**（文脈ブロックを凍結し、次トークン予測を訓練する）
+# → **記録** `reports/runs/<name>.json`。
+#
+# 下のセルの値を 1 つ変えて実行する。コマンドラインからは
+# `papermill run.ipynb out.ipynb -p max_iter 100`。
+# 名前の綴りや値の誤りは、訓練の前に 1 文で知らせる。
+
+# %% tags=["parameters"]
+# Parameters: every knob of RunConfig; the values are params/v5-small.yaml
+name = ""  # empty: made from what differs from the defaults
+corpus = "chitchat"  # chitchat, ultrachat, or a path to .txt, .jsonl, .parquet
+tokenizer = "bpe-4096"  # gpt2 or bpe-N
+embedding = "ppmi"  # ppmi, gpt2, random, or a path to .safetensors
+embed_dim = 128
+samples = [25, 50, 100, 200, 400]  # training conversations
+val_samples = 25
+layers = 1
+context_dim = 181
+input_tokens = 1
+max_iter = 60
+gradient_clip = 1.0
+dist_reg_weight = 0.9
+context_noise = 0.1
+convergence_threshold = 0.03
+min_converged_ratio = 0.99
+phase1_lr = 0.002
+phase1_batch = 5000
+epochs = 20
+patience = 1
+phase2_lr = 0.001
+phase2_batch = 512
+select_on = "val"  # which split chooses the epoch: dev or val
+er_rows = 10000  # rows for the effective rank; None: all
+seeds = [42]
+device = "auto"
+precision = "float32"
+force = False  # train even if there is a record of this config
+
+# %% [markdown]
+# ## 設定
+#
+# 既定値（default）と違うものには印を付ける。
+
+# %%
+import fpcore
+from fpcore import plots, tables
+
+plots.use_style()
+config, force = fpcore.parameters.run_config(globals())
+tables.config_table(config)
+
+# %% [markdown]
+# ## 訓練
+#
+# 同じ設定・同じ digest（データとコード）の記録があれば、それを使い、そう表示する。
+
+# %%
+record = fpcore.run(config, force=force)
+
+# %% [markdown]
+# ## Phase 1: 収束率・損失・Effective Rank
+#
+# 収束率 (convergence rate) は、1 反復での文脈の変化がしきい値より小さいトークンの割合。
+# 反復 1 は文脈を乱数で作るだけなので、曲線は反復 2 から始まる。
+
+# %%
+plots.phase1_by_size(record, "convergence_rate", "収束率", plots.axes())
+
+# %%
+plots.phase1_by_size(record, "loss", "Phase 1 損失", plots.axes())
+
+# %%
+plots.effective_rank_splits(record, plots.axes())
+
+# %% [markdown]
+# ## Phase 2: 次トークン予測
+#
+# 丸は最良エポック。報告する Val PPL はそのエポックの値。
+
+# %%
+plots.phase2_by_size(record, plots.axes())
+
+# %% [markdown]
+# ## 結果
+#
+# ER は D に対する比。unigram は同じトークンで数えた 1-gram モデルの Val PPL で、
+# これを下回らないうちは文脈が役に立っているとは言えない。
+
+# %%
+tables.runs_table(fpcore.frame([record]))
+
+# %% [markdown]
+# ## スケーリング: PPL = A・トークン^α
+
+# %%
+tables.fits_table([record])
+
+# %%
+plots.power_laws([record], plots.axes())
