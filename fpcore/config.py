@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fpcore.errors import ConfigError, suggestion
 from fpcore.paths import PARAMS, shown
 
 MAX_NAME = 80  # characters; leaves room for suffixes within the 255 of common file systems
+NAME = rf"[A-Za-z0-9][A-Za-z0-9_.+-]{{0,{MAX_NAME - 1}}}"
 
 
 def _whole(value: Any) -> Any:
-    """Let 1e2 (a float to YAML and papermill) stand for 100; refuse booleans and digits in text."""
+    """Let 1e2 (text to YAML, a float to papermill) stand for 100; refuse booleans and text."""
+    value = _exponent(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool | str):
@@ -27,10 +29,16 @@ def _whole(value: Any) -> Any:
 
 def _real(value: Any) -> Any:
     """Let 5e-2 (text to YAML 1.1) stand for 0.05; refuse booleans, NaN and infinities."""
-    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9.]+[eE][-+]?[0-9]+", value):
-        value = float(value)
+    value = _exponent(value)
     if isinstance(value, bool | str) or (isinstance(value, float) and not math.isfinite(value)):
         raise ValueError("not a number")
+    return value
+
+
+def _exponent(value: Any) -> Any:
+    """Read a number with an exponent but no point, which YAML 1.1 leaves as text."""
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d{1,9}(\.\d{0,20})?[eE][-+]?\d{1,3}", value):
+        return float(value)
     return value
 
 
@@ -42,7 +50,7 @@ def _distinct(values: list[int]) -> list[int]:
 
 Whole = Annotated[int, BeforeValidator(_whole)]
 Real = Annotated[float, BeforeValidator(_real)]
-Distinct = BeforeValidator(_distinct)
+Distinct = AfterValidator(_distinct)
 
 
 class RunConfig(BaseModel):
@@ -59,9 +67,9 @@ class RunConfig(BaseModel):
 
     name: str = Field(
         "",
-        pattern=rf"^(\w[\w.+-]{{0,{MAX_NAME - 1}}})?$",
-        description=f"letters, digits and . _ + - (at most {MAX_NAME}, beginning with a letter or "
-        "digit), or empty for a name made from what differs from the defaults",
+        pattern=rf"^({NAME})?$",
+        description=f"ASCII letters, digits and . _ + - (at most {MAX_NAME}, beginning with a "
+        "letter or digit), or empty for a name made from what differs from the defaults",
     )
     corpus: str = Field(
         "chitchat",
@@ -147,9 +155,9 @@ class RunConfig(BaseModel):
         path = _params_path(source)
         try:
             knobs = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(_missing(path)) from error
-        except yaml.YAMLError as error:
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError(_missing(path)) from None
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an odd date
             problem = " ".join(str(error).split())
             raise ConfigError(f"{shown(path)} is not readable YAML: {problem}.") from None
         if not isinstance(knobs, dict):
@@ -209,7 +217,9 @@ def _made_name(config: RunConfig) -> str:
         if key not in {"layers", "context_dim", "input_tokens"} and value != fields[key].default
     }
     name = "-".join([config.label, *(key + _short(value) for key, value in changed.items())])
-    lossy = any("/" in str(value) for value in changed.values())
+    lossy = any(
+        _short(changed[key]) != changed[key] for key in ("corpus", "embedding") if key in changed
+    )
     if lossy or len(name) > MAX_NAME:
         text = json.dumps(config.knobs(), sort_keys=True)
         name = f"{name[: MAX_NAME - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
@@ -220,4 +230,4 @@ def _short(value: Any) -> str:
     if isinstance(value, list):
         return "-".join(str(v) for v in value)
     text = Path(value).stem if isinstance(value, str) else json.dumps(value)
-    return re.sub(r"[^\w.+-]", "_", text)
+    return re.sub(r"[^A-Za-z0-9_.+-]", "_", text)

@@ -143,8 +143,10 @@ def _file(source: str) -> list[str]:
     readers = {".txt": _lines, ".jsonl": _json_lines, ".parquet": _parquet_rows}
     try:
         texts = [text for text in readers[path.suffix](path) if text.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+    except UnicodeDecodeError:
+        raise CorpusError(f"corpus {source} cannot be read: it is not UTF-8 text.") from None
+    except OSError as error:
+        reason = error.strerror or str(error).splitlines()[0]
         raise CorpusError(f"corpus {source} cannot be read: {reason}.") from None
     if not texts:
         raise CorpusError(f"corpus {source} is empty; it needs one conversation per line or row.")
@@ -173,7 +175,7 @@ def _json_lines(path: Path) -> Iterator[str]:
         where = f"line {number} of corpus {path.name}"
         try:
             yield _conversation(json.loads(line), where)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # ValueError: also a number of thousands of digits
             raise CorpusError(f"{where} is not JSON; each line must be one object.") from None
 
 
@@ -194,12 +196,21 @@ def _conversation(row: Any, where: str) -> str:
     """Return the text of a row: its `text`, or the contents of its `messages`."""
     if isinstance(row, dict):
         if isinstance(row.get("text"), str):
-            return str(row["text"])
+            return _encodable(row["text"], where)
         messages = row.get("messages")
         if isinstance(messages, list) and all(
             isinstance(m, dict) and isinstance(m.get("content"), str) for m in messages
         ):
-            return "\n".join(message["content"] for message in messages)
+            return _encodable("\n".join(message["content"] for message in messages), where)
     raise CorpusError(
         f"{where} has neither a text nor a list of messages that each have a content."
     )
+
+
+def _encodable(text: str, where: str) -> str:
+    """Refuse half a character, such as the escape \\ud83d alone, which no tokenizer can read."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise CorpusError(f"{where} holds half of a two-part character (a surrogate).") from None
+    return text

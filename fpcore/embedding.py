@@ -59,9 +59,14 @@ def ppmi(conversations: list[torch.Tensor], vocabulary: int) -> sparse.csr_array
 
     Counts are weighted by 1/distance within WINDOW tokens of the same conversation; the context
     distribution is smoothed with the power SMOOTHING (Levy & Goldberg 2014).
+
+    Raises:
+        CorpusError: no conversation has two tokens.
     """
     counts = _cooccurrence(conversations, vocabulary)
     total = counts.sum()
+    if not total:
+        raise CorpusError("embedding ppmi needs conversations of at least 2 tokens.")
     words = np.asarray(counts.sum(axis=1)).ravel() / total
     contexts = np.asarray(counts.sum(axis=0)).ravel() ** SMOOTHING
     contexts /= contexts.sum()

@@ -14,7 +14,7 @@ from fpcore import metrics, tokens
 from fpcore.baselines import unigram_loss
 from fpcore.config import RunConfig
 from fpcore.dataset import Data, prepare
-from fpcore.errors import ConfigError, RecordError
+from fpcore.errors import ConfigError, RecordError, TrainingError
 from fpcore.generators import generator
 from fpcore.model import FixedPointModel
 from fpcore.paths import shown
@@ -155,6 +155,11 @@ def _effective_rank(
     contexts: Tensor, config: RunConfig, seed: int, split: str
 ) -> tuple[float, int]:
     """Return the effective rank as a share of D, and the rows it was measured on."""
+    if not bool(torch.isfinite(contexts).all()):
+        raise TrainingError(
+            f"Phase 1 ended with contexts that are not finite; a phase1_lr below "
+            f"{config.phase1_lr} may help."
+        )
     total = len(contexts)
     count = min(config.er_rows or total, total)
     order = torch.randperm(total, generator=generator(seed, "effective rank", split))

@@ -77,7 +77,7 @@ def _understood(value: Any, kind: type) -> Any:
         return value
     try:
         return yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: an odd date
         return value
 
 

@@ -110,7 +110,9 @@ def phase1_by_size(record: RunRecord, column: str, label: str, ax: Axes) -> Axes
     rows = traces([record]).assign(会話数=lambda t: t["samples"].astype(str))
     _lines(rows, "iteration", column, "会話数", ax, legend_title="会話数")
     if column == "convergence_rate":
+        ax.set_ylim(0, 1)
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="反復", ylabel=label, title=f"{record.name}: {label}")
     return ax
 

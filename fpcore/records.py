@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fpcore.config import NAME
 from fpcore.errors import RecordError, suggestion
 from fpcore.paths import runs, shown, write_atomically
 
@@ -94,7 +95,7 @@ def record_path(name: str) -> Path:
     Raises:
         RecordError: a name that could lead out of the folder of records.
     """
-    if not re.fullmatch(r"\w[\w.+-]*", name):
+    if not re.fullmatch(NAME, name):
         raise RecordError(f"{name!r} cannot be the name of a run; give a name such as v5-small.")
     return runs() / f"{name}.json"
 

@@ -44,7 +44,7 @@ report.summary(c)
 report.effective_rank(c)
 
 # %%
-plots.effective_rank([c.a, c.b], plots.axes())
+ax = plots.effective_rank([c.a, c.b], plots.axes())
 
 # %% [markdown]
 # ## 2. PPL
@@ -53,7 +53,7 @@ plots.effective_rank([c.a, c.b], plots.axes())
 report.perplexity(c)
 
 # %%
-plots.perplexity([c.a, c.b], plots.axes())
+ax = plots.perplexity([c.a, c.b], plots.axes())
 
 # %% [markdown]
 # ## 3. α スケーリング
@@ -62,7 +62,7 @@ plots.perplexity([c.a, c.b], plots.axes())
 report.alpha(c)
 
 # %%
-plots.power_laws([c.a, c.b], plots.axes())
+ax = plots.power_laws([c.a, c.b], plots.axes())
 
 # %% [markdown]
 # ## 4. Phase 1 収束の推移
@@ -71,10 +71,10 @@ plots.power_laws([c.a, c.b], plots.axes())
 report.convergence(c)
 
 # %%
-plots.convergence([c.a, c.b], c.samples[-1], plots.axes())
+ax = plots.convergence([c.a, c.b], c.samples[-1], plots.axes())
 
 # %%
-plots.phase1_loss([c.a, c.b], c.samples[-1], plots.axes())
+ax = plots.phase1_loss([c.a, c.b], c.samples[-1], plots.axes())
 
 # %% [markdown]
 # ## 5. ER と PPL
@@ -83,7 +83,7 @@ plots.phase1_loss([c.a, c.b], c.samples[-1], plots.axes())
 report.er_ppl(c)
 
 # %%
-plots.er_ppl(c.er_ppl, plots.axes())
+ax = plots.er_ppl(c.er_ppl, plots.axes())
 
 # %% [markdown]
 # ## 生データ

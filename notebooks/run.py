@@ -76,13 +76,13 @@ record = fpcore.run(config, force=force)
 # 反復 1 は文脈を乱数で作るだけなので、曲線は反復 2 から始まる。
 
 # %%
-plots.phase1_by_size(record, "convergence_rate", "収束率", plots.axes())
+ax = plots.phase1_by_size(record, "convergence_rate", "収束率", plots.axes())
 
 # %%
-plots.phase1_by_size(record, "loss", "Phase 1 損失", plots.axes())
+ax = plots.phase1_by_size(record, "loss", "Phase 1 損失", plots.axes())
 
 # %%
-plots.effective_rank_splits(record, plots.axes())
+ax = plots.effective_rank_splits(record, plots.axes())
 
 # %% [markdown]
 # ## Phase 2: 次トークン予測
@@ -90,7 +90,7 @@ plots.effective_rank_splits(record, plots.axes())
 # 丸は最良エポック。報告する Val PPL はそのエポックの値。
 
 # %%
-plots.phase2_by_size(record, plots.axes())
+ax = plots.phase2_by_size(record, plots.axes())
 
 # %% [markdown]
 # ## 結果
@@ -108,4 +108,4 @@ tables.runs_table(fpcore.frame([record]))
 tables.fits_table([record])
 
 # %%
-plots.power_laws([record], plots.axes())
+ax = plots.power_laws([record], plots.axes())

@@ -40,7 +40,7 @@ tables.windows_table(records)
 # ## 図
 
 # %%
-plots.power_laws(records, plots.axes())
+ax = plots.power_laws(records, plots.axes())
 
 # %% [markdown]
 # ## データ

@@ -1,0 +1,247 @@
+"""Every notebook, executed by papermill as a user would, at toy size and in a home of its own."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+from conftest import conversation
+
+from fpcore import RunConfig
+from fpcore.paths import NOTEBOOKS, PARAMS, ROOT
+
+NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+TOY: dict[str, Any] = {
+    "tokenizer": "bpe-300",
+    "embed_dim": 16,
+    "context_dim": 24,
+    "samples": [5, 10, 20, 30, 40],
+    "val_samples": 5,
+    "max_iter": 8,
+    "phase1_batch": 128,
+    "epochs": 2,
+    "device": "cpu",
+}
+Home = tuple[Path, subprocess.CompletedProcess[str]]
+
+
+def papermill(
+    home: Path, *words: str, cwd: Path = ROOT, **knobs: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run papermill with a home; standard input is closed, as in a job."""
+    command = [sys.executable, "-m", "papermill", *words]
+    for name, value in knobs.items():
+        command += ["-p", name, str(value)]
+    environment = os.environ | {"FPCORE_HOME": str(home)}
+    environment.pop("PYTEST_CURRENT_TEST", None)  # so that progress shows as it does for users
+    return subprocess.run(
+        command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
+    return [line for line in done.stderr.splitlines() if line.strip()][-1]
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The toy knobs with a corpus of 60 conversations."""
+    corpus = tmp_path_factory.mktemp("corpus") / "toy.jsonl"
+    lines = [json.dumps({"text": conversation(number)}) for number in range(60)]
+    corpus.write_text("\n".join(lines), encoding="utf-8")
+    return TOY | {"corpus": str(corpus)}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, toy: dict[str, Any]) -> Home:
+    """A home in which `book` has made the two small runs at toy size, with a config that fails."""
+    folder = tmp_path_factory.mktemp("book")
+    configs = {
+        "v5-small": toy,
+        "bad": toy | {"samples": [1000]},
+        "v6-small": toy | {"max_iter": 12, "gradient_clip": 2.0},
+    }
+    paths = [folder / f"{name}.yaml" for name in configs]
+    for path, knobs in zip(paths, configs.values(), strict=True):
+        path.write_text(yaml.safe_dump(knobs), encoding="utf-8")
+    given = json.dumps([str(path) for path in paths])
+    book = papermill(
+        folder, "--log-output", "notebooks/book.ipynb", str(folder / "book.ipynb"), configs=given
+    )
+    return folder, book
+
+
+def test_book_reports_the_failing_config_and_finishes_the_others(home: Home) -> None:
+    folder, book = home
+    assert book.returncode != 0
+    assert "but samples asks for 1000" in last_line(book)
+    assert "bad.yaml failed" in last_line(book)
+    runs = folder / "reports" / "runs"
+    made = {"v5-small.json", "v5-small.ipynb", "v6-small.json", "v6-small.ipynb"}
+    assert {path.name for path in runs.iterdir()} == made
+    assert (folder / "reports" / "v5-small-vs-v6-small" / "report.md").is_file()
+    assert (folder / "reports" / "v5-small-vs-v6-small" / "compare.ipynb").is_file()
+    assert (folder / "reports" / "scaling" / "v5-small-vs-v6-small.ipynb").is_file()
+
+
+def test_book_prints_the_comparison(home: Home) -> None:
+    folder, book = home
+    report = (folder / "reports" / "v5-small-vs-v6-small" / "report.md").read_text("utf-8")
+    row = next(line for line in report.splitlines() if line.startswith("| Val PPL "))
+    assert row in book.stderr
+    assert "▸ " in book.stderr  # progress in the log …
+    stored = (folder / "reports" / "runs" / "v5-small.ipynb").read_text("utf-8")
+    assert "▸ " not in stored and "5 sizes and seeds trained in" in stored  # … one line stays
+
+
+def test_book_records_are_complete(home: Home, toy: dict[str, Any]) -> None:
+    folder, _ = home
+    record = json.loads((folder / "reports" / "runs" / "v6-small.json").read_text("utf-8"))
+    assert record["config"] == RunConfig(**toy, name="v6-small").model_dump() | {
+        "max_iter": 12,
+        "gradient_clip": 2.0,
+    }
+    assert [r["samples"] for r in record["results"]] == toy["samples"]
+    assert {r["phase1_iterations"] for r in record["results"]} == {12}
+
+
+def test_executed_notebooks_show_no_error_and_no_missing_glyph(home: Home) -> None:
+    folder, _ = home
+    for path in (folder / "reports").rglob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+        text = json.dumps(outputs, ensure_ascii=False)
+        assert outputs and "Glyph" not in text and "Warning" not in text
+        assert all(out.output_type != "error" for out in outputs)
+        assert any("image/png" in out.get("data", {}) for out in outputs)
+
+
+@pytest.mark.parametrize("name", ["compare", "scaling"])
+def test_summary_notebooks_pass_nbval(home: Home, name: str) -> None:
+    folder, _ = home
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--nbval-lax", f"notebooks/{name}.ipynb"],
+        cwd=ROOT,
+        env=os.environ | {"FPCORE_HOME": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "passed" in done.stdout, done.stdout
+
+
+def test_one_knob_from_inside_the_folder_without_an_output_path(
+    tmp_path: Path, toy: dict[str, Any]
+) -> None:
+    """`cd notebooks && papermill run.ipynb -p max_iter 9`: the notebook goes to standard output."""
+    done = papermill(tmp_path, "run.ipynb", cwd=NOTEBOOKS, **toy | {"max_iter": 9, "name": "one"})
+    assert done.returncode == 0, done.stderr
+    assert nbformat.reads(done.stdout, as_version=4).cells
+    record = json.loads((tmp_path / "reports" / "runs" / "one.json").read_text("utf-8"))
+    assert record["config"]["max_iter"] == 9
+    assert record["config"]["samples"] == toy["samples"]  # given as text
+
+
+def test_the_same_config_reuses_its_record_and_says_so(home: Home, toy: dict[str, Any]) -> None:
+    folder, _ = home
+    path = folder / "reports" / "runs" / "v5-small.json"
+    before = path.read_bytes()
+    output = str(folder / "again.ipynb")
+    done = papermill(
+        folder, "--log-output", "notebooks/run.ipynb", output, **toy | {"name": "v5-small"}
+    )
+    assert done.returncode == 0 and "its record is reused" in done.stderr
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("notebook", "knobs", "sentence"),
+    [
+        ("run", {"max_itr": 100}, "max_itr is not a parameter of this notebook (did you mean max_"),
+        ("run", {"max_iter": "abc"}, "max_iter must be a whole number of at least 2"),
+        ("run", {"samples": "[0]"}, "samples must be a list of different whole numbers"),
+        ("run", {"context_dim": -1}, "context_dim must be a whole number of at least 2, not -1"),
+        ("run", {"name": "v5-small"}, "reports/runs/v5-small.json is the record of another max_it"),
+        ("run", {"corpus": "no/such.txt"}, "corpus no/such.txt is not there"),
+        ("run", {"corpus": "EMPTY"}, "is empty; it needs one conversation per line or row"),
+        ("run", {"corpus": "BINARY"}, "cannot be read: it is not UTF-8 text"),
+        ("run", {"samples": "[99]"}, "has 60 conversations, but samples asks for 99"),
+        ("book", {"configs": "[v5-smal]"}, "no readable params file params/v5-smal.yaml (did you"),
+        ("book", {"configs": "v5-small"}, "configs must be a list"),
+        ("compare", {"a": "v4-small"}, "There is no record reports/runs/v4-small.json"),
+        ("compare", {"a": "corrupt"}, "reports/runs/corrupt.json is not a readable record"),
+        ("compare", {"A": "v5-small"}, "A is not a parameter of this notebook"),
+        ("scaling", {"runs": "[corrupt]"}, "reports/runs/corrupt.json is not a readable record"),
+    ],
+)
+def test_bad_input_ends_with_one_sentence(
+    home: Home,
+    tmp_path: Path,
+    toy: dict[str, Any],
+    notebook: str,
+    knobs: dict[str, Any],
+    sentence: str,
+) -> None:
+    folder = tmp_path / "home"
+    shutil.copytree(home[0] / "reports", folder / "reports")
+    (folder / "reports" / "runs" / "corrupt.json").write_text('{"name": "corrupt", ')
+    (tmp_path / "empty.txt").write_text("\n\n")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00conversation")
+    files = {"EMPTY": tmp_path / "empty.txt", "BINARY": tmp_path / "binary.txt"}
+    given = {key: files.get(str(value), value) for key, value in knobs.items()}
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    base = toy | {"max_iter": 9} if notebook == "run" else {}
+    output = str(tmp_path / "out.ipynb")
+    done = papermill(folder, f"notebooks/{notebook}.ipynb", output, **base | given)
+    assert done.returncode != 0
+    assert sentence in last_line(done) and "fpcore/" not in last_line(done)
+    after = {path: path.read_bytes() for path in (folder / "reports").rglob("*") if path.is_file()}
+    assert after == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pairs_are_in_sync_and_without_outputs(name: str) -> None:
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    script = jupytext.read(NOTEBOOKS / f"{name}.py")
+    assert [(c.cell_type, c.source) for c in notebook.cells] == [
+        (c.cell_type, c.source) for c in script.cells
+    ]
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+    tags = [cell.metadata.get("tags") for cell in notebook.cells]
+    assert tags.count(["parameters"]) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_notebooks_are_tables_of_contents(name: str) -> None:
+    for cell in jupytext.read(NOTEBOOKS / f"{name}.py").cells:
+        if cell.cell_type == "code":
+            kinds = {type(node) for node in ast.walk(ast.parse(cell.source))}
+            assert not kinds & {ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.If}
+            if "parameters" not in cell.metadata.get("tags", []):
+                assert len(cell.source.splitlines()) <= 10
+
+
+def test_the_parameters_of_run_are_the_defaults_of_the_config() -> None:
+    cells = jupytext.read(NOTEBOOKS / "run.py").cells
+    source = next(c.source for c in cells if c.metadata.get("tags") == ["parameters"])
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    del namespace["__builtins__"]
+    assert namespace == RunConfig().model_dump() | {"force": False}
+    assert RunConfig.load("v5-small").knobs() == RunConfig().knobs()
+
+
+@pytest.mark.parametrize("path", sorted(PARAMS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_params_files_hold_only_what_differs(path: Path) -> None:
+    config = RunConfig.load(path.stem)
+    assert config.name == path.stem
+    given = yaml.safe_load(path.read_text("utf-8"))
+    defaults = RunConfig().model_dump()
+    assert all(value != defaults[key] for key, value in given.items())

@@ -1,0 +1,140 @@
+from typing import Any
+
+import pytest
+
+from fpcore import ConfigError, RunConfig
+from fpcore.parameters import check, run_config
+
+OWN = "# Parameters: v5-small\nmax_iter = 60\nsamples = [25, 50]"
+SPLIT = "# Parameters: compare\nruns = ['a', 'b']\nshow = True\ntitle = 'x'"
+
+
+def notebook(*cells: str, **values: Any) -> dict[str, Any]:
+    """The globals of the run notebook after these cells: every knob, and what they changed."""
+    defaults = RunConfig().model_dump() | {"force": False}
+    return {"In": ["", "import fpcore", *cells], "fpcore": object()} | defaults | values
+
+
+def compare(*cells: str, **values: Any) -> dict[str, Any]:
+    given = {"runs": ["a", "b"], "show": True, "title": "x"} | values
+    namespace = {"In": [SPLIT, *cells], "other": 3} | given
+    return check(namespace, runs=list, show=bool, title=str)
+
+
+def test_run_config_describes_the_notebook() -> None:
+    config, force = run_config(notebook(OWN, name="a", max_iter=90, samples=[10]))
+    assert config == RunConfig(name="a", max_iter=90, samples=[10])
+    assert force is False
+    assert run_config(notebook(force=True))[1] is True
+
+
+@pytest.mark.parametrize("head", ["# Parameters", "# Parameters  ", "# Parameters: v5-small"])
+def test_an_unknown_name_comes_with_a_suggestion(head: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run_config(notebook(OWN, f"{head}\nmax_itr = 100", max_itr=100))
+    message = "max_itr is not a parameter of this notebook (did you mean max_iter?)."
+    assert str(caught.value) == message
+    with pytest.raises(ConfigError, match=r"^zzz is not a parameter of this notebook\.$"):
+        run_config(notebook(OWN, f"{head}\nzzz = 100"))
+
+
+def test_names_of_other_cells_are_nobodys_business() -> None:
+    cells = ["# Parameters of the model\nmax_itr = 1", "x = 1\n# Parameters\nmax_itr = 2"]
+    assert run_config(notebook(OWN, *cells))[0] == RunConfig()
+
+
+def test_the_latest_cell_wins_over_a_stale_one() -> None:
+    """A mistake that was mended, and the cell run again, is forgotten; for either kind of cell."""
+    for head in ("# Parameters: v5-small", "# Parameters"):
+        bad, good = f"{head}\nmax_itr = 100", f"{head}\nmax_iter = 100"
+        assert run_config(notebook(bad, good, max_iter=100))[0].max_iter == 100
+        with pytest.raises(ConfigError, match="max_itr"):
+            run_config(notebook(good, bad, max_iter=100))
+
+
+def test_both_cells_are_checked() -> None:
+    own, injected = "# Parameters: v5-small\npatince = 3", "# Parameters\nmax_iter = 3"
+    with pytest.raises(ConfigError, match="patience"):
+        run_config(notebook(own, injected))
+    with pytest.raises(ConfigError, match="patience"):
+        run_config(notebook(injected, own))
+
+
+def test_text_is_understood_as_papermill_means_it() -> None:
+    given = {"samples": "[25, 50]", "seeds": "[1]", "er_rows": "null", "max_iter": "100"}
+    given |= {"phase1_lr": "5e-2", "select_on": "dev", "force": "true"}
+    config, force = run_config(notebook(OWN, **given))
+    expected = {"samples": [25, 50], "seeds": [1], "er_rows": None, "max_iter": 100}
+    assert config == RunConfig(**expected, phase1_lr=0.05, select_on="dev")
+    assert force is True
+
+
+def test_numbers_as_papermill_gives_them() -> None:
+    config, _ = run_config(notebook(OWN, max_iter=1e2, gradient_clip=2))
+    assert (config.max_iter, config.gradient_clip) == (100, 2.0)
+
+
+def test_text_knobs_stay_text() -> None:
+    config, _ = run_config(notebook(OWN, name="1e2", corpus="[a].txt"))
+    assert (config.name, config.corpus) == ("1e2", "[a].txt")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"force": "no way"}, "force must be true or false, not 'no way'."),
+        ({"force": 1}, "force must be true or false, not 1."),
+        ({"force": None}, "force must be true or false, not None."),
+        ({"samples": "[0]"}, "samples must be a list of different whole numbers"),
+        ({"samples": "25"}, "samples must be a list of different whole numbers"),
+        ({"samples": "[25"}, "samples must be a list of different whole numbers"),
+        ({"max_iter": "many"}, "max_iter must be a whole number of at least 2"),
+        ({"max_iter": "2020-13-45"}, "max_iter must be a whole number of at least 2"),
+        ({"max_iter": True}, "max_iter must be a whole number of at least 2"),
+        ({"name": 5}, "name must be ASCII letters"),
+    ],
+)
+def test_a_wrong_type_is_refused_in_one_sentence(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run_config(notebook(OWN, **values))
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cell_that_sets_too_little_is_named() -> None:
+    namespace = notebook(OWN)
+    del namespace["force"], namespace["epochs"]
+    with pytest.raises(ConfigError, match=r"^The parameters cell must set epochs, force\.$"):
+        run_config(namespace)
+
+
+def test_check_returns_the_parameters_alone() -> None:
+    assert compare() == {"runs": ["a", "b"], "show": True, "title": "x"}
+    text = compare("# Parameters\nruns = 1", runs="[c, d]", show="false", title="false")
+    assert text == {"runs": ["c", "d"], "show": False, "title": "false"}
+
+
+def test_check_needs_no_history() -> None:
+    assert check({"title": "x"}, title=str) == {"title": "x"}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"runs": "a"}, "runs must be a list, such as [a, b], not 'a'."),
+        ({"runs": ("a", "b")}, "runs must be a list, such as [a, b], not ('a', 'b')."),
+        ({"runs": "[1, 2]"}, "runs must be a list of names, not [1, 2]."),
+        ({"show": 1}, "show must be true or false, not 1."),
+        ({"show": "nein"}, "show must be true or false, not 'nein'."),
+        ({"title": 3}, "title must be text, not 3."),
+    ],
+)
+def test_check_refuses_other_types(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compare(**values)
+    assert str(caught.value) == message
+
+
+def test_check_refuses_unknown_names() -> None:
+    with pytest.raises(ConfigError, match=r"^run is not a parameter .* \(did you mean runs\?\)\.$"):
+        compare("# Parameters\nrun = ['a']")

@@ -1,0 +1,259 @@
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fpcore import (
+    RecordError,
+    RunConfig,
+    RunRecord,
+    epochs,
+    frame,
+    load_record,
+    load_records,
+    records,
+    traces,
+)
+from fpcore.records import VOLATILE, SizeResult
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of this test's records."""
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    return tmp_path / "reports" / "runs"
+
+
+def result(**fields: Any) -> SizeResult:
+    figures: dict[str, Any] = {"train_tokens": 1100, "val_tokens": 90, "val_bytes": 400}
+    figures |= {"phase1_iterations": 3, "convergence_rate": 0.1 + 0.2, "train_er": 1 / 3}
+    figures |= {"val_er": 0.7, "train_ppl": 50.5, "val_ppl": 600.25, "val_acc": 0.178}
+    figures |= {"best_epoch": 1, "epochs_run": 2, "val_loss_sums": [1.5, 2.5]}
+    figures |= {"val_token_counts": [40, 49], "seconds": {"phase1": 1.5, "phase2": 2.25}}
+    figures["phase1"] = {"iteration": [2, 3], "loss": [0.1, -0.4], "clipped": [False, True]}
+    figures["phase2"] = {"epoch": [1, 2], "train_loss": [5.0, 4.5], "val_loss": [6.0, 6.5]}
+    return SizeResult(**({"seed": 42, "samples": 10} | figures | fields))
+
+
+def record(name: str = "toy", *results: SizeResult, **fields: Any) -> RunRecord:
+    config = RunConfig(name=name, phase1_lr=1e-5, er_rows=None).model_dump()
+    made = {"label": "1L_181d_1tok", "config": config, "digests": {"code/model.py": "ab12"}}
+    made |= {"environment": {"python": "3", "cpu": "日本"}, "started": "2026-01-02T03:04:05+00:00"}
+    return RunRecord(name=name, results=list(results) or [result()], **(made | fields))
+
+
+def published(name: str = "printed") -> RunRecord:
+    return record(name, SizeResult(samples=50, val_ppl=598.6), source="published", config={})
+
+
+def test_a_record_comes_back_exactly(folder: Path) -> None:
+    made = record("toy", result(), result(samples=20, val_ppl=0.1 + 0.7))
+    assert made.path == folder / "toy.json"
+    made.save()
+    assert load_record("toy") == made
+    assert load_record("toy").model_dump() == made.model_dump()
+    assert [path.name for path in folder.iterdir()] == ["toy.json"]
+
+
+def test_a_record_without_most_of_its_figures_comes_back(folder: Path) -> None:
+    published().save()
+    assert load_record("printed") == published()
+
+
+def test_a_record_is_written_for_reading_in_a_diff() -> None:
+    record().save()
+    text = record().path.read_text(encoding="utf-8")
+    assert json.loads(text) == record().model_dump()
+    assert '\n    "loss": [0.1, -0.4],\n' in text
+    assert '\n  "cpu": "日本"\n' in text
+    assert text.endswith("\n}\n")
+
+
+def test_saving_replaces_the_earlier_record() -> None:
+    record("toy", result(val_ppl=1)).save()
+    record("toy", result(val_ppl=2)).save()
+    assert load_record("toy").results[0].val_ppl == 2
+
+
+def test_records_come_in_the_order_of_their_names() -> None:
+    assert load_records() == []
+    for name in ("b", "a", "c"):
+        record(name).save()
+    assert [r.name for r in load_records()] == ["a", "b", "c"]
+
+
+def test_a_missing_record_comes_with_a_suggestion() -> None:
+    with pytest.raises(RecordError) as caught:
+        load_record("v5-smal")
+    assert str(caught.value) == (
+        "There is no record reports/runs/v5-smal.json; run its config first."
+    )
+    record("v5-small").save()
+    with pytest.raises(RecordError, match=r"v5-smal\.json \(did you mean v5-small\?\); run its"):
+        load_record("v5-smal")
+
+
+def damaged(**change: Any) -> str:
+    return json.dumps(record().model_dump() | change)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "not json",
+        damaged()[:-40],
+        damaged(schema_version=2),
+        damaged(unknown=1),
+        damaged(results=[{"samples": "ten"}]),
+        damaged(results=[{"seed": 1}]),
+        damaged(source="guessed"),
+    ],
+)
+def test_a_damaged_record_is_named(folder: Path, content: str) -> None:
+    folder.mkdir(parents=True)
+    (folder / "toy.json").write_text(content, encoding="utf-8")
+    for read in (lambda: load_record("toy"), load_records):
+        with pytest.raises(RecordError) as caught:
+            read()
+        start = "reports/runs/toy.json is not a readable record ("
+        assert str(caught.value).startswith(start)
+        assert "\n" not in str(caught.value)
+        assert str(caught.value).endswith("; restore it, or delete it and run its config again.")
+
+
+def test_a_record_that_is_not_text_is_named(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "toy.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RecordError, match="is not a readable record"):
+        load_record("toy")
+
+
+def test_a_record_of_another_name_is_refused(folder: Path) -> None:
+    record("one").save()
+    (folder / "one.json").rename(folder / "two.json")
+    with pytest.raises(RecordError, match=r"two\.json holds a record called one; rename one"):
+        load_record("two")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/x", "..", ".hidden", "", "a b", "a\n", "a\\b"])
+def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(RecordError, match="cannot be the name of a run"):
+        load_record(name)
+    with pytest.raises(RecordError, match="cannot be the name of a run"):
+        record(name="x").model_copy(update={"name": name}).save()
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+def test_nothing_is_left_behind_when_writing_fails(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, earlier: bool
+) -> None:
+    if earlier:
+        record("toy", result(val_ppl=1)).save()
+
+    def fail(self: Path, target: Path) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        record("toy", result(val_ppl=2)).save()
+    assert [path.name for path in folder.iterdir()] == ["toy.json"] * earlier
+    if earlier:
+        assert load_record("toy").results[0].val_ppl == 1
+
+
+def test_a_figure_that_is_not_finite_is_not_written(folder: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        record("toy", result(val_ppl=math.nan)).save()
+    assert not folder.exists()
+
+
+def test_the_longest_allowed_name_can_be_saved() -> None:
+    name = RunConfig(name="a" * 80).run_name
+    record(name).save()
+    assert load_record(name).name == name
+
+
+def test_frame_has_a_row_per_run_seed_and_size() -> None:
+    one = record("one", result(), result(seed=43, samples=20, train_tokens=2200, seconds={}))
+    table = frame([one, published()])
+    assert table[["run", "seed", "samples"]].astype(object).values.tolist()[:2] == [
+        ["one", 42, 10],
+        ["one", 43, 20],
+    ]
+    first = table.iloc[0].to_dict()
+    expected = {"train_tokens": 1100, "val_tokens": 90, "phase1_iterations": 3, "val_er": 0.7}
+    expected |= {"convergence_rate": 0.1 + 0.2, "train_er": 1 / 3, "train_ppl": 50.5}
+    expected |= {"val_ppl": 600.25, "val_acc": 0.178, "best_epoch": 1, "epochs_run": 2}
+    expected |= {"seconds": 3.75}
+    assert {key: first[key] for key in expected} == expected
+    more = {"bits_per_byte", "unigram_ppl", "train_er_rows", "val_er_rows"}
+    assert set(table) == set(expected) | {"run", "seed", "samples"} | more
+    assert pd.isna(table["seconds"][1])
+
+
+def test_frame_of_a_published_record_knows_little() -> None:
+    row = frame([published()]).iloc[0].dropna().to_dict()
+    assert row == {"run": "printed", "samples": 50, "val_ppl": 598.6}
+
+
+def test_frame_of_nothing_has_its_columns() -> None:
+    assert len(frame([])) == 0
+    assert list(frame([])) == list(frame([record()]))
+
+
+def test_traces_have_a_row_per_iteration() -> None:
+    table = traces([record("one", result(), result(seed=7)), published(), record("two")])
+    names = "run seed samples iteration convergence_rate loss fixed_point_loss diversity_loss"
+    assert list(table) == [*names.split(), "grad_norm", "clipped"]
+    rows = table[["run", "seed", "samples", "iteration", "loss", "clipped"]].values.tolist()
+    assert rows == [
+        ["one", 42, 10, 2, 0.1, False],
+        ["one", 42, 10, 3, -0.4, True],
+        ["one", 7, 10, 2, 0.1, False],
+        ["one", 7, 10, 3, -0.4, True],
+        ["two", 42, 10, 2, 0.1, False],
+        ["two", 42, 10, 3, -0.4, True],
+    ]
+
+
+def test_epochs_have_a_row_per_epoch() -> None:
+    chosen = result(phase2={"epoch": [1], "train_loss": [4.0], "val_loss": [5], "dev_loss": [3.0]})
+    table = epochs([record("one"), record("two", chosen)])
+    names = "run seed samples epoch train_loss val_loss val_acc dev_loss"
+    assert list(table) == names.split()
+    assert table["run"].tolist() == ["one", "one", "two"]
+    assert table["val_loss"].tolist() == [6.0, 6.5, 5.0]
+    assert table["dev_loss"].isna().tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("tabulate", [traces, epochs])
+def test_tables_of_nothing_have_their_columns(tabulate: Any) -> None:
+    for nothing in ([], [published()]):
+        assert list(tabulate(nothing)) == list(tabulate([record()]))
+        assert len(tabulate(nothing)) == 0
+
+
+def test_what_may_differ_between_two_runs_is_a_field() -> None:
+    fields = RunRecord.model_fields.keys() | SizeResult.model_fields.keys()
+    assert set(VOLATILE) <= fields
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+NESTED = st.recursive(
+    PLAIN | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+@given(NESTED)
+def test_what_is_written_reads_back(data: Any) -> None:
+    assert json.loads(records._pretty(data, "")) == data

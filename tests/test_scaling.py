@@ -1,0 +1,116 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fpcore.scaling import PowerLaw, fit_power_law, sliding_windows
+
+# The raw-data blocks of the seed document: tokens, and V.PPL of both runs.
+TOKENS = [62891, 122795, 240132, 473429, 948524]
+V5 = [598.6, 406.9, 298.8, 227.0, 180.0]
+V6 = [592.6, 409.8, 305.4, 234.7, 187.4]
+
+
+@pytest.mark.parametrize(
+    ("ppl", "overall", "windows", "delta", "percent"),
+    [
+        (V5, "-0.44044", ["-0.478 0.993", "-0.399 0.995"], "+0.079", "+16.5"),
+        (V6, "-0.42172", ["-0.457 0.993", "-0.383 0.996"], "+0.074", "+16.1"),
+    ],
+)
+def test_published_figures_to_every_printed_digit(
+    ppl: list[float], overall: str, windows: list[str], delta: str, percent: str
+) -> None:
+    assert f"{fit_power_law(TOKENS, ppl).alpha:.5f}" == overall
+    fits = sliding_windows(TOKENS, ppl)
+    assert [f"{fit.alpha:.3f} {fit.r_squared:.3f}" for fit in fits] == windows
+    change = fits[-1].alpha - fits[0].alpha
+    assert f"{change:+.3f}" == delta
+    assert f"{100 * change / abs(fits[0].alpha):+.1f}" == percent
+
+
+def test_overall_alpha_of_v5_and_its_difference() -> None:
+    five, six = fit_power_law(TOKENS, V5), fit_power_law(TOKENS, V6)
+    assert f"{five.alpha:.4f}" == "-0.4404"
+    assert f"{six.alpha - five.alpha:+.4f}" == "+0.0187"
+    assert 3.182 * five.stderr == pytest.approx(0.085, abs=5e-4)  # t(3) at 97.5 %
+
+
+def test_windows_say_what_they_cover() -> None:
+    first, second = sliding_windows(TOKENS, V5)
+    assert (first.tokens, first.n) == ((62891, 473429), 4)
+    assert (second.tokens, second.n) == ((122795, 948524), 4)
+    assert first == fit_power_law(TOKENS[:4], V5[:4])
+    shuffled = [3, 0, 4, 1, 2]
+    again = sliding_windows([TOKENS[i] for i in shuffled], [V5[i] for i in shuffled])
+    assert again == [first, second]
+
+
+@pytest.mark.parametrize(("size", "count"), [(2, 4), (3, 3), (5, 1), (6, 0)])
+def test_windows_of_other_sizes(size: int, count: int) -> None:
+    windows = sliding_windows(TOKENS, V5, size)
+    assert [fit.n for fit in windows] == [size] * count
+
+
+@given(
+    st.floats(-2, -0.01) | st.floats(0.01, 2),
+    st.floats(0.1, 1e5),
+    st.lists(st.integers(10, 10**7), min_size=2, max_size=8, unique=True),
+)
+def test_exact_power_laws_are_recovered(alpha: float, factor: float, tokens: list[int]) -> None:
+    law = fit_power_law(tokens, [factor * n**alpha for n in tokens])
+    tight = math.log(max(tokens) / min(tokens))
+    assert law.alpha == pytest.approx(alpha, abs=1e-9 / tight)
+    assert math.log(law.A) == pytest.approx(math.log(factor), abs=1e-7 / tight)
+    assert law(tokens[0]) == pytest.approx(factor * tokens[0] ** alpha, rel=1e-6)
+    assert law.n == len(tokens)
+    assert law.tokens == (min(tokens), max(tokens))
+    if tight > 0.1:
+        assert law.r_squared == pytest.approx(1)
+
+
+def test_fit_by_hand() -> None:
+    # log2: points (0, 3), (1, 1), (2, 2) have slope -1/2, mean (1, 2) and intercept 5/2.
+    law = fit_power_law([1, 2, 4], [8, 2, 4])
+    assert law.alpha == pytest.approx(-0.5)
+    assert pytest.approx(2**2.5) == law.A
+    # Residuals 1/2, -1, 1/2: their squares sum to 3/2, the total is 2, so R² is 1/4 …
+    assert law.r_squared == pytest.approx(0.25)
+    # … and the standard error is √((3/2 / (3 - 2)) / 2), the same in any base of logarithm.
+    assert law.stderr == pytest.approx(math.sqrt(0.75))
+
+
+def test_standard_error_by_its_formula() -> None:
+    x, y = np.log(TOKENS), np.log(V5)
+    slope = ((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum()
+    residual = y - y.mean() - slope * (x - x.mean())
+    expected = math.sqrt((residual**2).sum() / 3 / ((x - x.mean()) ** 2).sum())
+    assert fit_power_law(TOKENS, V5).stderr == pytest.approx(expected)
+
+
+def test_two_points_have_no_standard_error() -> None:
+    law = fit_power_law([10, 1000], [100, 10])
+    assert law.alpha == pytest.approx(-0.5)
+    assert math.isnan(law.stderr)
+
+
+def test_a_law_predicts() -> None:
+    assert PowerLaw(-0.5, 100, 1, 0, 3, (1, 9))(25) == pytest.approx(20)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "ppl"),
+    [([], []), ([10], [5]), ([10, 10], [5, 4]), ([10, 20], [5]), ([[10, 20]], [[5, 4]])],
+)
+def test_too_little_to_fit(tokens: list[float], ppl: list[float]) -> None:
+    with pytest.raises(ValueError, match="2 different sizes"):
+        fit_power_law(tokens, ppl)
+
+
+@pytest.mark.parametrize("bad", [0, -1, math.nan, math.inf])
+def test_values_that_have_no_logarithm(bad: float) -> None:
+    for tokens, ppl in (([10, 20, bad], [3, 2, 1]), ([10, 20, 30], [3, bad, 1])):
+        with pytest.raises(ValueError, match="positive finite"):
+            fit_power_law(tokens, ppl)
