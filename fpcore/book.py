@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import yaml
 
 from fpcore.config import RunConfig
@@ -34,14 +35,26 @@ def execute(notebook: str, output: Path, parameters: dict[str, Any], progress: P
     temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex}.ipynb")
     command = [sys.executable, "-m", "papermill", str(NOTEBOOKS / f"{notebook}.ipynb")]
     command += [str(temporary), "--parameters_yaml", yaml.safe_dump(parameters)]
-    command += ["--log-output", "--no-progress-bar", "--cwd", str(NOTEBOOKS)]
+    command += ["--log-output", "--no-progress-bar"]
     try:
         last = _follow(command, progress)
         if last is not None:
             raise NotebookError(last)
+        tidy(temporary)
         temporary.replace(output)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def tidy(path: Path) -> None:
+    """Drop what papermill notes about itself: paths of this machine, and times that only differ."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        cell.id = f"cell-{number}"  # papermill draws a new id for the cell that it injects
+    nbformat.write(notebook, path)
 
 
 @dataclass

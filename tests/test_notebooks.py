@@ -120,6 +120,7 @@ def test_executed_notebooks_show_no_error_and_no_missing_glyph(home: Home) -> No
         outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
         text = json.dumps(outputs, ensure_ascii=False)
         assert outputs and "Glyph" not in text and "Warning" not in text
+        assert str(ROOT) not in json.dumps(notebook)
         assert all(out.output_type != "error" for out in outputs)
         assert any("image/png" in out.get("data", {}) for out in outputs)
 
