@@ -154,9 +154,11 @@ class RunConfig(BaseModel):
         """
         path = _params_path(source)
         try:
-            knobs = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError):  # ValueError: not UTF-8, or a zero byte in the path
             raise ConfigError(_missing(path)) from None
+        try:
+            knobs = yaml.safe_load(text)
         except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an odd date
             problem = " ".join(str(error).split())
             raise ConfigError(f"{shown(path)} is not readable YAML: {problem}.") from None

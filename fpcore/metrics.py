@@ -27,6 +27,7 @@ def effective_rank(contexts: Tensor, centered: bool = False) -> float:
     if not bool(torch.isfinite(rows).all()):
         raise ValueError("contexts hold a value that is not finite")
     rows = rows - rows.mean(0) if centered else rows
+    rows = rows / rows.abs().max().clamp_min(torch.finfo(torch.float64).tiny)  # no overflow
     gram = rows.T @ rows if rows.shape[0] >= rows.shape[1] else rows @ rows.T
     squares = torch.linalg.eigvalsh(gram)
     noise = len(squares) * torch.finfo(torch.float64).eps * squares.max()

@@ -33,7 +33,8 @@ def load_tokenizer(kind: str, corpus: Corpus) -> Tokenizer:
     """Return the tokenizer `gpt2`, or `bpe-N` trained on the corpus' training pool (and cached)."""
     if kind == "gpt2":
         return _gpt2()
-    path = cache("tokenizers") / f"{kind}-{corpus.digest}.json"
+    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+    path = cache("tokenizers") / f"{kind}-{corpus.digest}-{recipe}.json"
     if not path.is_file():
         trained = _trained(int(kind.removeprefix("bpe-")), corpus.train)
         write_atomically(path, trained.to_str().encode())

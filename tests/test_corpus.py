@@ -55,11 +55,8 @@ Writer = Callable[[Path, list[str]], Path]
 
 @pytest.mark.parametrize(("name", "write"), FILES)
 def test_files_are_split_at_the_end(tmp_path: Path, toy: Toy, name: str, write: Writer) -> None:
-    texts = [
-        *TEXTS,
-        "  kept as it is \t",
-        "dernière été\u2028\x0c日本語 🙂",
-    ]  # marks that are no ends of lines in a file
+    marks = "dernière été\u2028\x0c日本語 🙂"  # that do not end a line in a file
+    texts = [*TEXTS, "  kept as it is \t", marks]
     config = toy(corpus=str(write(tmp_path / name, texts)))
     data = corpus.load(config)
     by_hand = split_by_hand(config, texts)

@@ -96,6 +96,11 @@ def test_effective_rank_ignores_rotation_and_scale(
     assert turned == pytest.approx(effective_rank(contexts), abs=1e-5)
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_effective_rank_of_extreme_values(scale: float) -> None:
+    assert effective_rank(scale * torch.eye(3, dtype=torch.float64)) == pytest.approx(3)
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (3,), (2, 2, 2), ()])
 def test_effective_rank_refuses_what_is_no_matrix(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="non-empty"):
