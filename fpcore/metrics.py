@@ -1,16 +1,18 @@
 """What is measured (spec section 4). Pure functions of tensors."""
 
 import math
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
-def effective_rank(contexts: Tensor, centered: bool = False) -> float:
+def effective_rank(contexts: Tensor | NDArray[Any], centered: bool = False) -> float:
     """Return exp(-Σ p log p), p = σ/Σσ, σ the singular values: a number in [1, D].
 
     Args:
-        contexts: [N, D], any N ≥ 1.
+        contexts: [N, D], any N ≥ 1, a tensor or an array.
         centered: subtract the mean row first.
 
     The singular values come from the eigenvalues of the Gram matrix in float64; values below its
@@ -21,6 +23,7 @@ def effective_rank(contexts: Tensor, centered: bool = False) -> float:
 
     Source: Roy & Vetterli 2007.
     """
+    contexts = torch.as_tensor(contexts)
     if contexts.ndim != 2 or contexts.numel() == 0:
         raise ValueError(f"contexts must be a non-empty [N, D] matrix, not {tuple(contexts.shape)}")
     rows = contexts.double()
@@ -38,9 +41,12 @@ def effective_rank(contexts: Tensor, centered: bool = False) -> float:
     return float(torch.exp(-(p * p.log()).sum()))
 
 
-def convergence_rate(new: Tensor, old: Tensor, threshold: float) -> float:
+def convergence_rate(
+    new: Tensor | NDArray[Any], old: Tensor | NDArray[Any], threshold: float
+) -> float:
     """Return the share of rows with mean((new - old)²) < threshold; both [N, D]."""
-    return float(is_converged(new - old, threshold).double().mean())
+    change = torch.as_tensor(new).double() - torch.as_tensor(old).double()
+    return float(is_converged(change, threshold).double().mean())
 
 
 def is_converged(change: Tensor, threshold: float) -> Tensor:

@@ -96,6 +96,12 @@ def test_effective_rank_ignores_rotation_and_scale(
     assert turned == pytest.approx(effective_rank(contexts), abs=1e-5)
 
 
+def test_arrays_are_as_good_as_tensors() -> None:
+    assert effective_rank(np.eye(4)) == pytest.approx(4)
+    assert effective_rank(np.diag([2, 2])) == pytest.approx(2)
+    assert convergence_rate(np.ones((2, 2)), np.zeros((2, 2)), 2) == 1
+
+
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
 def test_effective_rank_of_extreme_values(scale: float) -> None:
     assert effective_rank(scale * torch.eye(3, dtype=torch.float64)) == pytest.approx(3)
