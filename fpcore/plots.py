@@ -169,6 +169,8 @@ def _lines(
     for color, (name, own) in zip(colors, rows.groupby(hue, sort=False), strict=True):
         stats = own.groupby(x)[y].agg(["mean", "min", "max"])
         ax.plot(stats.index, stats["mean"], color=color, marker=marker, label=name)
+        if marker is None:  # identical curves hide each other; their ends do not
+            ax.plot(stats.index[-1:], stats["mean"].iloc[-1:], "o", color=color, ms=5)
         if own["seed"].nunique() > 1:
             ax.fill_between(stats.index, stats["min"], stats["max"], color=color, alpha=0.2)
     ax.legend(title=legend_title)

@@ -291,7 +291,7 @@ def _direction(differences: pd.Series, subject: str, up: str, down: str, sizes: 
     ]
     if not len(known):
         return "比べられる値がない。"
-    return f"{subject} {'、'.join(said)}。" if said else "差はない。"
+    return f"{subject}{' ' if sizes else ''}{'、'.join(said)}。" if said else "差はない。"
 
 
 def _range(values: pd.Series, text: Callable[[float], str]) -> str:

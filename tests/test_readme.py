@@ -1,0 +1,44 @@
+"""What the README shows is what the committed records say."""
+
+import re
+
+import pytest
+
+from fpcore import report
+from fpcore.compare import compare_runs
+from fpcore.paths import ROOT
+from fpcore.records import load_record
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def rows(table: str) -> dict[str, list[float]]:
+    """The values of both runs by metric; times are left out, for they depend on the machine."""
+    lines = [line.split("|")[1:4] for line in table.splitlines() if line.startswith("| ")][1:]
+    values = {name.strip(): [re.sub("[,%]", "", cell) for cell in cells] for name, *cells in lines}
+    return {name: [float(v) for v in cells] for name, cells in values.items() if "時間" not in name}
+
+
+def test_the_table_is_the_summary_of_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To 3 %: a machine that trains the records anew may round differently."""
+    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+    c = compare_runs(load_record("v5-small"), load_record("v6-small"))
+    shown = re.search(r"<!-- summary -->\n(.*?)\n<!-- /summary -->", README, re.DOTALL)
+    assert shown is not None
+    want = rows(report.summary(c).split("\n\n")[0])
+    got = rows(shown.group(1))
+    assert got.keys() == want.keys()
+    for name, values in got.items():
+        assert values == pytest.approx(want[name], rel=0.03), name
+
+
+def test_the_committed_report_is_what_its_records_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+    c = compare_runs(load_record("v5-small"), load_record("v6-small"))
+    path = report.folder(c) / "report.md"
+    assert path.read_text(encoding="utf-8") == report.render(c)
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", README):
+        assert (ROOT / target).is_file(), target
