@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from fpcore import plots, tables
+from fpcore import plots, sentences, tables
 from fpcore.compare import Comparison, compare_runs
 from fpcore.paths import reports, write_atomically
 from fpcore.records import RunRecord, frame, load_record
@@ -76,7 +76,7 @@ def summary(c: Comparison) -> Markdown:
         f"{c.samples[-1]} 会話での値。α は比べた全サイズ、実行時間は全サイズの合計。"
         f"差分は {c.b.name} − {c.a.name}（丸める前に計算）。"
     )
-    return Markdown(f"{tables.table(shown)}\n\n{note}{_certainty(c)}")
+    return Markdown(f"{tables.table(shown)}\n\n{note}{sentences.certainty(c)}")
 
 
 def effective_rank(c: Comparison) -> Markdown:
@@ -90,8 +90,12 @@ def effective_rank(c: Comparison) -> Markdown:
             "差分": t["difference"].map(points),
         }
     )
-    said = _direction(t["difference"], f"{c.b.name} の Val ER は {c.a.name} より", "高い", "低い")
-    return Markdown(f"{tables.table(shown)}\n\n**観察**: {said}{_range(t['difference'], points)}")
+    said = sentences.direction(
+        t["difference"], f"{c.b.name} の Val ER は {c.a.name} より", "高い", "低い"
+    )
+    return Markdown(
+        f"{tables.table(shown)}\n\n**観察**: {said}{sentences.spread(t['difference'], points)}"
+    )
 
 
 def perplexity(c: Comparison) -> Markdown:
@@ -109,11 +113,11 @@ def perplexity(c: Comparison) -> Markdown:
             "unigram": [number(v, 1) for v in t["unigram_ppl"]],
         }
     )
-    said = _direction(
+    said = sentences.direction(
         t["difference"], f"{c.b.name} の Val PPL は {c.a.name} より", "高い（悪い）", "低い（良い）"
     )
-    spread = _range(t["relative"], lambda v: percent(v, signed=True))
-    return Markdown(f"{tables.table(shown)}\n\n**観察**: {said}{spread}{_unigram(c)}")
+    spread = sentences.spread(t["relative"], lambda v: percent(v, signed=True))
+    return Markdown(f"{tables.table(shown)}\n\n**観察**: {said}{spread}{sentences.unigram(c)}")
 
 
 def alpha(c: Comparison) -> Markdown:
@@ -132,14 +136,14 @@ def alpha(c: Comparison) -> Markdown:
             "差分": [number(v, 3, signed=True) for v in t["difference"]],
         }
     )
-    said = _direction(
+    said = sentences.direction(
         t["difference"].iloc[-1:],
         f"全体の α は {c.a.name} より {c.b.name} の方が",
         "緩やか",
         "急峻",
         sizes=False,
     )
-    fits = "\n".join(line for record in (c.a, c.b) for line in _fit_lines(c, record))
+    fits = "\n".join(line for record in (c.a, c.b) for line in sentences.fits(c, record))
     return Markdown(f"{tables.table(shown)}\n\n**観察**: {said}\n\n{fits}")
 
 
@@ -162,7 +166,7 @@ def convergence(c: Comparison) -> Markdown:
         if t[f"{side}_rate"].notna().any()
     )
     note = f"どちらも {c.samples[-1]} 会話の推移。{ends}。" if ends else "推移の記録がない。"
-    return Markdown(f"{tables.table(shown)}\n\n{note}{_shared(c)}")
+    return Markdown(f"{tables.table(shown)}\n\n{note}{sentences.shared_trace(c)}")
 
 
 def er_ppl(c: Comparison) -> Markdown:
@@ -276,69 +280,5 @@ def _with_percent(row: object) -> str:
     return text
 
 
-def _certainty(c: Comparison) -> str:
-    return "差の確からしさは判定できない（シード1）。" if c.seeds < 2 else ""
-
-
-def _direction(differences: pd.Series, subject: str, up: str, down: str, sizes: bool = True) -> str:
-    """Say on how many sizes b is above or below a; the words follow from the signs alone."""
-    known = differences.dropna()
-    counts = {up: int((known > 0).sum()), down: int((known < 0).sum())}
-    said = [
-        f"{len(known)} サイズ中 {count} サイズで{word}" if sizes else word
-        for word, count in counts.items()
-        if count
-    ]
-    if not len(known):
-        return "比べられる値がない。"
-    return f"{subject}{' ' if sizes else ''}{'、'.join(said)}。" if said else "差はない。"
-
-
-def _range(values: pd.Series, text: Callable[[float], str]) -> str:
-    known = values.dropna()
-    if not len(known) or not known.any():
-        return ""
-    low, high = text(known.min()), text(known.max())
-    return f"差は {low}。" if low == high else f"差は {low} から {high}。"
-
-
-def _unigram(c: Comparison) -> str:
-    """Say from which size on each run beats the unigram model of the same tokens."""
-    t = c.perplexity.dropna(subset=["unigram_ppl"])
-    said = []
-    for side, name in (("a", c.a.name), ("b", c.b.name)):
-        better = t["samples"][t[side] < t["unigram_ppl"]].tolist()
-        if len(t):
-            sizes = ", ".join(map(str, better)) + " 会話" if better else "どのサイズでもない"
-            said.append(f"{name}: {sizes}")
-    return f"unigram モデルより Val PPL が低いのは、{'; '.join(said)}。" if said else ""
-
-
-def _fit_lines(c: Comparison, record: RunRecord) -> list[str]:
-    """Say α and R² of each window of a run, and Δα from the first window to the last."""
-    fits = c.fits(record)
-    if not fits:
-        return [f"- {record.name}: サイズが 2 つ未満なので α は求まらない。"]
-    texts = [
-        f"{first}–{last}: α = {number(fit.alpha, 3)}, R² = {number(fit.r_squared, 3)}"
-        for first, last, fit in fits
-    ]
-    line = f"- {record.name}: " + "; ".join(texts)
-    if len(fits) > 2:
-        change = fits[-2][2].alpha - fits[0][2].alpha
-        share = percent(change / abs(fits[0][2].alpha), signed=True)
-        line += f"; Δα = {number(change, 3, signed=True)} ({share})"
-    return [line]
-
-
 def _last(t: pd.DataFrame, side: str) -> pd.Series:
     return t.dropna(subset=[f"{side}_rate"]).iloc[-1]
-
-
-def _shared(c: Comparison) -> str:
-    """Say whether the two traces agree over the iterations that both have."""
-    if c.shared_trace is None:
-        return ""
-    last, same = c.shared_trace
-    how = "完全に一致する" if same else "一致しない"
-    return f"共通の反復（{last} まで）では、2 つの推移は{how}。"
