@@ -19,7 +19,7 @@ b = "v6-small"
 
 # %%
 import fpcore
-from fpcore import plots, report
+from fpcore import checks, plots, report
 
 plots.use_style()
 names = fpcore.parameters.check(globals(), a=str, b=str)
@@ -84,6 +84,14 @@ report.er_ppl(c)
 
 # %%
 ax = plots.er_ppl(c.er_ppl, plots.axes())
+
+# %% [markdown]
+# ## 検証
+#
+# 2 つの記録を比べる前に、注意深い読み手が確かめることを規則で調べる。
+
+# %%
+checks.checks_table([c.a, c.b])
 
 # %% [markdown]
 # ## 生データ
