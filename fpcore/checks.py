@@ -8,13 +8,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
-from fpcore.records import VOLATILE, RunRecord, SizeResult, frame, traces
-from fpcore.scaling import fit_power_law
-from fpcore.tables import Markdown, number, table
+from fpcore.records import RunRecord, distinct, frame, same_results, traces
+from fpcore.scaling import fit_power_law, fit_saturating_law, loss_rms
+from fpcore.tables import Markdown, number
 
 Verdict = Literal["問題なし", "注意", "誤り"]
 OK: Verdict = "問題なし"
@@ -42,15 +42,11 @@ def run_checks(records: list[RunRecord]) -> list[Check]:
     return [check(records) for check in CHECKS]
 
 
-def checks_table(records: list[RunRecord]) -> Markdown:
-    """Return the outcomes as a Markdown table, the worst first."""
+def checks_list(records: list[RunRecord]) -> Markdown:
+    """Return the outcomes as a Markdown list, the worst first."""
     order = [WRONG, CARE, OK]
     outcomes = sorted(run_checks(records), key=lambda check: order.index(check.verdict))
-    rows = [
-        {"検査": c.title, "判定": c.verdict, "根拠": c.evidence, "解消するには": c.settle or "–"}
-        for c in outcomes
-    ]
-    return table(pd.DataFrame(rows), 4)
+    return Markdown("\n".join(_item(check) for check in outcomes))
 
 
 def one_factor(records: list[RunRecord]) -> Check:
@@ -97,7 +93,7 @@ def environments(records: list[RunRecord]) -> Check:
 def duplicates(records: list[RunRecord]) -> Check:
     """Runs with identical results are one observation, whatever their names."""
     title = "同じ結果の実行を重ねて数えていないか"
-    twins = [f"{a.name} = {b.name}" for a, b in combinations(records, 2) if _same_results(a, b)]
+    twins = [f"{a.name} = {b.name}" for a, b in combinations(records, 2) if same_results(a, b)]
     n = len(distinct(records))
     if not twins:
         return Check(title, OK, f"{n} つの実行はすべて結果が違う")
@@ -194,23 +190,17 @@ def same_rows(records: list[RunRecord]) -> Check:
 def bending(records: list[RunRecord]) -> Check:
     """A power law whose local exponents all shrink is not one; few sizes cannot tell."""
     title = "べき乗則は曲がっていないか"
-    found = []
-    for record in distinct(records):
-        points = frame([record]).groupby("samples")[["train_tokens", "val_ppl"]].mean().dropna()
-        if len(points) < 3:
-            continue
-        local = [
-            fit_power_law(pair["train_tokens"].tolist(), pair["val_ppl"].tolist()).alpha
-            for pair in (points.iloc[i : i + 2] for i in range(len(points) - 1))
-        ]
-        if local == sorted(local) or local == sorted(local, reverse=True):
-            shown = ", ".join(number(alpha, 3) for alpha in local)
-            found.append(f"{record.name} の局所 α は一方向に変わる（{shown}）")
-        if len(points) < FEW_POINTS:
-            found.append(f"{record.name} は n={len(points)} で、α の区間は広い")
+    points = {r.name: _sizes(r) for r in distinct(records)}
+    known = {name: p for name, p in points.items() if len(p) > 3}
+    found = [f"{name} の{text}" for name, p in known.items() for text in _bends(p)]
+    found += [
+        f"{name} は n={len(p)} で、α の区間は広い"
+        for name, p in known.items()
+        if len(p) < FEW_POINTS
+    ]
     if found:
         return Check(title, CARE, "; ".join(found), "サイズを増やす")
-    return Check(title, OK, "局所 α に一方向の変化はない")
+    return Check(title, OK, "局所 α に一方向の変化はない" if known else "サイズが 4 未満")
 
 
 CHECKS: tuple[Callable[[list[RunRecord]], Check], ...] = (
@@ -228,13 +218,37 @@ CHECKS: tuple[Callable[[list[RunRecord]], Check], ...] = (
 )
 
 
-def distinct(records: list[RunRecord]) -> list[RunRecord]:
-    """Return the records without those whose results repeat an earlier one's."""
-    kept: list[RunRecord] = []
-    for record in records:
-        if not any(_same_results(record, other) for other in kept):
-            kept.append(record)
-    return kept
+def _sizes(record: RunRecord) -> pd.DataFrame:
+    """Return training tokens and Val PPL by size, means over seeds."""
+    return frame([record]).groupby("samples")[["train_tokens", "val_ppl"]].mean().dropna()
+
+
+def _bends(points: pd.DataFrame) -> list[str]:
+    """Return what speaks against a power law: local exponents that change one way."""
+    pairs = [points.iloc[i : i + 2] for i in range(len(points) - 1)]
+    local = [
+        fit_power_law(pair["train_tokens"].tolist(), pair["val_ppl"].tolist()).alpha
+        for pair in pairs
+    ]
+    if local not in (sorted(local), sorted(local, reverse=True)):
+        return []
+    return [f"局所 α は一方向に変わる（{', '.join(number(a, 3) for a in local)}）。{_laws(points)}"]
+
+
+def _laws(points: pd.DataFrame) -> str:
+    """Set the residuals of the power law beside those of a law that has one parameter more."""
+    columns = (points["train_tokens"].tolist(), points["val_ppl"].tolist())
+    saturating = fit_saturating_law(*columns)
+    power = loss_rms(fit_power_law(*columns), *columns)
+    return (
+        f"損失の残差 RMS はべき乗則 {number(power, 4)}、飽和則 {number(saturating.rms, 4)} nat"
+        f"（飽和則の自由度 {saturating.dof}）"
+    )
+
+
+def _item(check: Check) -> str:
+    text = f"- **{check.verdict}**　{check.title}: {check.evidence}。"
+    return f"{text}解消するには: {check.settle}。" if check.settle else text
 
 
 def _pair(records: list[RunRecord]) -> tuple[RunRecord, RunRecord]:
@@ -264,20 +278,6 @@ def _clip_evidence(a: RunRecord, b: RunRecord) -> str:
     return (
         f"。勾配ノルムは最大 {number(rows['grad_norm'].max(), 4)} で、クリップは一度も働いていない"
     )
-
-
-def _same_results(a: RunRecord, b: RunRecord) -> bool:
-    """Whether two runs agree in every figure that both know, and share at least one."""
-    sizes_a, sizes_b = ({(r.samples, r.seed): r for r in x.results} for x in (a, b))
-    pairs = [(sizes_a[k], sizes_b[k]) for k in sizes_a if k in sizes_b]
-    return bool(pairs) and all(_agree(x, y) for x, y in pairs)
-
-
-def _agree(x: SizeResult, y: SizeResult) -> bool:
-    fields: dict[str, Any] = x.model_dump(exclude={*VOLATILE, "samples", "seed"})
-    other = y.model_dump()
-    known = [k for k, v in fields.items() if v not in (None, {}) and other[k] not in (None, {})]
-    return bool(known) and all(fields[k] == other[k] for k in known)
 
 
 def _gap_within_spread(a: RunRecord, b: RunRecord, samples: int) -> bool:

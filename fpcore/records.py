@@ -141,6 +141,29 @@ def epochs(records: Iterable[RunRecord]) -> pd.DataFrame:
     return _traced(records, "phase2", ["epoch", "train_loss", "val_loss", "val_acc", "dev_loss"])
 
 
+def distinct(records: list[RunRecord]) -> list[RunRecord]:
+    """Return the records without those whose results repeat an earlier one's."""
+    kept: list[RunRecord] = []
+    for record in records:
+        if not any(same_results(record, other) for other in kept):
+            kept.append(record)
+    return kept
+
+
+def same_results(a: RunRecord, b: RunRecord) -> bool:
+    """Whether two runs agree in every figure that both know, and share at least one."""
+    sizes_a, sizes_b = ({(r.samples, r.seed): r for r in x.results} for x in (a, b))
+    pairs = [(sizes_a[k], sizes_b[k]) for k in sizes_a if k in sizes_b]
+    return bool(pairs) and all(_agree(x, y) for x, y in pairs)
+
+
+def _agree(x: SizeResult, y: SizeResult) -> bool:
+    fields: dict[str, Any] = x.model_dump(exclude={*VOLATILE, "samples", "seed"})
+    other = y.model_dump()
+    known = [k for k, v in fields.items() if v not in (None, {}) and other[k] not in (None, {})]
+    return bool(known) and all(fields[k] == other[k] for k in known)
+
+
 def _traced(records: Iterable[RunRecord], phase: str, columns: list[str]) -> pd.DataFrame:
     keys = ["run", "seed", "samples"]
     parts = [

@@ -221,7 +221,7 @@ def render(c: Comparison) -> Markdown:
         f"### 3. α スケーリングの変化\n\n{alpha(c)}\n\n{_image('scaling')}",
         f"### 4. Phase 1 収束の推移\n\n{convergence(c)}\n\n{_image('convergence')}",
         f"### 5. ER と PPL\n\n{er_ppl(c)}\n\n{_image('er-ppl')}",
-        f"## 検証\n\n{checks.checks_table([c.a, c.b])}",
+        f"## 検証\n\n{checks.checks_list([c.a, c.b])}",
         f"## 生データ\n\n{raw(c.a)}\n\n{raw(c.b)}",
     ]
     return Markdown("\n\n".join(parts) + "\n")

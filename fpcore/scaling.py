@@ -1,11 +1,13 @@
-"""How perplexity falls with data: PPL = A · tokens^α (spec section 4)."""
+"""How perplexity falls with data: PPL = A · tokens^α (spec section 4), or towards a floor."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
+
+FIRST_BETAS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # where the fits of the saturating law start
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,7 @@ def fit_power_law(tokens: Sequence[float], ppl: Sequence[float]) -> PowerLaw:
         ValueError: fewer than two different sizes, unequal lengths, or a value that is not a
             positive finite number.
     """
-    x, y = np.asarray(tokens, float), np.asarray(ppl, float)
-    if x.shape != y.shape or x.ndim != 1 or len(set(x.tolist())) < 2:
-        raise ValueError("a power law needs tokens and ppl of equal length and 2 different sizes")
-    if not (np.isfinite([x, y]).all() and (x > 0).all() and (y > 0).all()):
-        raise ValueError("tokens and ppl must be positive finite numbers")
+    x, y = _points(tokens, ppl, 2, "a power law")
     fit = stats.linregress(np.log(x), np.log(y))
     stderr = float(fit.stderr) if len(x) > 2 else math.nan
     r_squared = float(fit.rvalue) ** 2
@@ -53,3 +51,60 @@ def sliding_windows(tokens: Sequence[float], ppl: Sequence[float], size: int = 4
     pairs = sorted(zip(tokens, ppl, strict=True))
     windows = [pairs[i : i + size] for i in range(len(pairs) - size + 1)]
     return [fit_power_law(*zip(*window, strict=True)) for window in windows]
+
+
+@dataclass(frozen=True)
+class SaturatingLaw:
+    """A least-squares fit of loss = E∞ + B · tokens^−β, in nats.
+
+    `floor` is E∞, `B` and `beta` are positive, `rms` is the root mean square of the residuals in
+    nats, `n` the number of points, `dof` the degrees of freedom left: n - 3.
+    """
+
+    floor: float
+    B: float
+    beta: float
+    rms: float
+    n: int
+    dof: int
+
+    def __call__(self, tokens: float) -> float:
+        """Return the perplexity that the fit predicts."""
+        return math.exp(self.floor + self.B * tokens**-self.beta)
+
+
+def fit_saturating_law(tokens: Sequence[float], ppl: Sequence[float]) -> SaturatingLaw:
+    """Fit log PPL = E∞ + B · tokens^−β with E∞, B, β ≥ 0, the best of several starts.
+
+    Raises:
+        ValueError: fewer than three different sizes, or as `fit_power_law`.
+    """
+    x, y = _points(tokens, ppl, 3, "a saturating law")
+    loss, scale = np.log(y), np.exp(np.log(x).mean())
+
+    def residuals(p: np.ndarray) -> np.ndarray:
+        return np.asarray(p[0] + p[1] * (x / scale) ** -p[2] - loss)
+
+    starts = [(loss.min() / 2, loss.mean() / 2, beta) for beta in FIRST_BETAS]
+    fits = [optimize.least_squares(residuals, s, bounds=(0, np.inf), xtol=1e-14) for s in starts]
+    best = min(fits, key=lambda fit: float(fit.cost))
+    floor, b, beta = (float(v) for v in best.x)
+    rms = math.sqrt(float((best.fun**2).mean()))
+    return SaturatingLaw(floor, float(b * scale**beta), beta, rms, len(x), len(x) - 3)
+
+
+def loss_rms(law: PowerLaw | SaturatingLaw, tokens: Sequence[float], ppl: Sequence[float]) -> float:
+    """Return the root mean square of log PPL minus what a law predicts, in nats."""
+    gaps = [math.log(y / law(x)) for x, y in zip(tokens, ppl, strict=True)]
+    return math.sqrt(sum(gap**2 for gap in gaps) / len(gaps))
+
+
+def _points(
+    tokens: Sequence[float], ppl: Sequence[float], sizes: int, law: str
+) -> tuple[np.ndarray, np.ndarray]:
+    x, y = np.asarray(tokens, float), np.asarray(ppl, float)
+    if x.shape != y.shape or x.ndim != 1 or len(set(x.tolist())) < sizes:
+        raise ValueError(f"{law} needs tokens and ppl of equal length and {sizes} different sizes")
+    if not (np.isfinite([x, y]).all() and (x > 0).all() and (y > 0).all()):
+        raise ValueError("tokens and ppl must be positive finite numbers")
+    return x, y

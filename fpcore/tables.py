@@ -88,9 +88,9 @@ def difference(name: str, value: float | None) -> str:
     return number(value, 1, signed=True)
 
 
-def table(rows: pd.DataFrame, left: int = 1) -> Markdown:
-    """Return a frame of ready text as a Markdown table, the first `left` columns to the left."""
-    align = ("left",) * left + ("right",) * (rows.shape[1] - left)
+def table(rows: pd.DataFrame) -> Markdown:
+    """Return a frame of ready text as a Markdown table, the first column to the left."""
+    align = ("left",) + ("right",) * (rows.shape[1] - 1)
     text = rows.to_markdown(index=False, disable_numparse=True, colalign=align)
     return Markdown(text or "")
 

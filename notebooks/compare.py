@@ -91,7 +91,7 @@ ax = plots.er_ppl(c.er_ppl, plots.axes())
 # 2 つの記録を比べる前に、注意深い読み手が確かめることを規則で調べる。
 
 # %%
-checks.checks_table([c.a, c.b])
+checks.checks_list([c.a, c.b])
 
 # %% [markdown]
 # ## 生データ

@@ -7,7 +7,7 @@ from test_compare import record, result
 
 from fpcore import checks
 from fpcore.checks import CARE, OK, WRONG
-from fpcore.records import RunRecord
+from fpcore.records import RunRecord, distinct
 
 ENVIRONMENT = {"device": "cpu", "precision": "float32", "packages": {"torch": "1"}, "threads": 2}
 DIGESTS = {"validation_ids": "v", "vocabulary": "w", "code/model.py": "m"}
@@ -94,7 +94,7 @@ def test_duplicates_are_counted_once() -> None:
     found = checks.duplicates(twin)
     assert found.verdict == CARE
     assert "a = c" in found.evidence and "n=2" in found.evidence
-    assert [r.name for r in checks.distinct(twin)] == ["a", "b"]
+    assert [r.name for r in distinct(twin)] == ["a", "b"]
     assert checks.duplicates(twin[:2]).verdict == OK
 
 
@@ -177,14 +177,15 @@ def test_bending() -> None:
     bent = edited(run("a"), results=[result(n, val_ppl=ppl) for n, ppl in sizes.items()])
     found = checks.bending([bent, bent])
     assert found.verdict == CARE and "一方向" in found.evidence and "n=5" in found.evidence
+    assert "飽和則の自由度 2" in found.evidence
     wobbly = {25: 900.0, 50: 700.0, 100: 500.0, 200: 400.0, 400: 300.0}
     straight = edited(run("a"), results=[result(n, val_ppl=ppl) for n, ppl in wobbly.items()])
     assert "一方向" not in checks.bending([straight, straight]).evidence
 
 
-def test_the_table_puts_the_worst_first() -> None:
-    text = checks.checks_table([run("a"), run("b", convergence_rate=0.71)])
-    verdicts: list[str] = [line.split("|")[2].strip() for line in text.splitlines()[2:]]
+def test_the_list_puts_the_worst_first() -> None:
+    text = checks.checks_list([run("a"), run("b", convergence_rate=0.71)])
+    verdicts = [line.split("**")[1] for line in text.splitlines()]
     order: list[str] = [WRONG, CARE, OK]
     assert verdicts == sorted(verdicts, key=order.index)
-    assert len(verdicts) == len(checks.CHECKS)
+    assert len(verdicts) == len(checks.CHECKS) and verdicts[0] == WRONG

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpcore.scaling import PowerLaw, fit_power_law, sliding_windows
+from fpcore.scaling import (
+    PowerLaw,
+    fit_power_law,
+    fit_saturating_law,
+    loss_rms,
+    sliding_windows,
+)
 
 # The raw-data blocks of the seed document: tokens, and V.PPL of both runs.
 TOKENS = [62891, 122795, 240132, 473429, 948524]
@@ -114,3 +120,35 @@ def test_values_that_have_no_logarithm(bad: float) -> None:
     for tokens, ppl in (([10, 20, bad], [3, 2, 1]), ([10, 20, 30], [3, bad, 1])):
         with pytest.raises(ValueError, match="positive finite"):
             fit_power_law(tokens, ppl)
+
+
+def test_saturating_law_recovers_its_own_numbers() -> None:
+    law = fit_saturating_law(TOKENS, [math.exp(3 + 50 * n**-0.3) for n in TOKENS])
+    assert (law.floor, law.B, law.beta) == pytest.approx((3, 50, 0.3), rel=1e-6)
+    assert law.rms < 1e-9
+    assert (law.n, law.dof) == (5, 2)
+    assert law(1e6) == pytest.approx(math.exp(3 + 50 * 1e6**-0.3))
+
+
+@pytest.mark.parametrize("ppl", [V5, V6])
+def test_published_figures_saturate(ppl: list[float]) -> None:
+    law = fit_saturating_law(TOKENS, ppl)
+    assert law.rms <= 0.004
+    assert law.rms == pytest.approx(loss_rms(law, TOKENS, ppl))
+    assert loss_rms(fit_power_law(TOKENS, ppl), TOKENS, ppl) > 10 * law.rms
+
+
+def test_no_start_of_the_saturating_law_is_better() -> None:
+    """The fit is a minimum: no nearby floor, factor or exponent has smaller residuals."""
+    law = fit_saturating_law(TOKENS, V5)
+    for floor in (0.99, 1.0, 1.01):
+        for beta in (0.99, 1.0, 1.01):
+            powers = np.array(TOKENS, float) ** -(beta * law.beta)
+            loss = np.log(V5) - floor * law.floor
+            factor = float(powers @ loss / (powers @ powers))
+            assert np.sqrt(((loss - factor * powers) ** 2).mean()) >= law.rms - 1e-9
+
+
+def test_saturating_law_needs_three_sizes() -> None:
+    with pytest.raises(ValueError, match="3 different sizes"):
+        fit_saturating_law([1, 2], [3, 4])
