@@ -200,7 +200,9 @@ def bending(records: list[RunRecord]) -> Check:
     ]
     if found:
         return Check(title, CARE, "; ".join(found), "サイズを増やす")
-    return Check(title, OK, "局所 α に一方向の変化はない" if known else "サイズが 4 未満")
+    return Check(
+        title, OK, "隣り合うサイズ間の傾きに一方向の変化はない" if known else "サイズが 4 未満"
+    )
 
 
 CHECKS: tuple[Callable[[list[RunRecord]], Check], ...] = (
@@ -232,7 +234,9 @@ def _bends(points: pd.DataFrame) -> list[str]:
     ]
     if local not in (sorted(local), sorted(local, reverse=True)):
         return []
-    return [f"局所 α は一方向に変わる（{', '.join(number(a, 3) for a in local)}）。{_laws(points)}"]
+    return [
+        f"隣り合うサイズ間の傾きは一方向に変わる（{', '.join(number(a, 3) for a in local)}）。{_laws(points)}"
+    ]
 
 
 def _laws(points: pd.DataFrame) -> str:
@@ -241,7 +245,7 @@ def _laws(points: pd.DataFrame) -> str:
     saturating = fit_saturating_law(*columns)
     power = loss_rms(fit_power_law(*columns), *columns)
     return (
-        f"損失の残差 RMS はべき乗則 {number(power, 4)}、飽和則 {number(saturating.rms, 4)} nat"
+        f"残差 RMS はべき乗則 {number(power, 4)}、飽和則 {number(saturating.rms, 4)} nat"
         f"（飽和則の自由度 {saturating.dof}）"
     )
 

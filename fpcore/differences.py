@@ -1,0 +1,156 @@
+"""The rule 算術: a printed difference does not follow from the two numbers that it compares."""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from fpcore.facts import (
+    EPS,
+    Fact,
+    Finding,
+    Line,
+    Number,
+    Report,
+    cell_number,
+    cells_of,
+    numbers_in,
+    row_fact,
+    tables_in,
+)
+from fpcore.statements import Sentence, across, pair_before, signed
+from fpcore.terms import ALIASES, DIFFERENCE, METRIC, TERMS, metric_in
+
+
+def _difference(a: str, b: str) -> str:
+    return f"{b} − {a}"
+
+
+def _readings(a: Number, b: Number, exact: bool) -> dict[str, tuple[float, float]]:
+    """Return the intervals of b − a (in their unit) and of the relative change in %."""
+    ha, hb = (0.0, 0.0) if exact else (a.half, b.half)
+    change = b.value - a.value
+    ratios = [-math.inf, math.inf]
+    if abs(a.value) > ha:
+        starts, ends = (a.value - ha, a.value + ha), (b.value - hb, b.value + hb)
+        ratios = [(y - x) / abs(x) * 100 for x in starts for y in ends]
+    return {a.unit: (change - ha - hb, change + ha + hb), "%rel": (min(ratios), max(ratios))}
+
+
+def _reading(a: Number, b: Number, d: Number, exact: bool = False) -> Number | None:
+    """Return a difference with the unit under which it fits b − a, or None where none does.
+
+    What cannot be compared, as minutes with a share, is left as it is.
+    """
+    if a.unit != b.unit or (a.unit and d.unit not in ("", "%", a.unit)):
+        return d
+    if d.unit not in ("", "%") and not a.unit:
+        d = replace(d, unit="", value=d.value / d.factor, half=d.half / d.factor)
+    elif not d.unit and a.unit:
+        d = replace(d, unit=a.unit, value=d.value * a.factor, half=d.half * a.factor)
+    for unit, (low, high) in _readings(a, b, exact).items():
+        values = [d.value] if d.text[0] in "+-" else [d.value, -d.value]
+        near = any(low - d.half - EPS <= v <= high + d.half + EPS for v in values)
+        if near and unit.removesuffix("rel") == d.unit:
+            return replace(d, unit=unit)
+    return None
+
+
+def _shown(value: float, like: Number) -> str:
+    digits = len(like.text.partition(".")[2].rstrip("%").rstrip("".join(TERMS["units"])))
+    return f"{value / like.factor:+,.{digits}f}{like.text.lstrip('+-±0123456789.,').strip()}"
+
+
+def _misfit(line: int, what: str, a: Number, b: Number, d: Number) -> Finding:
+    """Say that a printed difference does not follow from its two numbers."""
+    relative = d.unit == "%" != a.unit
+    value = (b.value - a.value) / (abs(a.value) / 100 if relative else 1)
+    due = _shown(value, d) if d.unit or not a.unit else _shown(value / a.factor, d)
+    text = f"{line} 行: {what}の差 {d.text} は {a.text} から {b.text} への変化（{due}）と合わない。"
+    return Finding("算術", line, text)
+
+
+def column_differences(report: Report) -> tuple[list[Finding], list[Fact]]:
+    """Check each difference column; return the slips, and the differences that are right."""
+    findings: list[Finding] = []
+    facts: list[Fact] = []
+    for head, *rows in tables_in(report.lines):
+        titles = cells_of(head)
+        for j in (j for j, t in enumerate(titles) if j > 1 and DIFFERENCE.fullmatch(t)):
+            names = [report.name(t) for t in titles[j - 2 : j]]
+            for row in (r for r in rows if len(cells_of(r)) > j):
+                wrong, right = _cell_difference(titles, row, j, report)
+                findings += wrong[:1]
+                base = row_fact(titles, cells_of(row), row, report)
+                metric = metric_in(titles[j - 1]) or base.metric
+                if names[0] and names[1] and metric:
+                    run = _difference(names[0], names[1])
+                    facts += [replace(base, metric=metric, run=run, number=d) for d in right]
+    return findings, facts
+
+
+def _cell_difference(
+    titles: list[str], row: Line, j: int, report: Report
+) -> tuple[list[Finding], list[Number]]:
+    cells = cells_of(row)
+    a, b = cell_number(cells[j - 2]), cell_number(cells[j - 1])
+    if not a or not b:
+        return [], []
+    exact = titles[j].lower() in TERMS["exact"] or row.exact
+    parts = [(d, _reading(a, b, d, exact)) for d in numbers_in(cells[j])]
+    wrong = [_misfit(row.no, f"「{cells[0]}」", a, b, d) for d, fit in parts if not fit]
+    return wrong, [fit for _, fit in parts if fit]
+
+
+def window_differences(report: Report, facts: list[Fact]) -> Iterator[Finding]:
+    """Check Δ lines: last window less first window of the run, and its share of the first."""
+    delta = re.compile(rf"Δ\s*({METRIC.pattern})\s*=\s*([^()]*(?:\([^()]*\))?)", re.IGNORECASE)
+    for line in report.lines:
+        for m in delta.finditer(line.text):
+            run = report.name(line.text[: m.start()]) or line.run
+            own = [f for f in facts if (f.run, f.metric) == (run, ALIASES[m[1].lower()])]
+            sliding = _sliding([f for f in own if f.window and f.line <= line.no])
+            for d in numbers_in(m[2]) if len(sliding) > 1 else []:
+                a, b = sliding[0].number, sliding[-1].number
+                if not _reading(a, b, d):
+                    yield _misfit(line.no, f"{run} の Δ{m[1]}（最初と最後のウィンドウ）", a, b, d)
+
+
+def _sliding(facts: list[Fact]) -> list[Fact]:
+    """Return the last printed run of windows, without one that spans all the others."""
+    latest = {f.window: f for f in facts}
+    spans = {w: [int(x) for x in (w or "").split("-")] for w in latest}
+    whole = [min(s[0] for s in spans.values()), max(s[-1] for s in spans.values())] if spans else []
+    order = sorted(latest.values(), key=lambda f: spans[f.window])
+    return [f for f in order if len(order) < 3 or spans[f.window] != whole]
+
+
+def statement_differences(
+    s: Sentence, report: Report, facts: list[Fact]
+) -> tuple[list[Finding], list[Fact]]:
+    """Check 「A→B（+x%）」, and return the differences that a sentence gives between the runs."""
+    findings, found = [], []
+    for n in signed(s, report):
+        metric, pair = s.metric(n) or "", pair_before(s, n)
+        fit = _reading(pair.first, pair.second, n) if pair else _free_reading(s, n, report, facts)
+        if pair and not fit:
+            findings.append(_misfit(s.line.no, f"「{pair.text}」", pair.first, pair.second, n))
+        elif fit and (not pair or across(pair, s, report, facts, metric)):
+            found.append(s.fact(metric, _difference(*report.runs[:2]), fit))
+    return findings, found
+
+
+def _free_reading(s: Sentence, n: Number, report: Report, facts: list[Fact]) -> Number:
+    """Read a difference that stands alone: % of what is not in % is relative."""
+    metric = s.metric(n) or ""
+    a, b = ([f for f in s.known(facts, metric, r) if f.step is None] for r in report.runs[:2])
+    fits = [
+        _reading(x.number, y.number, n)
+        for x in a
+        for y in b
+        if (x.metric, x.size, x.window) == (y.metric, y.size, y.window)
+    ]
+    points = any(f.number.unit == "%" for f in a + b)
+    read = [fit.unit for fit in fits if fit]
+    relative = n.unit == "%" and not (points and ("%" in read or "%rel" not in read))
+    return replace(n, unit="%rel") if relative else n
