@@ -234,9 +234,8 @@ def _bends(points: pd.DataFrame) -> list[str]:
     ]
     if local not in (sorted(local), sorted(local, reverse=True)):
         return []
-    return [
-        f"隣り合うサイズ間の傾きは一方向に変わる（{', '.join(number(a, 3) for a in local)}）。{_laws(points)}"
-    ]
+    shown = ", ".join(number(alpha, 3) for alpha in local)
+    return [f"隣り合うサイズ間の傾きは一方向に変わる（{shown}）。{_laws(points)}"]
 
 
 def _laws(points: pd.DataFrame) -> str:
