@@ -67,9 +67,11 @@ def factor_without_effect(records: list[RunRecord]) -> Check:
     title, (a, b) = "変えた条件は効いたか", _pair(records)
     factors = [k for k in _changed(a, b) if k not in SIZE_KNOBS | PHASE2_KNOBS]
     shared = _shared_iterations(a, b)
-    if not factors or shared.empty:
-        return Check(title, OK, "共通の反復で比べる条件か推移がない")
     names = "、".join(f"`{k}`" for k in factors)
+    if not factors:
+        return Check(title, OK, "Phase 1 の推移を変えるはずの条件は同じ")
+    if shared.empty:
+        return Check(title, CARE, f"{names} の効果を共通の推移で確かめられない", "推移のある記録で")
     if not (shared["loss_x"] == shared["loss_y"]).all():
         return Check(title, OK, f"{names} を変えた 2 つの推移は一致しない")
     evidence = f"{names} を変えても共通の {len(shared)} 反復の損失が完全に一致する"

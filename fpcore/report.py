@@ -203,8 +203,7 @@ def raw(record: RunRecord) -> Markdown:
             "Acc": rows["val_acc"].map(percent),
         }
     )
-    columns = ["Config", *shown.columns[1:]]
-    text = shown[columns].to_string(index=False, justify="right")
+    text = shown.to_string(index=False, justify="right")
     return Markdown(f"### {record.name} 詳細結果\n\n```\n{text}\n```")
 
 

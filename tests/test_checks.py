@@ -70,6 +70,8 @@ def test_factor_without_effect() -> None:
     # more iterations leave the shared ones as they are, and that is no lack of effect
     longer = checks.factor_without_effect([run("a"), run("b", {"max_iter": 100})])
     assert longer.verdict == OK
+    unknown = checks.factor_without_effect([run("a"), run("b", {"gradient_clip": 2.0}, phase1={})])
+    assert unknown.verdict == CARE and "確かめられない" in unknown.evidence
     noisy = run("b", {"context_noise": 0.2}, phase1=trace(1.0, norm=2.0))
     assert "クリップ" not in checks.factor_without_effect([run("a"), noisy]).evidence
 
