@@ -1,7 +1,7 @@
 """A two-phase fixed-point-context language model: trainers, metrics, records and reports."""
 
 from fpcore import metrics, parameters, scaling
-from fpcore.compare import compare_runs
+from fpcore.compare import compare_runs, load_comparison
 from fpcore.config import RunConfig
 from fpcore.errors import ConfigError, CorpusError, FpcoreError, RecordError, TrainingError
 from fpcore.experiment import run
@@ -18,6 +18,7 @@ __all__ = [
     "compare_runs",
     "epochs",
     "frame",
+    "load_comparison",
     "load_record",
     "load_records",
     "metrics",

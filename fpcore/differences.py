@@ -22,7 +22,8 @@ from fpcore.statements import Sentence, across, pair_before, signed
 from fpcore.terms import ALIASES, DIFFERENCE, METRIC, TERMS, metric_in
 
 
-def _difference(a: str, b: str) -> str:
+def difference_name(a: str, b: str) -> str:
+    """Return what stands for the run of a difference b − a."""
     return f"{b} − {a}"
 
 
@@ -84,7 +85,7 @@ def column_differences(report: Report) -> tuple[list[Finding], list[Fact]]:
                 base = row_fact(titles, cells_of(row), row, report)
                 metric = metric_in(titles[j - 1]) or base.metric
                 if names[0] and names[1] and metric:
-                    run = _difference(names[0], names[1])
+                    run = difference_name(names[0], names[1])
                     facts += [replace(base, metric=metric, run=run, number=d) for d in right]
     return findings, facts
 
@@ -136,7 +137,7 @@ def statement_differences(
         if pair and not fit:
             findings.append(_misfit(s.line.no, f"「{pair.text}」", pair.first, pair.second, n))
         elif fit and (not pair or across(pair, s, report, facts, metric)):
-            found.append(s.fact(metric, _difference(*report.runs[:2]), fit))
+            found.append(s.fact(metric, difference_name(*report.runs[:2]), fit))
     return findings, found
 
 

@@ -201,7 +201,8 @@ def _row_facts(head: list[str], cells: list[str], line: Line, report: Report) ->
         metric, run = metric_in(title) or base.metric, report.name(title) or base.run
         number = None if column(title) or DIFFERENCE.fullmatch(title) else cell_number(cell)
         if metric and run and number:
-            yield replace(base, metric=metric, run=run, number=number)
+            size = mention(SIZE, title) or base.size
+            yield replace(base, metric=metric, run=run, number=number, size=size)
 
 
 def _key_values(line: Line, run: str) -> Iterator[Fact]:

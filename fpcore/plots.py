@@ -14,6 +14,7 @@ from fpcore.scaling import fit_power_law
 
 FONT = "IPAexGothic"
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
+FEW_POINTS = 12  # of a line: each is marked
 BAND = "帯はシード間の最小–最大"
 
 
@@ -83,36 +84,35 @@ def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
     return ax
 
 
-def convergence(records: Iterable[RunRecord], samples: int, ax: Axes) -> Axes:
-    """Draw the convergence rate against the iteration, every run at the same size."""
-    rows = traces(records)
-    rows = rows[rows["samples"] == samples]
+def convergence(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the convergence rate by iteration (rows from `Comparison.traces`)."""
+    rows = _sized(rows)
     _lines(rows, "iteration", "convergence_rate", "run", ax)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set(xlabel="反復", ylabel="収束率", ylim=(0, 1))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_title(_title(f"収束の推移（{samples} 会話）", rows))
+    ax.xaxis.set_major_locator(_whole_ticks())
+    ax.set_title(_title("収束の推移", rows))
     return ax
 
 
-def phase1_loss(records: Iterable[RunRecord], samples: int, ax: Axes) -> Axes:
-    """Draw the phase-1 loss against the iteration, every run at the same size."""
-    rows = traces(records)
-    rows = rows[rows["samples"] == samples]
+def phase1_loss(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the phase-1 loss by iteration (rows from `Comparison.traces`)."""
+    rows = _sized(rows)
     _lines(rows, "iteration", "loss", "run", ax)
     ax.set(xlabel="反復", ylabel="Phase 1 損失")
-    ax.set_title(_title(f"Phase 1 損失（{samples} 会話）", rows))
+    ax.xaxis.set_major_locator(_whole_ticks())
+    ax.set_title(_title("Phase 1 損失", rows))
     return ax
 
 
 def phase1_by_size(record: RunRecord, column: str, label: str, ax: Axes) -> Axes:
     """Draw a column of the phase-1 trace of one run, one line per size."""
-    rows = traces([record]).assign(会話数=lambda t: t["samples"].astype(str))
-    _lines(rows, "iteration", column, "会話数", ax, legend_title="会話数")
+    rows = traces([record]).assign(サンプル数=lambda t: t["samples"].astype(str))
+    _lines(rows, "iteration", column, "サンプル数", ax, legend_title="サンプル数")
     if column == "convergence_rate":
         ax.set_ylim(0, 1)
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(_whole_ticks())
     ax.set(xlabel="反復", ylabel=label, title=f"{record.name}: {label}")
     return ax
 
@@ -130,27 +130,36 @@ def effective_rank_splits(record: RunRecord, ax: Axes) -> Axes:
 
 def phase2_by_size(record: RunRecord, ax: Axes) -> Axes:
     """Draw the validation loss of one run by epoch, one line per size, best epochs marked."""
-    rows = epochs([record]).assign(会話数=lambda t: t["samples"].astype(str))
-    _lines(rows, "epoch", "val_loss", "会話数", ax, legend_title="会話数")
+    rows = epochs([record]).assign(サンプル数=lambda t: t["samples"].astype(str))
+    _lines(rows, "epoch", "val_loss", "サンプル数", ax, legend_title="サンプル数")
     best = frame([record]).merge(rows, left_on=["seed", "samples", "best_epoch"],
                                  right_on=["seed", "samples", "epoch"])  # fmt: skip
     ax.scatter(best["epoch"], best["val_loss"], s=70, facecolors="none", edgecolors="0.2", zorder=4)
     ax.set(xlabel="エポック", ylabel="検証損失 (nat)", title=f"{record.name}: Phase 2 検証損失")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(_whole_ticks())
     return ax
 
 
 def er_ppl(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw Val ER against Val PPL (from `Comparison.er_ppl`), sizes written at the points."""
-    sns.scatterplot(table, x="val_er", y="val_ppl", hue="run", style="run", s=60, ax=ax)
-    for row in table.itertuples():
+    """Draw Val ER against Val PPL (from `Comparison.er_ppl`); lines join the runs of one size."""
+    for samples, rows in table.groupby("samples"):
+        ax.plot(rows["val_er"], rows["val_ppl"], color="0.75", lw=1, zorder=1)
+        last = rows.sort_values("val_er").iloc[-1]
         ax.annotate(
-            str(row.samples), (row.val_er, row.val_ppl), (4, 4), textcoords="offset points",
-            fontsize="small",
+            f"{samples}", (last["val_er"], last["val_ppl"]), (7, -3), textcoords="offset points",
+            fontsize="small", color="0.35",
         )  # fmt: skip
+    sns.scatterplot(table, x="val_er", y="val_ppl", hue="run", style="run", s=70, ax=ax, zorder=3)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    ax.set(xlabel="Val ER（D に対する比）", ylabel="Val PPL", title="ER と PPL（数字は会話数）")
-    ax.legend(title="")
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(THOUSANDS)
+    ax.yaxis.set_minor_formatter(THOUSANDS)
+    ax.tick_params(axis="y", which="minor", labelsize="small")
+    n = table["run"].nunique()
+    title = f"ER と PPL　実行 n={n}（数字はサンプル数、線は同じサイズ）"
+    ax.set(xlabel="Val ER（D に対する比）", ylabel="Val PPL（対数）", title=title)
+    ax.margins(x=0.12)
+    ax.legend(title="", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=3)
     return ax
 
 
@@ -168,7 +177,8 @@ def _lines(
     marker = marker or ("o" if x == "train_tokens" else None)
     for color, (name, own) in zip(colors, rows.groupby(hue, sort=False), strict=True):
         stats = own.groupby(x)[y].agg(["mean", "min", "max"])
-        ax.plot(stats.index, stats["mean"], color=color, marker=marker, label=name)
+        few = "." if len(stats) < FEW_POINTS else None  # print gives a trace in a few points
+        ax.plot(stats.index, stats["mean"], color=color, marker=marker or few, label=name)
         if marker is None:  # identical curves hide each other; their ends do not
             ax.plot(stats.index[-1:], stats["mean"].iloc[-1:], "o", color=color, ms=5)
         if own["seed"].nunique() > 1:
@@ -176,9 +186,18 @@ def _lines(
     ax.legend(title=legend_title)
 
 
+def _sized(rows: pd.DataFrame) -> pd.DataFrame:
+    """Name the size with each run: traces can be compared at one size only."""
+    return rows.assign(run=rows["run"] + "（" + rows["samples"].astype(str) + " サンプル）")
+
+
 def _title(label: str, rows: pd.DataFrame) -> str:
     seeds = rows.groupby("run")["seed"].nunique().max() if len(rows) else 0
     return f"{label}　シード n={max(1, seeds)}" + (f"、{BAND}" if seeds > 1 else "")
+
+
+def _whole_ticks() -> MaxNLocator:
+    return MaxNLocator(integer=True, steps=[1, 2, 5, 10])
 
 
 def _token_axis(ax: Axes, tokens: pd.Series) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +16,7 @@ from fpcore.paths import runs, shown, write_atomically
 
 # Dates, timings and the machine: all that may differ between two runs of one config.
 VOLATILE = ("seconds", "environment", "started")
+DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
 COLUMNS = (
     "seed samples train_tokens val_tokens phase1_iterations convergence_rate train_er val_er "
     "train_ppl val_ppl val_acc best_epoch epochs_run bits_per_byte unigram_ppl train_er_rows "
@@ -62,7 +64,10 @@ class RunRecord(BaseModel):
 
     `digests` maps `vocabulary`, `embedding`, `validation_ids`, `development_ids`,
     `training_ids/<samples>` and `code/<file>` to digests; `data` says which conversations went
-    where. `source` is `measured` for runs of this book, `published` for figures taken from print.
+    where. `source` is `measured` for runs of this book, `published` for figures taken from print;
+    then `document` is the Markdown file in reports/ that they stand in, `seconds` the time of the
+    whole run and `alpha` its exponent over all sizes (from figures with more digits than print
+    gives). Whatever print does not tell is None or left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,13 +75,21 @@ class RunRecord(BaseModel):
     schema_version: Literal[1] = 1
     name: str
     source: Literal["measured", "published"] = "measured"
-    label: str
+    label: str | None = None
+    document: str | None = Field(None, pattern=DOCUMENT)
+    seconds: float | None = None
+    alpha: float | None = None
     config: dict[str, Any]
     digests: dict[str, str] = Field(default_factory=dict)
     data: dict[str, Any] = Field(default_factory=dict)
     results: list[SizeResult]
     environment: dict[str, Any] = Field(default_factory=dict)
     started: str | None = None
+
+    @property
+    def seeds(self) -> int:
+        """The number of seeds; 1 where the record does not say."""
+        return len({result.seed for result in self.results})
 
     @property
     def path(self) -> Path:
@@ -130,6 +143,20 @@ def frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["run", *COLUMNS, "seconds"])
 
 
+def curve(record: RunRecord, seeds: Iterable[int | None] | None = None) -> pd.DataFrame:
+    """Return `train_tokens` and `val_ppl` by `samples`, fewest tokens first.
+
+    Over seeds (all, or those given) V.PPL is the geometric mean: so the power law of the mean has
+    the mean of the seeds' exponents. Sizes where either is unknown are left out.
+    """
+    rows = frame([record]).astype({"val_ppl": float, "train_tokens": float})
+    if seeds is not None:
+        rows = rows[rows["seed"].map(lambda s: None if pd.isna(s) else s).isin(list(seeds))]
+    rows = rows.assign(val_ppl=np.log(rows["val_ppl"]))
+    means = rows.groupby("samples")[["train_tokens", "val_ppl"]].mean().dropna()
+    return means.assign(val_ppl=np.exp(means["val_ppl"])).sort_values("train_tokens")
+
+
 def traces(records: Iterable[RunRecord]) -> pd.DataFrame:
     """Return one row per run, seed, size and phase-1 iteration (from 2: iteration 1 only draws)."""
     columns = "iteration convergence_rate loss fixed_point_loss diversity_loss grad_norm clipped"
@@ -151,9 +178,16 @@ def distinct(records: list[RunRecord]) -> list[RunRecord]:
 
 
 def same_results(a: RunRecord, b: RunRecord) -> bool:
-    """Whether two runs agree in every figure that both know, and share at least one."""
-    sizes_a, sizes_b = ({(r.samples, r.seed): r for r in x.results} for x in (a, b))
-    pairs = [(sizes_a[k], sizes_b[k]) for k in sizes_a if k in sizes_b]
+    """Whether two runs agree in every figure that both know, and share at least one.
+
+    Print may leave the seed out; then any seed is taken for it.
+    """
+    pairs = [
+        (x, y)
+        for x in a.results
+        for y in b.results
+        if x.samples == y.samples and (x.seed == y.seed or None in (x.seed, y.seed))
+    ]
     return bool(pairs) and all(_agree(x, y) for x, y in pairs)
 
 

@@ -30,6 +30,11 @@ class PowerLaw:
         """Return the perplexity that the fit predicts."""
         return float(self.A * tokens**self.alpha)
 
+    @property
+    def half_width(self) -> float:
+        """Half the 95 % interval of alpha (Student's t on n - 2 degrees); NaN for two points."""
+        return float(stats.t.ppf(0.975, self.n - 2)) * self.stderr if self.n > 2 else math.nan
+
 
 def fit_power_law(tokens: Sequence[float], ppl: Sequence[float]) -> PowerLaw:
     """Fit PPL = A · tokens^α by least squares on the logarithms.
@@ -91,6 +96,20 @@ def fit_saturating_law(tokens: Sequence[float], ppl: Sequence[float]) -> Saturat
     floor, b, beta = (float(v) for v in best.x)
     rms = math.sqrt(float((best.fun**2).mean()))
     return SaturatingLaw(floor, float(b * scale**beta), beta, rms, len(x), len(x) - 3)
+
+
+def saturation_p(
+    power: PowerLaw, floor: SaturatingLaw, tokens: Sequence[float], ppl: Sequence[float]
+) -> float:
+    """Return how often noise alone would favour the saturating law that much (F test); NaN if n=3.
+
+    The power law has two parameters, the saturating one three; the p-value of the drop in the sum
+    of squared residuals rests on `floor.dof` degrees of freedom.
+    """
+    if floor.dof < 1:
+        return math.nan
+    rss, rest = len(tokens) * loss_rms(power, tokens, ppl) ** 2, floor.n * floor.rms**2
+    return float(stats.f.sf((rss - rest) / max(rest / floor.dof, 1e-300), 1, floor.dof))
 
 
 def loss_rms(law: PowerLaw | SaturatingLaw, tokens: Sequence[float], ppl: Sequence[float]) -> float:

@@ -1,31 +1,49 @@
 """The sentences of the report: every number and direction word follows from the tables."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
+from fpcore import tables
 from fpcore.compare import Comparison
 from fpcore.records import RunRecord
-from fpcore.tables import number, percent
+from fpcore.tables import glued, number, percent
+from fpcore.tradeoff import FEW_RUNS, TradeOff
+
+UNCLEAR = "差があるとは言えない"
 
 
 def certainty(c: Comparison) -> str:
-    """Say that one seed cannot tell how certain a difference is."""
-    return "差の確からしさは判定できない（シード1）。" if c.seeds < 2 else ""
+    """Say what the differences rest on."""
+    if c.seeds < 2:
+        return "確からしさは判定できない（シード1）。"
+    return f"方向は差の 95 % 区間（シード n={c.seeds}）が 0 を含まないときだけ言う。"
 
 
-def direction(differences: pd.Series, subject: str, up: str, down: str, sizes: bool = True) -> str:
-    """Say on how many sizes b is above or below a; the words follow from the signs alone."""
-    known = differences.dropna()
-    counts = {up: int((known > 0).sum()), down: int((known < 0).sum())}
-    said = [
-        f"{len(known)} サイズ中 {count} サイズで{word}" if sizes else word
-        for word, count in counts.items()
-        if count
-    ]
-    if not len(known):
+def sizes(samples: pd.Series) -> str:
+    """Name some sizes."""
+    return f"{', '.join(map(str, samples))} サンプル"
+
+
+def direction(t: pd.DataFrame, subject: str, up: str, down: str) -> str:
+    """Say at which sizes b is above or below a, and where no difference can be told."""
+    said = {key: t["samples"][t["direction"] == key] for key in ("up", "down", "same", "unclear")}
+    known = sum(map(len, said.values()))
+    if not known:
         return "比べられる値がない。"
-    return f"{subject}{' ' if sizes else ''}{'、'.join(said)}。" if said else "差はない。"
+    if len(said["same"]) == known:
+        return "差はない。"
+    places = {key: f"全 {known} サイズ" if len(v) == known else sizes(v) for key, v in said.items()}
+    sides = [
+        f"{places[key]}で{word}" for key, word in (("down", down), ("up", up)) if len(said[key])
+    ]
+    rest = [
+        f"{places[key]}では{word}。"
+        for key, word in (("same", "同じ"), ("unclear", UNCLEAR))
+        if len(said[key])
+    ]
+    return (f"{subject}{'、'.join(sides)}。" if sides else "") + "".join(rest)
 
 
 def spread(values: pd.Series, text: Callable[[float], str]) -> str:
@@ -34,7 +52,7 @@ def spread(values: pd.Series, text: Callable[[float], str]) -> str:
     if not len(known) or not known.any():
         return ""
     low, high = text(known.min()), text(known.max())
-    return f"差は {low}。" if low == high else f"差は {low} から {high}。"
+    return f"差は {low}。" if low == high else f"差は {glued(low, 'から')} {high}。"
 
 
 def unigram(c: Comparison) -> str:
@@ -42,34 +60,91 @@ def unigram(c: Comparison) -> str:
     t = c.perplexity.dropna(subset=["unigram_ppl"])
     said = []
     for side, name in (("a", c.a.name), ("b", c.b.name)):
-        better = t["samples"][t[side] < t["unigram_ppl"]].tolist()
+        better = t["samples"][t[side] < t["unigram_ppl"]]
         if len(t):
-            sizes = ", ".join(map(str, better)) + " 会話" if better else "どのサイズでもない"
-            said.append(f"{name}: {sizes}")
-    return f"unigram モデルより Val PPL が低いのは、{'; '.join(said)}。" if said else ""
+            said.append(f"{name}: {sizes(better) if len(better) else 'どのサイズでもない'}")
+    return f"unigram モデルに勝るのは、{'; '.join(said)}。" if said else ""
 
 
-def fits(c: Comparison, record: RunRecord) -> list[str]:
-    """Say α and R² of each window of a run, and Δα from the first window to the last."""
-    windows = c.fits(record)
-    if not windows:
-        return [f"- {record.name}: サイズが 2 つ未満なので α は求まらない。"]
-    texts = [
-        f"{first}–{last}: α = {number(fit.alpha, 3)}, R² = {number(fit.r_squared, 3)}"
-        for first, last, fit in windows
+def alpha(c: Comparison) -> str:
+    """Say whose overall α is steeper."""
+    row = c.alpha.iloc[-1]
+    gap = f"（差 {tables.difference('alpha', row['difference'])}）"
+    match row["direction"]:
+        case "up" | "down":
+            word = "緩やか" if row["direction"] == "up" else "急峻"
+            return f"全体の α は {c.a.name} より {c.b.name} の方が{word}{gap}。"
+        case "same":
+            return "差はない。"
+        case "unclear":
+            return f"全体の α に{UNCLEAR}{gap}。"
+    return "サイズが 2 つ未満の実行があり、α は比べられない。"
+
+
+def intervals(c: Comparison) -> str:
+    """Give the 95 % interval of each run's overall α, from the residuals of its fit."""
+    said = []
+    for record in (c.a, c.b):
+        fits = c.fits(record)
+        if fits and fits[-1][2].n > 2:
+            fit = fits[-1][2]
+            half = number(fit.half_width, 3)
+            said.append(
+                f"{record.name} は α = {number(fit.alpha, 3)} ± {half}（自由度 {fit.n - 2}）"
+            )
+    return f"当てはめの残差による 95 % 区間: {'、'.join(said)}。" if said else ""
+
+
+def progression(c: Comparison, record: RunRecord) -> list[str]:
+    """Give α and R² of each window of a run, and Δα from the first window to the last."""
+    fits = c.fits(record)
+    if not fits:
+        return ["- サイズが 2 つ未満なので α は求まらない。"]
+    lines = [
+        f"- {title}: α = {number(fit.alpha, 3)}, R² = {number(fit.r_squared, 3)}"
+        for title, (_, _, fit) in zip(tables.window_names(fits), fits, strict=True)
     ]
-    line = f"- {record.name}: " + "; ".join(texts)
-    if len(windows) > 2:
-        change = windows[-2][2].alpha - windows[0][2].alpha
-        share = percent(change / abs(windows[0][2].alpha), signed=True)
-        line += f"; Δα = {number(change, 3, signed=True)} ({share})"
-    return [line]
+    if len(fits) > 2:
+        first, last = fits[0][2].alpha, fits[-2][2].alpha
+        share = percent((last - first) / abs(first), signed=True)
+        lines.append(f"- Δα = {number(last - first, 3, signed=True)} ({share})")
+    return lines
 
 
-def shared_trace(c: Comparison) -> str:
-    """Say whether the two traces agree over the iterations that both have."""
-    if c.shared_trace is None:
+def metric(row: dict[Any, Any]) -> str:
+    """Say of one metric (a row of the summary) how b stands to a."""
+    name, gap = tables.METRICS[row["metric"]], row["difference"]
+    match row["direction"]:
+        case "up" | "down":
+            size = tables.difference(row["metric"], abs(gap)).lstrip("+±")
+            word = "高い" if row["direction"] == "up" else "低い"
+            return f"{glued(name, 'は')} {glued(size, word)}"
+        case "same":
+            return glued(name, "は同じ")
+        case "unclear":
+            return glued(name, f"に{UNCLEAR}")
+    return ""
+
+
+def trade_off(found: TradeOff) -> str:
+    """Say what the records allow to say of ER and PPL."""
+    if found.samples is None:
+        return "ER と PPL の両方が分かる実行がない。"
+    counts = f"{found.samples} サンプルで結果の異なる実行は n={found.n}"
+    if found.n < FEW_RUNS:
+        said = f"{counts}（{FEW_RUNS} 未満）なので、ER と PPL の相関や最適な ER は言えない。"
+    elif found.rho is None:
+        said = f"{counts}だが、ER か PPL がどれも同じで、相関はない。"
+    else:
+        said = f"{counts}、順位相関は ρ = {number(found.rho, 2, signed=True)}。"
+    return said + counter_examples(found)
+
+
+def counter_examples(found: TradeOff) -> str:
+    """Say that the pairs of runs do not all point the same way."""
+    if not (found.opposed and found.alike):
         return ""
-    last, same = c.shared_trace
-    how = "完全に一致する" if same else "一致しない"
-    return f"共通の反復（{last} まで）では、2 つの推移は{how}。"
+    return (
+        f"しかも向きは一定でない: ER が低い方の PPL が高いのは {sizes(pd.Series(found.opposed))}、"
+        f"逆に PPL も低いのは {sizes(pd.Series(found.alike))}。"
+    )

@@ -1,27 +1,27 @@
 """Numbers as a Japanese reader meets them: names, digits, units and signs in one place."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from fpcore.config import RunConfig
-from fpcore.records import RunRecord, frame
+from fpcore.records import RunRecord, curve
 from fpcore.scaling import PowerLaw, fit_power_law, sliding_windows
 
 DASH = "–"  # what a record does not know
 
 METRICS = {
     "val_ppl": "Val PPL",
-    "unigram_ppl": "Val PPL（unigram モデル）",
-    "bits_per_byte": "bits per byte",
     "val_acc": "Val Acc",
-    "alpha": "α（スケーリング指数）",
+    "alpha": "α（スケーリング係数）",
     "val_er": "Val ER",
     "train_er": "Train ER",
     "convergence_rate": "Phase 1 収束率",
-    "best_epoch": "最良エポック",
     "seconds": "実行時間",
+    "unigram_ppl": "Val PPL（unigram モデル）",
+    "bits_per_byte": "bits per byte",
+    "best_epoch": "最良エポック",
 }
 
 
@@ -45,27 +45,30 @@ def number(value: float | None, digits: int, unit: str = "", signed: bool = Fals
     return text + unit
 
 
-def percent(share: float | None, signed: bool = False) -> str:
+def percent(share: float | None, digits: int = 1, signed: bool = False) -> str:
     """Return a share, or a relative change, in percent."""
-    return number(None if share is None else 100 * share, 1, "%", signed)
+    return number(None if share is None else 100 * share, digits, "%", signed)
 
 
-def points(difference: float | None) -> str:
+def points(difference: float | None, digits: int = 1) -> str:
     """Return the difference of two shares in percentage points."""
-    return number(None if difference is None else 100 * difference, 1, " ポイント", signed=True)
+    whole = None if difference is None else 100 * difference
+    return number(whole, digits, " ポイント", signed=True)
 
 
 def metric(name: str, value: float | None) -> str:
-    """Return the value of a metric as tables show it."""
+    """Return the value of a metric as tables show it; a convergence rate in whole percent."""
     match name:
-        case "val_acc" | "val_er" | "train_er" | "convergence_rate":
+        case "val_acc" | "val_er" | "train_er":
             return percent(value)
+        case "convergence_rate":
+            return percent(value, 0)
         case "alpha":
             return number(value, 4)
         case "bits_per_byte":
             return number(value, 3)
         case "best_epoch":
-            return number(value, 0 if value is None or float(value).is_integer() else 1)
+            return number(value, _epoch_digits(value))
         case "seconds":
             return number(None if value is None else value / 60, 1, " 分")
     return number(value, 1)
@@ -74,18 +77,29 @@ def metric(name: str, value: float | None) -> str:
 def difference(name: str, value: float | None) -> str:
     """Return the difference of a metric as tables show it."""
     match name:
-        case "val_acc" | "val_er" | "train_er" | "convergence_rate":
+        case "val_acc" | "val_er" | "train_er":
             return points(value)
-        case "alpha":
-            return number(value, 4, signed=True)
-        case "bits_per_byte":
+        case "convergence_rate":
+            return points(value, 0)
+        case "alpha" | "bits_per_byte":
             return number(value, 3, signed=True)
         case "best_epoch":
-            whole = value is None or math.isnan(value) or float(value).is_integer()
-            return number(value, 0 if whole else 1, signed=True)
+            return number(value, _epoch_digits(value), signed=True)
         case "seconds":
             return number(None if value is None else value / 60, 1, " 分", signed=True)
     return number(value, 1, signed=True)
+
+
+def with_relative(name: str, value: float, relative: float) -> str:
+    """Return the difference of a metric, and in percent where its unit alone tells little."""
+    text = difference(name, value)
+    if name not in {"val_ppl", "seconds"} or math.isnan(relative):
+        return text
+    return f"{text} ({percent(relative, 0 if name == 'seconds' else 1, signed=True)})"
+
+
+def _epoch_digits(value: float | None) -> int:
+    return 0 if value is None or math.isnan(value) or float(value).is_integer() else 1
 
 
 def table(rows: pd.DataFrame) -> Markdown:
@@ -100,10 +114,10 @@ def runs_table(rows: pd.DataFrame) -> Markdown:
     columns: dict[str, object] = {
         "run": rows["run"],
         "シード": [number(v, 0) for v in rows["seed"]],
-        "会話数": [number(v, 0) for v in rows["samples"]],
+        "サンプル数": [number(v, 0) for v in rows["samples"]],
         "トークン": [number(v, 0) for v in rows["train_tokens"]],
         "P1 反復": [number(v, 0) for v in rows["phase1_iterations"]],
-        "収束率": [percent(v) for v in rows["convergence_rate"]],
+        "収束率": [percent(v, 0) for v in rows["convergence_rate"]],
         "Train ER": [percent(v) for v in rows["train_er"]],
         "Val ER": [percent(v) for v in rows["val_er"]],
         "T.PPL": [number(v, 1) for v in rows["train_ppl"]],
@@ -140,7 +154,7 @@ def fits_table(records: Iterable[RunRecord]) -> Markdown:
     """Return the power law of each run over all its sizes; a dash for runs of a single size."""
     rows = []
     for record in records:
-        points = _points(record)
+        points = curve(record)
         fit = fit_power_law(*_columns(points)) if len(points) > 1 else None
         rows.append({"run": record.name, **_fit(fit, len(points))})
     return table(pd.DataFrame(rows))
@@ -150,14 +164,25 @@ def windows_table(records: Iterable[RunRecord], size: int = 4) -> Markdown:
     """Return the power law of each window of neighbouring sizes of each run."""
     rows = []
     for record in records:
-        points = _points(record)
+        points = curve(record)
         sizes = points.index.tolist()
         for i, fit in enumerate(sliding_windows(*_columns(points), size)):
             span = f"{sizes[i]}–{sizes[i + size - 1]}"
-            rows.append({"run": record.name, "会話数": span, **_fit(fit, size)})
+            rows.append({"run": record.name, "サンプル数": span, **_fit(fit, size)})
     if not rows:
         return Markdown(f"どの実行もサイズが {size} 未満なので、ウィンドウはない。")
     return table(pd.DataFrame(rows))
+
+
+def glued(text: str, word: str) -> str:
+    """Put a Japanese word behind a text, with a space where the text ends in Latin or a digit."""
+    return f"{text} {word}" if text[-1:].isascii() else text + word
+
+
+def window_names(fits: Sequence[tuple[int, int, PowerLaw]]) -> list[str]:
+    """Return the names of windows of sizes, of which the last spans all."""
+    names = [f"Window {i} ({first}–{last})" for i, (first, last, _) in enumerate(fits, 1)]
+    return [*names[:-1], *(f"全体 ({first}–{last})" for first, last, _ in fits[-1:])]
 
 
 def plain(value: object) -> str:
@@ -165,12 +190,6 @@ def plain(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(v) for v in value)
     return "null" if value is None else str(value)
-
-
-def _points(record: RunRecord) -> pd.DataFrame:
-    """Return training tokens and Val PPL by size, means over seeds, smallest first."""
-    rows = frame([record]).groupby("samples")[["train_tokens", "val_ppl"]].mean()
-    return rows.dropna().sort_values("train_tokens")
 
 
 def _columns(points: pd.DataFrame) -> tuple[list[float], list[float]]:

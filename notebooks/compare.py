@@ -10,97 +10,134 @@
 # # 2 つの実行を比べる（compare）
 #
 # 記録 `reports/runs/<a>.json` と `<b>.json` だけを読み、日本語の報告
-# `reports/<a>-vs-<b>/report.md` を書く。差分はすべて b − a で、丸める前に計算する。
+# `reports/<a>-vs-<b>/` に `report.md` と、それだけで開ける `report.html` を書く。
+# 差分はすべて b − a で、丸める前に計算する。
 
 # %% tags=["parameters"]
-# Parameters: the names of two records
+# Parameters: the names of two records, and of others to put beside them
 a = "v5-small"
 b = "v6-small"
+others = []
 
 # %%
 import fpcore
-from fpcore import checks, plots, report
+from fpcore import checks, conclusions, plots, report, sections
 
 plots.use_style()
-names = fpcore.parameters.check(globals(), a=str, b=str)
-c = fpcore.compare_runs(fpcore.load_record(names["a"]), fpcore.load_record(names["b"]))
+names = fpcore.parameters.check(globals(), a=str, b=str, others=list)
+c = fpcore.load_comparison(**names)
 
 # %% [markdown]
 # ## 実験条件の違い
 
 # %%
-report.conditions(c)
+sections.conditions(c)
+
+# %%
+sections.common(c)
 
 # %% [markdown]
 # ## 結果サマリー
 
 # %%
-report.summary(c)
+sections.summary(c)
 
 # %% [markdown]
-# ## 1. Effective Rank (ER)
+# ## 1. Effective Rank (ER) の変化
 
 # %%
-report.effective_rank(c)
+sections.effective_rank(c)
 
 # %%
 ax = plots.effective_rank([c.a, c.b], plots.axes())
 
 # %% [markdown]
-# ## 2. PPL
+# ## 2. PPLの変化
 
 # %%
-report.perplexity(c)
+sections.perplexity(c)
 
 # %%
 ax = plots.perplexity([c.a, c.b], plots.axes())
 
 # %% [markdown]
-# ## 3. α スケーリング
+# ## 3. αスケーリングの変化
 
 # %%
-report.alpha(c)
+sections.alpha(c)
 
 # %%
 ax = plots.power_laws([c.a, c.b], plots.axes())
 
 # %% [markdown]
 # ## 4. Phase 1 収束の推移
+#
+# 収束率は、ノイズのある学習中の 1 歩の変化がしきい値未満のトークンの割合で、
+# 固定点に着いた割合ではない。
 
 # %%
-report.convergence(c)
+sections.convergence(c)
 
 # %%
-ax = plots.convergence([c.a, c.b], c.samples[-1], plots.axes())
+ax = plots.convergence(c.traces, plots.axes())
 
 # %%
-ax = plots.phase1_loss([c.a, c.b], c.samples[-1], plots.axes())
+ax = plots.phase1_loss(c.traces, plots.axes())
 
 # %% [markdown]
-# ## 5. ER と PPL
+# ## パラメータ変更の影響分析
 
 # %%
-report.er_ppl(c)
+conclusions.influence(c)
+
+# %% [markdown]
+# ## 結論と推奨設定
+#
+# ### 主要な発見
+
+# %%
+conclusions.findings(c)
+
+# %% [markdown]
+# ### ER-PPL相関
+
+# %%
+sections.er_ppl(c)
 
 # %%
 ax = plots.er_ppl(c.er_ppl, plots.axes())
 
 # %% [markdown]
-# ## 検証
-#
-# 2 つの記録を比べる前に、注意深い読み手が確かめることを規則で調べる。
+# ### 推奨設定
 
 # %%
-checks.checks_list([c.a, c.b])
+conclusions.recommended(c)
+
+# %% [markdown]
+# ### 今後の検討
+
+# %%
+conclusions.next_steps(c)
 
 # %% [markdown]
 # ## 生データ
 
 # %%
-report.raw(c.a)
+sections.raw(c.a)
 
 # %%
-report.raw(c.b)
+sections.raw(c.b)
+
+# %%
+sections.progression(c)
+
+# %% [markdown]
+# ## 検証
+#
+# 比べる前に、注意深い読み手が確かめることを規則で調べる。
+
+# %%
+checks.checks_list(c.records)
 
 # %% [markdown]
 # ## 報告を書く

@@ -1,5 +1,6 @@
 """Each check with records that trigger it and records that do not, by small edits."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,16 +111,17 @@ def test_trace_ends() -> None:
     assert checks.trace_ends([run("a"), run("b")]).verdict == OK
     found = checks.trace_ends([run("a"), run("b", convergence_rate=0.71)])
     assert found.verdict == WRONG
-    assert "推移 70.0%、要約 71.0%" in found.evidence and "b 25 会話" in found.evidence
+    assert "5 件で違う" in found.evidence
+    assert found.details[0] == "b 25 サンプル: 推移 70.0%、要約 71.0%"
 
 
-def test_enough_runs_counts_distinct_ones_at_one_size() -> None:
+def test_er_and_ppl_counts_distinct_ones_at_one_size() -> None:
     runs = [run(f"r{i}", val_er=0.6 + i / 100) for i in range(5)]
-    assert checks.enough_runs(runs).verdict == OK
-    assert "n=4" in checks.enough_runs(runs[:4]).evidence
+    assert checks.er_and_ppl(runs).verdict == OK
+    assert "n=4" in checks.er_and_ppl(runs[:4]).evidence
     copies = [*runs[:4], edited(runs[0], name="copy")]
-    assert checks.enough_runs(copies).verdict == CARE
-    assert "n=4" in checks.enough_runs(copies).evidence
+    assert checks.er_and_ppl(copies).verdict == CARE
+    assert "n=4" in checks.er_and_ppl(copies).evidence
 
 
 def test_seeds() -> None:
@@ -129,7 +131,7 @@ def test_seeds() -> None:
     assert checks.seeds(far).verdict == OK
     near = [with_seed(a, 43, 60.0), with_seed(_shifted(b, 50.0), 43, 1.0)]
     assert checks.seeds(near).verdict == CARE
-    assert "25, 50, 100, 200, 400 会話" in checks.seeds(near).evidence
+    assert "25, 50, 100, 200, 400 サンプル" in checks.seeds(near).evidence
 
 
 def _shifted(base: RunRecord, shift: float) -> RunRecord:
@@ -178,16 +180,136 @@ def test_bending() -> None:
     sizes = {25: 900.0, 50: 700.0, 100: 580.0, 200: 510.0, 400: 470.0}
     bent = edited(run("a"), results=[result(n, val_ppl=ppl) for n, ppl in sizes.items()])
     found = checks.bending([bent, bent])
-    assert found.verdict == CARE and "一方向" in found.evidence and "n=5" in found.evidence
-    assert "飽和則の自由度 2" in found.evidence
+    text = " ".join(found.details)
+    assert found.verdict == CARE and "一方向" in text and "n=5" in text
+    assert "飽和則" in text and "残る自由度は 2" in text
     wobbly = {25: 900.0, 50: 700.0, 100: 500.0, 200: 400.0, 400: 300.0}
     straight = edited(run("a"), results=[result(n, val_ppl=ppl) for n, ppl in wobbly.items()])
-    assert "一方向" not in checks.bending([straight, straight]).evidence
+    assert "一方向" not in " ".join(checks.bending([straight, straight]).details)
+    exact = {n: 5000 * (450 * n) ** -0.3 for n in (25, 50, 100, 200, 400, 800)}
+    law = edited(run("a"), results=[result(25 * 2**i, val_ppl=ppl, train_tokens=450 * n)
+                                    for i, (n, ppl) in enumerate(exact.items())])  # fmt: skip
+    assert checks.bending([law, law]).verdict == OK
 
 
 def test_the_list_puts_the_worst_first() -> None:
     text = checks.checks_list([run("a"), run("b", convergence_rate=0.71)])
-    verdicts = [line.split("**")[1] for line in text.splitlines()]
+    verdicts = [line.split("**")[1] for line in text.splitlines() if line.startswith("- ")]
     order: list[str] = [WRONG, CARE, OK]
     assert verdicts == sorted(verdicts, key=order.index)
     assert len(verdicts) == len(checks.CHECKS) and verdicts[0] == WRONG
+
+
+def traced(base: RunRecord, samples: int) -> RunRecord:
+    """The run with the trace of one size alone, whose end is that size's rate."""
+    results = [r if r.samples == samples else r.model_copy(update={"phase1": {}})
+               for r in base.results]  # fmt: skip
+    return edited(base, results=results)
+
+
+def test_trace_sizes() -> None:
+    assert checks.trace_sizes([run("a"), run("b")]).verdict == OK
+    apart = checks.trace_sizes([traced(run("a"), 50), traced(run("b"), 400)])
+    assert apart.verdict == CARE
+    assert "a の推移は 50、b の推移は 400 サンプルで、比べられない" in apart.evidence
+    same = checks.trace_sizes([traced(run("a"), 50), traced(run("b"), 50)])
+    assert same.verdict == OK and "50 サンプル" in same.evidence
+    assert checks.trace_sizes([run("a", phase1={}), run("b")]).verdict == OK
+
+
+def test_a_summary_of_another_size_than_its_trace() -> None:
+    base = traced(run("a"), 50)
+    results = [
+        r if r.samples == 400 else r.model_copy(update={"convergence_rate": None})
+        for r in base.results
+    ]
+    found = checks.trace_sizes([edited(base, results=results), run("b")])
+    assert found.verdict == CARE
+    assert "要約の収束率は 400 サンプルのもの（70% と 70%）" in found.evidence
+
+
+def test_counter_examples() -> None:
+    """Five runs that trade ER for PPL, then one size at which two of them do not."""
+    runs = [_shifted(run(f"r{i}", val_er=0.6 + i / 100), -10.0 * i) for i in range(5)]
+    fine = checks.er_and_ppl(runs)
+    assert fine.verdict == OK and "n=5" in fine.evidence
+    first = runs[4].results[0].model_copy(update={"val_ppl": 2000.0})
+    against = [*runs[:4], edited(runs[4], results=[first, *runs[4].results[1:]])]
+    found = checks.er_and_ppl(against)
+    assert found.verdict == CARE
+    assert "逆に PPL も低いのは 25 サンプル" in found.evidence
+
+
+def test_knobs_stand_in_for_unknown_digests() -> None:
+    plain = [
+        edited(run(name, {"tokenizer": t}), digests={}) for name, t in (("a", "x"), ("b", "y"))
+    ]
+    found = checks.same_text(plain)
+    assert found.verdict == WRONG and "tokenizer" in found.evidence
+    assert checks.same_text([plain[0], edited(plain[0], name="c")]).verdict == CARE
+
+
+def test_unknown_epochs_are_said() -> None:
+    found = checks.early_stop([run("a"), run("b", epochs_run=None, best_epoch=None)])
+    assert found.verdict == CARE and "5 件でエポック数の記録がない" in found.evidence
+
+
+def test_no_seed_in_common_is_a_factor() -> None:
+    other = checks.one_factor([run("a"), run("b", {"seeds": [7], "max_iter": 100})])
+    assert other.verdict == CARE and "`seeds`" in other.evidence
+    more = checks.one_factor([run("a"), run("b", {"seeds": [42, 7], "max_iter": 100})])
+    assert more.verdict == OK
+
+
+REPORT = """# a vs b
+
+| サンプル数 | a Val PPL | b Val PPL | 差分 |
+|---|---|---|---|
+| 25 | 900.0 | 990.0 | +90.0 (+10.0%) |
+| 400 | 400.0 | 440.0 | +40.0 (+10.0%) |
+
+| ウィンドウ | a α | b α | 差分 |
+|---|---|---|---|
+| Window 1 (25-200) | -0.305 | -0.305 | +0.000 |
+"""
+
+
+@pytest.fixture
+def document(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    path = tmp_path / "reports" / "written.md"
+    path.parent.mkdir()
+    path.write_text(REPORT, encoding="utf-8")
+    return path
+
+
+def test_written_report(document: Path) -> None:
+    a = edited(run("a"), document="written.md")
+    b = edited(_scaled(run("b"), 1.1), document="written.md")
+    assert checks.written_report([a, b]).verdict == OK
+    assert checks.written_report([a, run("b")]).verdict == OK  # not taken from it
+    document.write_text(REPORT.replace("+40.0", "+60.0"), encoding="utf-8")
+    found = checks.written_report([a, b])
+    assert found.verdict == WRONG and "1 件" in found.evidence
+    assert "+60.0" in found.details[0]
+
+
+def test_a_difference_of_rounded_numbers_is_found(document: Path) -> None:
+    """+0.000 fits -0.305 and -0.305, but not the exponents behind them."""
+    a = edited(run("a"), document="written.md")
+    b = edited(_scaled(run("b"), 1.1), document="written.md")
+    last = b.results[3].model_copy(update={"val_ppl": 480.0 * 1.1 * 1.003})
+    bent = edited(b, results=[*b.results[:3], last, b.results[4]])
+    found = checks.written_report([a, bent])
+    assert found.verdict == WRONG
+    assert len(found.details) == 1 and "印刷された値どうしの差" in found.details[0]
+    assert checks.written_report([bent, a]).details == found.details  # the document's own order
+
+
+def _scaled(base: RunRecord, factor: float) -> RunRecord:
+    results = [
+        r.model_copy(update={"val_ppl": r.val_ppl * factor})
+        for r in base.results
+        if r.val_ppl is not None
+    ]
+    return edited(base, results=results)

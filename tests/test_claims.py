@@ -7,8 +7,9 @@ import pytest
 
 from fpcore import claims
 from fpcore.claims import Finding, check_report
+from fpcore.paths import ROOT
 
-SEED = Path(__file__).parent / "data" / "seed-v5-vs-v6.md"
+SEED = ROOT / "reports" / "published" / "v5-vs-v6.md"
 
 # Every statement of this report is right; each test changes a few of its words or numbers.
 REPORT = """# short vs long 実験比較

@@ -125,17 +125,60 @@ def test_executed_notebooks_show_no_error_and_no_missing_glyph(home: Home) -> No
         assert any("image/png" in out.get("data", {}) for out in outputs)
 
 
-@pytest.mark.parametrize("name", ["compare", "scaling"])
-def test_summary_notebooks_pass_nbval(home: Home, name: str) -> None:
-    folder, _ = home
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbval-lax", f"notebooks/{name}.ipynb"],
+def nbval(notebook: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """Execute a notebook and compare its outputs with the stored ones."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", str(notebook)],
         cwd=ROOT,
-        env=os.environ | {"FPCORE_HOME": str(folder)},
+        env=os.environ | {"FPCORE_HOME": str(home)},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0 and "passed" in done.stdout, done.stdout
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that holds the published records and nothing else."""
+    folder = tmp_path_factory.mktemp("published")
+    shutil.copytree(ROOT / "reports" / "published", folder / "reports" / "published")
+    (folder / "reports" / "runs").mkdir()
+    for path in (ROOT / "reports" / "runs").glob("*-published.json"):
+        shutil.copy(path, folder / "reports" / "runs")
+    return folder
+
+
+SUMMARIES = [
+    ROOT / "reports" / "v5-published-vs-v6-published" / "compare.ipynb",
+    ROOT / "reports" / "scaling" / "v5-published-vs-v6-published.ipynb",
+]
+
+
+@pytest.mark.parametrize("path", SUMMARIES, ids=lambda path: path.stem)
+def test_committed_summaries_pass_strict_nbval(path: Path, published: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert sum(bool(cell.outputs) for cell in code) >= len(code) - 3  # parameters and imports
+    done = nbval(path, published)
+    assert done.returncode == 0 and f"{len(code)} passed" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("path", SUMMARIES, ids=lambda path: path.stem)
+def test_one_changed_digit_fails(path: Path, published: Path, tmp_path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    tables = [
+        out.data
+        for cell in notebook.cells
+        for out in cell.get("outputs", [])
+        if "| 全体" in (text := out.get("data", {}).get("text/markdown", "")) or "-0.44" in text
+    ]
+    for kind in ("text/markdown", "text/plain"):
+        assert "-0.44" in tables[0][kind]
+        tables[0][kind] = tables[0][kind].replace("-0.44", "-0.45", 1)
+    changed = tmp_path / "changed.ipynb"
+    nbformat.write(notebook, changed)
+    done = nbval(changed, published)
+    assert done.returncode == 1 and "1 failed" in done.stdout, done.stdout
 
 
 def test_one_knob_from_inside_the_folder_without_an_output_path(

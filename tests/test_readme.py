@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from fpcore import report
+from fpcore import sections
 from fpcore.compare import compare_runs
 from fpcore.paths import ROOT
 from fpcore.records import load_record
@@ -25,18 +25,11 @@ def test_the_table_is_the_summary_of_the_records(monkeypatch: pytest.MonkeyPatch
     c = compare_runs(load_record("v5-small"), load_record("v6-small"))
     shown = re.search(r"<!-- summary -->\n(.*?)\n<!-- /summary -->", README, re.DOTALL)
     assert shown is not None
-    want = rows(report.summary(c).split("\n\n")[0])
+    want = rows(sections.summary(c).split("\n\n")[0])
     got = rows(shown.group(1))
     assert got.keys() == want.keys()
     for name, values in got.items():
         assert values == pytest.approx(want[name], rel=0.03), name
-
-
-def test_the_committed_report_is_what_its_records_give(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
-    c = compare_runs(load_record("v5-small"), load_record("v6-small"))
-    path = report.folder(c) / "report.md"
-    assert path.read_text(encoding="utf-8") == report.render(c)
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,0 +1,200 @@
+"""The sections of the report that conclude: what the changes did, what stands, what to run next.
+
+Every sentence is chosen by rule from the comparison and the outcomes of the checks.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from fpcore import factors, sentences, tables
+from fpcore.checks import OK, Check, run_checks
+from fpcore.compare import Comparison, compare_runs
+from fpcore.tables import Markdown, number
+from fpcore.tradeoff import trade_off
+
+BETTER = {
+    "val_ppl": -1,
+    "val_acc": 1,
+    "val_er": 1,
+    "train_er": 1,
+    "convergence_rate": 1,
+    "seconds": -1,
+}
+MOVED = {"up": "上がった", "down": "下がった"}
+MOVED_OF = {
+    "val_ppl": {"up": "上がった（悪化）", "down": "下がった（改善）"},
+    "seconds": {"up": "延びた", "down": "短くなった"},
+}
+
+
+def influence(c: Comparison) -> Markdown:
+    """パラメータ変更の影響分析: a part for each changed knob, as far as that can be told."""
+    knobs = factors.changed(c.a, c.b)
+    if not knobs:
+        return Markdown("変えた条件がないので、影響もない。")
+    dead = factors.inert(c.a, c.b)
+    parts = [
+        f"### {i}. `{knob}` の{_change(c, knob)}の影響\n\n{_of_knob(c, knob, knobs, dead)}"
+        for i, knob in enumerate(knobs, 1)
+    ]
+    alive = [k for k in knobs if k not in dead]
+    if len(alive) > 1:
+        parts.append(f"### {len(alive)} つの変更を合わせた差\n\n{_effects(c)}")
+    return Markdown("\n\n".join(parts))
+
+
+def findings(c: Comparison) -> Markdown:
+    """主要な発見: what the comparison shows, and how far that goes."""
+    rows = c.summary.set_index("metric", drop=False)
+    metrics = [
+        sentences.metric(rows.loc[m].to_dict()) for m in ("convergence_rate", "val_er", "val_ppl")
+    ]
+    known = "、".join(filter(None, metrics))
+    subject = f"{c.samples[-1]} サンプルで、{c.b.name} は {c.a.name} より"
+    lines = [
+        f"{subject}: {known}。{sentences.certainty(c)}"
+        if any(rows["direction"].isin(["up", "down"]))
+        else f"{c.samples[-1]} サンプルで、どの指標にも方向を言える差はない。",
+        sentences.trade_off(trade_off(c.records)),
+        _factor_finding(c),
+    ]
+    return Markdown("\n".join(f"{i}. {line}" for i, line in enumerate(filter(None, lines), 1)))
+
+
+def recommended(c: Comparison) -> Markdown:
+    """推奨設定: the changed knobs of the run with the lower PPL, where one can be told."""
+    t = c.perplexity
+    last, knobs = t.iloc[-1], factors.changed(c.a, c.b)
+    if last["direction"] not in ("up", "down") or not knobs:
+        return Markdown("Val PPL からは、どちらの設定も勧められない。")
+    better, worse = (c.a, c.b) if last["direction"] == "up" else (c.b, c.a)
+    ppl = [number(last[side], 1) for side in ("ab" if better is c.a else "ba")]
+    said = f"{c.samples[-1]} サンプルで Val PPL が低いのは {better.name}（{ppl[0]} 対 {ppl[1]}）。"
+    contrary = t["samples"][t["direction"].isin({"up", "down"} - {last["direction"]})]
+    if len(contrary):
+        said += f"ただし {sentences.sizes(contrary)}では {worse.name} の方が低い。"
+    if c.seeds < 2:
+        said += "確からしさは判定できない（シード1）ので、推奨ではなく次の実験の出発点である。"
+    dead = factors.inert(c.a, c.b)
+    lines = [
+        f"{k} = {tables.plain(better.config[k])}" + ("  # 効いていない" if k in dead else "")
+        for k in knobs
+    ]
+    return Markdown(f"{said}\n\n```python\n" + "\n".join(lines) + "\n```")
+
+
+def next_steps(c: Comparison) -> Markdown:
+    """今後の検討: what would settle each open check, and the YAML of the missing runs."""
+    open_checks = [check for check in run_checks(c.records) if check.verdict != OK and check.settle]
+    lines = [f"{i}. {_step(check)}" for i, check in enumerate(open_checks, 1)]
+    missing = factors.missing_runs(c.a, c.b, c.records)
+    blocks = [_missing(c, name, text) for name, text in missing.items()]
+    if not lines:
+        return Markdown("検証に残った問題はない。")
+    return Markdown("\n\n".join(["\n".join(lines), *blocks, *_again(c, list(missing))]))
+
+
+def params_file(c: Comparison, name: str) -> str:
+    """Return the path of the YAML of a missing run, from the root of the book."""
+    return f"reports/{c.a.name}-vs-{c.b.name}/params/{name}.yaml"
+
+
+def _step(check: Check) -> str:
+    return f"**{check.title}** → {check.settle}"
+
+
+def _missing(c: Comparison, name: str, text: str) -> str:
+    path = params_file(c, name)
+    command = f"papermill --log-output notebooks/run.ipynb reports/runs/{name}.ipynb -f {path}"
+    return f"`{path}`:\n\n```yaml\n{text}```\n\n```bash\n{command}\n```"
+
+
+def _again(c: Comparison, names: list[str]) -> list[str]:
+    if not names:
+        return []
+    others = [r.name for r in c.others if r.source == "measured"] + names
+    command = (
+        f"papermill notebooks/compare.ipynb reports/compare.ipynb -p a {c.a.name} -p b {c.b.name} "
+        f'-p others "[{", ".join(others)}]"'
+    )
+    return [f"実行したあとで、加えて比べる:\n\n```bash\n{command}\n```"]
+
+
+def _change(c: Comparison, knob: str) -> str:
+    x, y = c.a.config[knob], c.b.config[knob]
+    word = "変更"
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in (x, y)):
+        word = "増加" if y > x else "減少"
+    return f"{word}（{tables.plain(x)}→{tables.plain(y)}）"
+
+
+def _of_knob(c: Comparison, knob: str, knobs: list[str], dead: list[str]) -> str:
+    """Say what one change did, or why that cannot be told."""
+    alive = [k for k in knobs if k not in dead]
+    if knob in dead:
+        return _without_effect(c, knob)
+    if alive == [knob]:
+        why = "効いた条件はほかにないので" if dead else "変えた条件はこれだけなので"
+        return f"{why}、次の差はこの変更によると読める。\n\n{_effects(c)}"
+    alone = factors.single(c.a, c.b, knob, c.others)
+    if alone is not None:
+        only = compare_runs(c.a, alone)
+        return f"この条件だけを変えた {alone.name} と {c.a.name} の差:\n\n{_effects(only)}"
+    return (
+        f"{len(alive)} つの条件を同時に変えたので、この変更だけの影響は分けられない。"
+        "1 つだけ変えた実行が要る（今後の検討）。"
+    )
+
+
+def _without_effect(c: Comparison, knob: str) -> str:
+    rows = c.shared_iterations
+    said = f"効いていない: 両方にある {len(rows)} 反復で、収束率も損失も完全に一致する。"
+    norm = factors.never_clipped(c.a, c.b)
+    if knob == "gradient_clip" and norm is not None:
+        said += f"勾配ノルムは最大 {number(norm, 4)} で、クリップは一度も働いていない。"
+    return said + f"{c.a.name} と {c.b.name} の差はこの条件によらない。"
+
+
+def _effects(c: Comparison) -> str:
+    """List the metrics that moved for the better, for the worse, and those that cannot be told."""
+    rows = c.summary[c.summary["metric"].isin(BETTER)]
+    moved = rows[rows["direction"].isin(MOVED)]
+    sign = moved["direction"].map({"up": 1.0, "down": -1.0}).astype(float)
+    sign *= moved["metric"].map(BETTER).astype(float)
+    groups = {
+        "メリット": [_moved(row) for row in moved[sign > 0].to_dict("records")],
+        "デメリット": [_moved(row) for row in moved[sign < 0].to_dict("records")],
+        sentences.UNCLEAR: _named(rows[rows["direction"] == "unclear"]),
+        "同じ": _named(rows[rows["direction"] == "same"]),
+    }
+    size = f"（{c.samples[-1]} サンプル）"
+    parts = [f"**{k}{size}**:\n\n" + "\n".join(f"- {x}" for x in v) for k, v in groups.items() if v]
+    return "\n\n".join([*parts, sentences.certainty(c)])
+
+
+def _named(rows: pd.DataFrame) -> list[str]:
+    return [tables.METRICS[m] for m in rows["metric"]]
+
+
+def _moved(row: dict[Any, Any]) -> str:
+    name = row["metric"]
+    word = MOVED_OF.get(name, MOVED)[row["direction"]]
+    a, b = (tables.metric(name, row[side]) for side in "ab")
+    gap = tables.with_relative(name, row["difference"], row["relative"])
+    gap = gap.replace(" (", "、").removesuffix(")")
+    return f"{tables.glued(tables.METRICS[name], 'が')}{word}: {a} → {b}（{gap}）"
+
+
+def _factor_finding(c: Comparison) -> str:
+    """Say which of the changed knobs can be behind the differences."""
+    knobs, dead = factors.changed(c.a, c.b), factors.inert(c.a, c.b)
+    alive = "、".join(f"`{k}`" for k in knobs if k not in dead)
+    if not knobs:
+        return ""
+    if dead:
+        gone = "、".join(f"`{k}`" for k in dead)
+        return f"{gone} は効いていない。" + (f"差は {alive} による。" if alive else "")
+    return (
+        f"差は {alive} のどれによるか分けられない。" if len(knobs) > 1 else f"差は {alive} による。"
+    )

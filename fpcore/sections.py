@@ -1,0 +1,223 @@
+"""The sections of the report that show tables: each a function of the comparison, to Markdown.
+
+The `compare` notebook shows the same text as `report.md`. A sample is a training conversation.
+"""
+
+import pandas as pd
+
+from fpcore import sentences, tables
+from fpcore.compare import Comparison
+from fpcore.records import RunRecord, frame
+from fpcore.tables import DASH, Markdown, number, percent, points
+from fpcore.tradeoff import trade_off
+
+KNOBS = {  # by what they are for; `name` and `samples` stand elsewhere
+    "データ": "corpus tokenizer embedding embed_dim val_samples".split(),
+    "モデル": "layers context_dim input_tokens".split(),
+    "Phase 1": (
+        "max_iter gradient_clip dist_reg_weight context_noise convergence_threshold "
+        "min_converged_ratio phase1_lr phase1_batch"
+    ).split(),
+    "Phase 2": "epochs patience phase2_lr phase2_batch select_on".split(),
+    "測定と環境": "er_rows seeds device precision".split(),
+}
+
+
+def conditions(c: Comparison) -> Markdown:
+    """実験条件の違い: the knobs that differ."""
+    t = c.conditions
+    shown = pd.DataFrame(
+        {
+            "パラメータ": [f"`{knob}`" for knob in t["knob"]],
+            c.a.name: [tables.plain(v) for v in t["a"]],
+            f"{c.b.name} ": [tables.plain(v) for v in t["b"]],
+            "変更": [percent(v, 0, signed=True) for v in t["relative"]],
+        }
+    )
+    if not len(shown):
+        return Markdown("2 つの実行の設定は同じである。")
+    if len(shown) == 1:
+        return tables.table(shown)
+    return Markdown(
+        f"{tables.table(shown)}\n\n**注意**: {len(shown)} つの条件が同時に変わっているため、"
+        "差がどの条件によるものかはこの 2 つの実行だけでは分からない。"
+    )
+
+
+def common(c: Comparison) -> Markdown:
+    """共通条件: the knobs that both runs share, the architecture first."""
+    lines = [f"- サンプルサイズ（訓練に使う会話の数）: {', '.join(map(str, c.samples))}"]
+    if c.a.label and c.a.label == c.b.label:
+        lines.insert(0, f"- アーキテクチャ: {c.a.label}")
+    for group, knobs in KNOBS.items():
+        same = [f"`{k}` {tables.plain(c.common[k])}" for k in knobs if k in c.common]
+        lines += [f"- {group}: {'、'.join(same)}"] if same else []
+    return Markdown("\n".join(lines))
+
+
+def summary(c: Comparison) -> Markdown:
+    """結果サマリー: the metrics at the largest common size."""
+    rows = c.summary
+    values = {side: [tables.metric(m, v) for m, v in zip(rows["metric"], rows[side], strict=True)]
+              for side in ("a", "b")}  # fmt: skip
+    shown = pd.DataFrame(
+        {
+            "指標": [tables.METRICS[m] for m in rows["metric"]],
+            c.a.name: values["a"],
+            f"{c.b.name} ": values["b"],
+            "差分": [
+                tables.with_relative(m, d, r)
+                for m, d, r in rows[["metric", "difference", "relative"]].itertuples(index=False)
+            ],
+        }
+    )
+    known = shown[(shown[c.a.name] != DASH) | (shown[f"{c.b.name} "] != DASH)]
+    note = (
+        f"{c.samples[-1]} サンプルでの値。α は比べた全サイズ、実行時間は全サイズの合計。"
+        f"差分は {c.b.name} − {c.a.name}（丸める前に計算）。"
+    )
+    return Markdown(f"{tables.table(known)}\n\n{note}{sentences.certainty(c)}")
+
+
+def effective_rank(c: Comparison) -> Markdown:
+    """Section 1: Val ER by size."""
+    t = c.by_size("val_er")
+    shown = pd.DataFrame(
+        {
+            "サンプル数": t["samples"].astype(str),
+            f"{c.a.name} Val ER": t["a"].map(percent),
+            f"{c.b.name} Val ER ": t["b"].map(percent),
+            "差分": t["difference"].map(points),
+        }
+    )
+    said = sentences.direction(t, f"{c.b.name} の Val ER は {c.a.name} より、", "高い", "低い")
+    gaps = sentences.spread(t["difference"], points)
+    return _observed(tables.table(shown), said + gaps, c)
+
+
+def perplexity(c: Comparison) -> Markdown:
+    """Section 2: Val PPL by size, beside the unigram model's where it is known."""
+    t = c.perplexity
+    gaps = t[["difference", "relative"]].itertuples(index=False)
+    shown = pd.DataFrame(
+        {
+            "サンプル数": t["samples"].astype(str),
+            f"{c.a.name} Val PPL": [number(v, 1) for v in t["a"]],
+            f"{c.b.name} Val PPL ": [number(v, 1) for v in t["b"]],
+            "差分": [tables.with_relative("val_ppl", d, r) for d, r in gaps],
+        }
+    )
+    if t["unigram_ppl"].notna().any():
+        shown["unigram"] = [number(v, 1) for v in t["unigram_ppl"]]
+    subject = f"{c.b.name} の Val PPL は {c.a.name} より、"
+    said = sentences.direction(t, subject, "高い（悪い）", "低い（良い）")
+    gap = sentences.spread(t["relative"], lambda v: percent(v, signed=True))
+    return _observed(tables.table(shown), said + gap + sentences.unigram(c), c)
+
+
+def alpha(c: Comparison) -> Markdown:
+    """Section 3: α by window."""
+    t = c.alpha
+    spans = [f"{row.first}–{row.last}" for row in t.itertuples()]
+    names = [f"Window {i} ({span})" for i, span in enumerate(spans[:-1], 1)]
+    shown = pd.DataFrame(
+        {
+            "ウィンドウ": [*names, f"**全体 α** ({spans[-1]})"],
+            f"{c.a.name} α": [number(v, 3) for v in t["a"]],
+            f"{c.b.name} α ": [number(v, 3) for v in t["b"]],
+            "差分": [number(v, 3, signed=True) for v in t["difference"]],
+        }
+    )
+    return _observed(tables.table(shown), sentences.alpha(c) + sentences.intervals(c), c)
+
+
+def convergence(c: Comparison) -> Markdown:
+    """Section 4: convergence rate and loss by iteration, at one size where both have a trace."""
+    t = c.convergence
+    if t.empty:
+        return Markdown("推移の記録がない。")
+    size_a, size_b = c.trace_sizes
+    titles = [
+        f"{record.name}{'' if size_a == size_b or size is None else f' ({size} サンプル)'}"
+        for record, size in ((c.a, size_a), (c.b, size_b))
+    ]
+    shown = pd.DataFrame(
+        {
+            "反復": [number(v, 0) for v in t["iteration"]],
+            f"{titles[0]} 収束率": [percent(v, 0) for v in t["a_rate"]],
+            f"{titles[0]} 損失": [number(v, 4) for v in t["a_loss"]],
+            f"{titles[1]} 収束率 ": [percent(v, 0) for v in t["b_rate"]],
+            f"{titles[1]} 損失 ": [number(v, 4) for v in t["b_loss"]],
+        }
+    )
+    return Markdown(f"{tables.table(shown)}\n\n**観察**: {_trace_sentences(c, t)}")
+
+
+def er_ppl(c: Comparison) -> Markdown:
+    """ER-PPL 相関: ER beside PPL of every record, at the largest common size."""
+    t = c.er_ppl[c.er_ppl["samples"] == c.samples[-1]]
+    shown = pd.DataFrame(
+        {
+            "実験": [f"{row.run} ({row.samples} サンプル)" for row in t.itertuples()],
+            "Val ER": [percent(v) for v in t["val_er"]],
+            "Val PPL": [number(v, 1) for v in t["val_ppl"]],
+        }
+    )
+    return Markdown(f"{tables.table(shown)}\n\n{sentences.trade_off(trade_off(c.records))}")
+
+
+def raw(record: RunRecord) -> Markdown:
+    """生データ: every seed and size of one run, in the columns of the original reports."""
+    rows = frame([record])
+    columns = {
+        "Config": [record.label or DASH] * len(rows),
+        "Seed": [number(v, 0) for v in rows["seed"]],
+        "Samples": rows["samples"].astype(str),
+        "Tokens": [number(v, 0) for v in rows["train_tokens"]],
+        "P1 Iter": [number(v, 0) for v in rows["phase1_iterations"]],
+        "Train ER": rows["train_er"].map(percent),
+        "Val ER": rows["val_er"].map(percent),
+        "T.PPL": [number(v, 1) for v in rows["train_ppl"]],
+        "V.PPL": [number(v, 1) for v in rows["val_ppl"]],
+        "Acc": rows["val_acc"].map(percent),
+    }
+    shown = pd.DataFrame(columns)
+    unknown = rows["seed"].isna().all()
+    text = (shown.drop(columns="Seed") if unknown else shown).to_string(index=False)
+    return Markdown(f"### {record.name} 詳細結果\n\n```text\n{text}\n```")
+
+
+def progression(c: Comparison) -> Markdown:
+    """Alpha Progression: α and R² of each window of both runs."""
+    parts = [
+        f"**{record.name}**:\n\n" + "\n".join(sentences.progression(c, record))
+        for record in (c.a, c.b)
+    ]
+    return Markdown("\n\n".join(["### Alpha Progression", *parts]))
+
+
+def _observed(table: str, said: str, c: Comparison) -> Markdown:
+    certain = sentences.certainty(c) if said[:2] not in ("差は", "比べ", "サイ") else ""
+    return Markdown(f"{table}\n\n**観察**: {said}{certain}")
+
+
+def _trace_sentences(c: Comparison, t: pd.DataFrame) -> str:
+    """Say where each trace ends, and whether the two agree; or that they cannot be compared."""
+    ends = []
+    for side, name, size in zip("ab", (c.a.name, c.b.name), c.trace_sizes, strict=True):
+        known = t.dropna(subset=[f"{side}_rate"])
+        if len(known):
+            last = known.iloc[-1]
+            rate = percent(last[f"{side}_rate"], 0)
+            ends.append(
+                f"{name} は {size} サンプルで、反復 {last['iteration']:.0f} の収束率が {rate}"
+            )
+    said = "。".join(ends) + "。"
+    if len(set(c.trace_sizes)) > 1:
+        return said + "2 つの推移はサイズが違うので、互いに比べられない。"
+    shared = c.shared_iterations
+    if shared.empty:
+        return said
+    same = (shared["loss_x"] == shared["loss_y"]).all()
+    how = "完全に一致する" if same else "一致しない"
+    return f"{said}両方にある反復（{shared['iteration'].max()} まで）では、2 つの推移は{how}。"

@@ -1,0 +1,88 @@
+"""Whether two runs differ: the difference of a metric over seeds, and what it allows to say."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95  # of every interval
+
+Direction = Literal["up", "down", "same", "unclear", "unknown"]
+Values = dict[int | None, float]  # by seed; None where the record does not tell it
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of runs a and b, and the difference b - a.
+
+    `low` and `high` bound the 95 % interval of the difference, NaN from fewer than 2 seeds;
+    `seeds` is the number that it rests on.
+    """
+
+    a: float
+    b: float
+    low: float
+    high: float
+    seeds: int
+
+    @property
+    def difference(self) -> float:
+        """b - a, before any rounding."""
+        return self.b - self.a
+
+    @property
+    def relative(self) -> float:
+        """The difference as a share of a."""
+        return self.difference / abs(self.a) if self.a else math.nan
+
+    @property
+    def direction(self) -> Direction:
+        """What may be said: from one seed the sign alone; from several what the interval allows."""
+        if math.isnan(self.difference):
+            return "unknown"
+        if self.seeds < 2:
+            low = high = self.difference
+        else:
+            low, high = self.low, self.high
+        if low == high == 0:
+            return "same"
+        return "up" if low > 0 else "down" if high < 0 else "unclear"
+
+
+def difference(a: Values, b: Values) -> Difference:
+    """Compare a metric of two runs, each given by seed; values that are NaN do not count.
+
+    Runs that share at least 2 seeds are compared on those, in pairs (Student's t); runs that do
+    not, by their means (Welch's t).
+    """
+    a, b = ({s: v for s, v in side.items() if not math.isnan(v)} for side in (a, b))
+    if not a or not b:
+        return Difference(_mean(a), _mean(b), math.nan, math.nan, min(len(a), len(b)))
+    shared = [seed for seed in a if seed in b]
+    if len(shared) > 1:
+        a, b = ({seed: side[seed] for seed in shared} for side in (a, b))
+        low, high = _interval([np.subtract([*b.values()], [*a.values()])])
+    elif min(len(a), len(b)) > 1:
+        low, high = _interval([np.array([*b.values()]), -np.array([*a.values()])])
+    else:
+        low = high = math.nan
+    return Difference(_mean(a), _mean(b), low, high, min(len(a), len(b)))
+
+
+def _mean(values: Values) -> float:
+    return sum(values.values()) / len(values) if values else math.nan
+
+
+def _interval(samples: list[np.ndarray]) -> tuple[float, float]:
+    """Return the interval of the sum of the means of some samples (Welch's degrees of freedom)."""
+    centre = float(sum(sample.mean() for sample in samples))
+    errors = [float(sample.var(ddof=1)) / len(sample) for sample in samples]
+    if not sum(errors):
+        return centre, centre
+    dof = sum(errors) ** 2 / sum(
+        error**2 / (len(sample) - 1) for error, sample in zip(errors, samples, strict=True)
+    )
+    half = float(stats.t.ppf((1 + LEVEL) / 2, dof)) * math.sqrt(sum(errors))
+    return centre - half, centre + half
