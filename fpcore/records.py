@@ -143,6 +143,17 @@ def frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["run", *COLUMNS, "seconds"])
 
 
+def restricted(a: RunRecord, b: RunRecord) -> tuple[RunRecord, RunRecord]:
+    """Return both records with the sizes that they share, and the seeds if they share any."""
+    sizes = {r.samples for r in a.results} & {r.samples for r in b.results}
+    seeds = {r.seed for r in a.results} & {r.seed for r in b.results}
+    pair = [
+        [r for r in record.results if r.samples in sizes and (r.seed in seeds or not seeds)]
+        for record in (a, b)
+    ]
+    return a.model_copy(update={"results": pair[0]}), b.model_copy(update={"results": pair[1]})
+
+
 def curve(record: RunRecord, seeds: Iterable[int | None] | None = None) -> pd.DataFrame:
     """Return `train_tokens` and `val_ppl` by `samples`, fewest tokens first.
 
