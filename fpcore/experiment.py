@@ -1,5 +1,6 @@
 """One run: corpus → tokens → phase 1 → phase 2 → record."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from fpcore.model import FixedPointModel
 from fpcore.paths import shown
 from fpcore.phase1 import Phase1, sequential_contexts, train_contexts, training_contexts
 from fpcore.phase2 import Phase2, Text, train_tokens
+from fpcore.precision import resolve
 from fpcore.progress import Progress, clock
 from fpcore.provenance import code_digests, environment
 from fpcore.records import RunRecord, SizeResult, load_record, record_path
@@ -33,13 +35,14 @@ def run(config: RunConfig, *, force: bool = False) -> RunRecord:
     replaces a record of the same name whatever its config.
 
     Raises:
-        ConfigError: a device that is not there.
+        ConfigError: a device that is not there, or a format that it does not multiply.
         CorpusError: texts, tokenizer or embedding cannot be had.
         RecordError: the name belongs to another config, or its record is damaged.
         TrainingError: a loss that is not finite.
     """
     earlier = None if force else _earlier(config)
     device = _device(config.device)
+    precision = resolve(config, device)
     data = prepare(config)
     digests = data.digests(config.samples) | code_digests()
     if earlier is not None:
@@ -56,7 +59,7 @@ def run(config: RunConfig, *, force: bool = False) -> RunRecord:
         digests=digests,
         data=data.splits(),
         results=_train_all(config, data, device),
-        environment=environment(device, config.precision),
+        environment=environment(device, precision.name),
         started=started,
     )
     record.save()
@@ -81,14 +84,15 @@ def train_size(
         first = train_contexts(
             model.context_block, inputs, config, seed, bar.stage("phase 1", config.max_iter - 1)
         )
+    with _timed(seconds, "effective_rank", device):
+        train_er, train_rows = _effective_rank(first.contexts, config, seed, "train")
     with _timed(seconds, "contexts", device):
-        P = first.contexts
-        contexts = training_contexts(model.context_block, P, inputs, config.phase1_batch)
+        product = resolve(config, device).product
+        contexts = training_contexts(model.context_block, first.contexts, inputs, product)
         train = Text.of(contexts, inputs, ids)
         val, val_contexts = _held_out_text(model, data.val, device)
         dev = _held_out_text(model, data.dev, device)[0] if config.select_on == "dev" else None
     with _timed(seconds, "effective_rank", device):
-        train_er, train_rows = _effective_rank(P, config, seed, "train")
         val_er, val_rows = _effective_rank(val_contexts, config, seed, "val")
     with _timed(seconds, "phase2", device):
         weights = model.embedding.weight
@@ -155,7 +159,7 @@ def _effective_rank(
     contexts: Tensor, config: RunConfig, seed: int, split: str
 ) -> tuple[float, int]:
     """Return the effective rank as a share of D, and the rows it was measured on."""
-    if not bool(torch.isfinite(contexts).all()):
+    if not math.isfinite(metrics.largest(contexts)):
         raise TrainingError(
             f"Phase 1 ended with contexts that are not finite; a phase1_lr below "
             f"{config.phase1_lr} may help."
@@ -207,7 +211,7 @@ def _timed(seconds: dict[str, float], stage: str, device: torch.device) -> Itera
     yield
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    seconds[stage] = round(time.perf_counter() - start, 3)
+    seconds[stage] = round(seconds.get(stage, 0) + time.perf_counter() - start, 3)
 
 
 class _Bar:
