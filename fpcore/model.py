@@ -209,7 +209,7 @@ def flat_gradient(block: nn.Module) -> Tensor:
 
 def clip(gradient: Tensor, most: float) -> Tensor:
     """Scale a gradient vector in place so that its norm is at most `most`; return the old norm."""
-    norm = torch.linalg.vector_norm(gradient)
+    norm: Tensor = torch.linalg.vector_norm(gradient)
     gradient.mul_((most / (norm + 1e-6)).clamp_max(1))  # 1e-6 as in torch's clip_grad_norm_
     return norm
 

@@ -67,7 +67,7 @@ def rounded_products(product: torch.dtype) -> Iterator[None]:
     The result stays in float32, so code needs no casts. It suits small products; for large ones
     it is cheaper to round the factors once.
     """
-    matmul = torch.backends.mkldnn.matmul
+    matmul = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before = matmul.fp32_precision
     matmul.fp32_precision = "bf16" if product == torch.bfloat16 else "ieee"
     try:

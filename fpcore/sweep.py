@@ -68,8 +68,9 @@ class Sweep:
         self._size = min(rows, max(1, BLOCK // width))
         self._scratch = like.new_empty(2, self._size, width)
         self._ones, self._zeros = like.new_ones(self._size, 1), like.new_zeros(self._size, 1)
-        shape = (len(block.linears), 2, rows, width)
-        self._kept = [Kept(*pair, [], []) for pair in like.new_empty(shape, dtype=product)]
+        shape = (len(block.linears), rows, width)
+        inner, active = (like.new_empty(shape, dtype=product) for _ in range(2))
+        self._kept = [Kept(*pair, [], []) for pair in zip(inner, active, strict=True)]
         self._layers: list[Layer] = []
 
     def start(self) -> None:

@@ -145,8 +145,8 @@ def test_predictions_of_a_cut_vocabulary(monkeypatch: pytest.MonkeyPatch, column
     weights[30] = weights[3]  # ties between tiles go to the first type
     losses, likeliest = head.predict(h, weights, targets)
     logits = h @ weights.T
-    close = {"atol": 1e-12, "rtol": 1e-12}
-    torch.testing.assert_close(losses, F.cross_entropy(logits, targets, reduction="none"), **close)
+    expected = F.cross_entropy(logits, targets, reduction="none")
+    torch.testing.assert_close(losses, expected, atol=1e-12, rtol=1e-12)
     assert torch.equal(likeliest, logits.argmax(1))
     assert 3 in likeliest
 
