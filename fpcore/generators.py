@@ -48,9 +48,9 @@ class Noise:
         radius = bits.to(out.dtype)
         torch.addcmul(radius.new_tensor(0.25), radius, radius, out=radius)
         torch.sub(radius.new_tensor(RADIUS), radius.log_(), out=radius).sqrt_()
-        angle = bits.bitwise_left_shift_(16).to(out.dtype).mul_(math.pi / 2**31)
-        torch.cos(angle, out=left).mul_(radius)
+        angle = left.copy_(bits.bitwise_left_shift_(16)).mul_(math.pi / 2**31)
         torch.sin(angle[:, : right.shape[1]], out=right).mul_(radius[:, : right.shape[1]])
+        angle.cos_().mul_(radius)
         return out
 
 

@@ -7,7 +7,7 @@ chunk, R of a block, D context width.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fpcore.config import RunConfig
 
@@ -37,7 +37,7 @@ class ChunkLoss:
         self._distance = like.new_empty(rows)
         self._total = like.new_zeros(like.shape[1], dtype=torch.float64)
         self._squares = like.new_zeros((), dtype=torch.float64)
-        self._pull, self._push, self._centre = 0.0, self._squares, self._total
+        self._pull, self._constant, self._slope = 0.0, like[:0], like[:0]
 
     def start(self) -> None:
         """Begin a chunk."""
@@ -51,18 +51,22 @@ class ChunkLoss:
         self._total += C.sum(0)
         self._squares += torch.dot(C.view(-1), C.view(-1))
 
-    def finish(self, rows: int, weight: float, sums: Sums) -> None:
-        """Add the chunk's terms to the sums; its gradient shall weigh `weight`."""
+    def finish(self, rows: int, weight: float, norm: nn.LayerNorm, sums: Sums) -> None:
+        """Add the chunk's terms to the sums, and prepare its gradient, which shall weigh `weight`.
+
+        `norm` is the block's last LayerNorm: C = scale·normed + shift.
+        """
         w, D = self._config.dist_reg_weight, self._change.shape[1]
         step = self._distance[:rows].square().div_(D)  # mean_d((C - P)²)
-        norm, slope = self._spread(rows)
+        spread, inverse = self._spread(rows)
         sums.fixed += step.sum()
-        sums.diverse -= norm  # -(norm / rows) · rows
+        sums.diverse -= spread  # -(spread / rows) · rows
         sums.converged += (step < self._config.convergence_threshold).sum()
         self._pull = weight * 2 * (1 - w) / (rows * D)
-        # The norm's gradient is spread / norm: taking the mean off is its own transpose.
-        self._push = weight * w / rows * slope
-        self._centre = self._total / rows
+        # A norm's gradient is the matrix over its norm; taking the mean off is its own transpose.
+        push = weight * w / rows * inverse
+        self._constant = (push * (self._total / rows - norm.bias)).to(self._change.dtype)
+        self._slope = (-push * norm.weight).to(self._change.dtype)
 
     def _spread(self, rows: int) -> tuple[Tensor, Tensor]:
         """Return ‖C - mean(C)‖_F and its inverse, which is zero where there is no spread."""
@@ -71,11 +75,7 @@ class ChunkLoss:
         norm = torch.where(square > noise, square, 0.0).sqrt()
         return norm, torch.where(norm > 0, 1 / norm, 0.0)
 
-    def gradient(
-        self, part: slice, normed: Tensor, scale: Tensor, shift: Tensor, out: Tensor
-    ) -> Tensor:
-        """Return the gradient [R, D] of the chunk's loss by C = scale·normed + shift, in `out`."""
-        constant = (self._push * (self._centre - shift)).to(out.dtype)
-        slope = (-self._push * scale).to(out.dtype)
-        torch.addcmul(constant, normed, slope, out=out)
+    def gradient(self, part: slice, normed: Tensor, out: Tensor) -> Tensor:
+        """Return the gradient [R, D] of the chunk's loss by C, from normed [R, D], in `out`."""
+        torch.addcmul(self._constant, normed, self._slope, out=out)
         return out.add_(self._change[part], alpha=self._pull)

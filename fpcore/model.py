@@ -71,14 +71,26 @@ class ContextBlock(nn.Module):
 
         They are in the format of `table`, [U+1, E].
         """
-        width = table.shape[1]
-        result = []
-        for linear, _ in self.layers():
-            weights = linear.weight[:, self.context_dim :].to(table.dtype).split(width, dim=1)
-            slots = [table @ w.T for w in weights]
-            slots[-1] += linear.bias
-            result.append(slots)
-        return result
+        terms = self.empty_terms(table)
+        self.renew_terms(table, terms)
+        return terms
+
+    def empty_terms(self, table: Tensor) -> list[list[Tensor]]:
+        """Return room for what `terms` returns."""
+        linear, _ = self.layers()[0]
+        slots = (linear.in_features - self.context_dim) // table.shape[1]
+        shape = (len(table), self.context_dim)
+        return [[table.new_empty(shape) for _ in range(slots)] for _ in self.linears]
+
+    @torch.no_grad()
+    def renew_terms(self, table: Tensor, terms: list[list[Tensor]]) -> None:
+        """Overwrite `terms` with what `terms(table)` returns."""
+        for (linear, _), slots in zip(self.layers(), terms, strict=True):
+            weights = linear.weight[:, self.context_dim :].to(table.dtype)
+            parts = weights.split(table.shape[1], dim=1)
+            for part, slot in zip(parts[:-1], slots[:-1], strict=True):
+                torch.mm(table, part.T, out=slot)
+            torch.addmm(linear.bias.to(table.dtype), table, parts[-1].T, out=slots[-1])
 
     def forward(self, c: Tensor, terms: list[list[Tensor]], index: Tensor) -> list[Tensor]:
         """Apply the block to contexts `c` [B, D] of the positions with inputs `index` [B, T].

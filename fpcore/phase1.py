@@ -133,6 +133,7 @@ class Trainer:
     ) -> None:
         self._P, self._inputs, self._config, self._seed = P, inputs, config, seed
         self._adam = torch.optim.Adam(block.parameters(), lr=config.phase1_lr, fused=True)
+        self._last_norm = block.layers()[-1][1]
         self._chunks = pieces(len(P), config.phase1_batch)
         rows = min(len(P), config.phase1_batch)
         self._sweep = Sweep(block, inputs, product, rows)
@@ -166,7 +167,7 @@ class Trainer:
             C = self._sweep.forward(part, c, index[part])
             self._loss.add(part, C, old)
             old.copy_(C)
-        self._loss.finish(len(P), 1 / len(self._chunks), sums)
+        self._loss.finish(len(P), 1 / len(self._chunks), self._last_norm, sums)
         for n, part in enumerate(blocks):
             self._sweep.backward(part, n, self._loss)
         self._sweep.finish_chunk(len(P), self._sorted[k])
