@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-ROWS = 4096  # that are copied to float64 at a time
+ROWS = 1024  # that are copied to float64 at a time
 PANELS = 8  # of columns of a Gram matrix
 TINY = torch.finfo(torch.float64).tiny
 
@@ -65,8 +65,8 @@ def _gram(contexts: Tensor, scale: float, centered: bool) -> Tensor:
 
 def _scaled(rows: Tensor, mean: Tensor | None, scale: float) -> Tensor:
     """Return rows in float64, less the mean, divided by `scale` so that no square overflows."""
-    rows = rows.double()
-    return (rows if mean is None else rows - mean) / scale
+    rows = rows.to(torch.float64, copy=True)
+    return (rows if mean is None else rows.sub_(mean)).div_(scale)
 
 
 def _mean(contexts: Tensor) -> Tensor:
