@@ -285,7 +285,7 @@ def test_force_trains_again_and_replaces_any_config(
     assert trained == [10, 20, 12]
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])
 def test_two_runs_give_the_same_record(trial: Trial, precision: str) -> None:
     config = trial(precision=precision, layers=2, input_tokens=2)
     first, second = fpcore.run(config), fpcore.run(config, force=True)

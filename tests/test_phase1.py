@@ -8,8 +8,8 @@ import torch
 from conftest import Build, Toy
 from torch import Tensor
 
-from fpcore import RunConfig, TrainingError, phase1, plain
-from fpcore.generators import generator, noise
+from fpcore import RunConfig, TrainingError, phase1, plain, sweep
+from fpcore.generators import Noise, generator, noise
 from fpcore.model import FixedPointModel
 from fpcore.phase1 import Phase1, sequential_contexts, train_contexts, training_contexts
 from fpcore.precision import store
@@ -61,7 +61,8 @@ def test_one_iteration_equals_the_plain_version_in_float32(
     model, fast, block, _, P, rows = both_trained(build, config)
     assert fast.contexts.dtype == torch.float32
     close(fast.contexts, P, 1e-5)
-    assert fast.trace[0]["loss"] == pytest.approx(rows[0]["loss"], rel=1e-5)
+    for key in ("loss", "fixed_point_loss", "diversity_loss", "grad_norm"):
+        assert fast.trace[0][key] == pytest.approx(rows[0][key], rel=1e-5)
     gradients = {name: p.grad for name, p in model.context_block.named_parameters()}
     for name, parameter in block.named_parameters():
         got, want = gradients[name], parameter.grad
@@ -177,6 +178,73 @@ def test_noise_differs_by_seed_iteration_and_chunk_and_is_standard_normal() -> N
     correlation = torch.corrcoef(flat) - torch.eye(4)
     assert correlation.abs().max() < 0.05
     assert torch.equal(draws[0], noise(1, 2, 0, like))
+
+
+def test_noise_has_the_moments_and_the_tails_of_a_normal_distribution() -> None:
+    draw = noise(1, 2, 0, torch.zeros(5000, 201)).double().flatten()
+    for power, (moment, variance) in {1: (0, 1), 2: (1, 2), 3: (0, 15), 4: (3, 96)}.items():
+        error = (variance / len(draw)) ** 0.5
+        assert float((draw**power).mean()) == pytest.approx(moment, abs=4 * error)
+    for bound in (0.5, 1, 2, 3, 4):
+        share = 2 * float(torch.special.ndtr(torch.tensor(-bound, dtype=torch.float64)))
+        error = (share / len(draw)) ** 0.5
+        assert float((draw.abs() > bound).double().mean()) == pytest.approx(share, abs=4 * error)
+    assert draw.abs().max() > 4.3
+
+
+@pytest.mark.parametrize("width", [64, 65])
+def test_noise_of_rows_and_columns_is_independent(width: int) -> None:
+    """No two columns, rows or halves go together, nor do their sizes; the rank is full."""
+    draw = noise(7, 3, 1, torch.zeros(4000, width)).double()
+    for matrix in (draw, draw.abs() - draw.abs().mean(), draw[:width].T):
+        n, several = matrix.shape
+        off = torch.corrcoef(matrix.T) - torch.eye(several)
+        assert float(off.abs().max()) < 5 / n**0.5
+        assert float(off.square().sum() / (several * (several - 1))) == pytest.approx(
+            1 / n, rel=0.2
+        )
+    sigma = torch.linalg.svdvals(draw) / 4000**0.5
+    edge = (width / 4000) ** 0.5  # Marchenko and Pastur
+    assert float(sigma.max()) == pytest.approx(1 + edge, abs=0.03)
+    assert float(sigma.min()) == pytest.approx(1 - edge, abs=0.03)
+
+
+def test_noise_is_the_same_in_parts_and_in_either_precision() -> None:
+    like = torch.zeros(50, 7)
+    whole, draw = noise(1, 2, 3, like), Noise(1, 2, 3, like)
+    parts = [draw.draw(slice(at, at + 20), torch.empty(min(20, 50 - at), 7)) for at in (0, 20, 40)]
+    assert torch.equal(torch.cat(parts), whole)
+    close(noise(1, 2, 3, like.double()), whole.double(), 1e-3)  # near a radius of zero, rounding
+
+
+class Same(Noise):
+    """Noise of which every bit is zero, whose logarithm would be infinite."""
+
+    def __init__(self, like: Tensor) -> None:
+        super().__init__(1, 2, 3, like)
+        self._rows, self._columns = self._rows * 0, self._columns * 0
+
+
+def test_noise_of_zero_bits_is_finite() -> None:
+    draw = Same(torch.zeros(3, 5)).draw(slice(0, 3), torch.empty(3, 5))
+    assert bool(draw.isfinite().all())
+    assert draw[0, 0] == pytest.approx(6.66, abs=0.01)
+
+
+@pytest.mark.parametrize(("layers", "tokens"), SHAPES)
+def test_the_size_of_the_blocks_changes_nothing(
+    build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch, layers: int, tokens: int
+) -> None:
+    """A chunk is part of the loss, the blocks that it is computed in are not."""
+    config = toy(layers=layers, input_tokens=tokens, precision="float64", max_iter=6)
+    results = []
+    for rows in (1000, 50, 1):
+        monkeypatch.setattr(sweep, "BLOCK", 24 * rows)
+        results.append(train(build, config))
+    for other in results[1:]:
+        close(other.contexts, results[0].contexts)
+        for got, want in zip(other.trace, results[0].trace, strict=True):
+            assert got == pytest.approx(want, abs=1e-10, rel=1e-10)
 
 
 def test_training_contexts_start_from_zero_and_are_without_noise(
