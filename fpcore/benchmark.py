@@ -96,7 +96,7 @@ def run(quick: bool = False, repeats: int = 3) -> Benchmark:
     made = (cases.phase1, cases.phase2, cases.evaluation, cases.sequential, cases.effective_rank)
     rows = pd.concat([measure(case(), repeats, progress) for case in made], ignore_index=True)
     progress.update("memory of phase 1")
-    memory = {kind: bytes_per_token(kind, shapes.context_dim) for kind in KINDS}
+    memory = {kind: bytes_per_token(kind) for kind in KINDS}
     progress.finish(f"{len(rows)} rows in {repeats} turns")
     return Benchmark(shapes, repeats, rows, memory)
 

@@ -25,14 +25,16 @@ from fpcore.precision import resolve
 from fpcore.progress import Progress, clock
 from fpcore.provenance import code_digests, environment
 from fpcore.records import RunRecord, SizeResult, load_record, record_path
+from fpcore.trajectory import Trajectory
 
 
-def run(config: RunConfig, *, force: bool = False) -> RunRecord:
+def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord:
     """Train every seed and size of `config`, save the record and return it.
 
     An earlier record of the same config with the same digests is returned as it is. Where a
     digest has changed, the run says which one and trains again. `force` trains in any case, and
-    replaces a record of the same name whatever its config.
+    replaces a record of the same name whatever its config. Runs that are given one name to `share`
+    and differ in `max_iter` alone share phase 1: a longer one goes on where a shorter one stopped.
 
     Raises:
         ConfigError: a device that is not there, or a format that it does not multiply.
@@ -58,7 +60,7 @@ def run(config: RunConfig, *, force: bool = False) -> RunRecord:
         config=config.model_dump(),
         digests=digests,
         data=data.splits(),
-        results=_train_all(config, data, device),
+        results=_train_all(config, data, device, share),
         environment=environment(device, precision.name),
         started=started,
     )
@@ -73,6 +75,7 @@ def train_size(
     samples: int,
     device: torch.device,
     progress: Progress,
+    share: str = "",
 ) -> SizeResult:
     """Train both phases on the first `samples` conversations and measure them."""
     ids = data.training_ids(samples).to(device)
@@ -80,10 +83,16 @@ def train_size(
     inputs = model.inputs(ids)
     bar = _Bar(progress, f"{config.run_name} seed {seed} size {samples}")
     seconds: dict[str, float] = {}
+    path = Trajectory.of(share, config, seed, ids, model.embedding.weight) if share else None
+    start, seconds["phase1"] = (path and path.latest(config.max_iter, device)) or (None, 0.0)
+    shared = start.iterations if start else 0
+    left = config.max_iter - max(1, shared)
     with _timed(seconds, "phase1", device):
         first = train_contexts(
-            model.context_block, inputs, config, seed, bar.stage("phase 1", config.max_iter - 1)
+            model.context_block, inputs, config, seed, bar.stage("phase 1", left), start
         )
+    if path and first.iterations > shared:
+        path.keep(first, seconds["phase1"])
     with _timed(seconds, "effective_rank", device):
         train_er, train_rows = _effective_rank(first.contexts, config, seed, "train")
     with _timed(seconds, "contexts", device):
@@ -111,6 +120,7 @@ def train_size(
         val_er_rows=val_rows,
         unigram_ppl=metrics.perplexity(unigram_loss(ids.cpu(), data.val.ids, len(data.weights))),
         seconds=seconds,
+        shared_iterations=shared or None,
         **_outcome(first, second, data.val.bytes),
     )
 
@@ -133,10 +143,10 @@ def _outcome(first: Phase1, second: Phase2, val_bytes: int) -> dict[str, Any]:
     }
 
 
-def _train_all(config: RunConfig, data: Data, device: torch.device) -> list[SizeResult]:
+def _train_all(config: RunConfig, data: Data, device: torch.device, share: str) -> list[SizeResult]:
     progress, start = Progress(), time.monotonic()
     results = [
-        train_size(config, data, seed, samples, device, progress)
+        train_size(config, data, seed, samples, device, progress, share)
         for seed in config.seeds
         for samples in config.samples
     ]

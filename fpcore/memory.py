@@ -1,4 +1,4 @@
-"""Peak memory of phase 1 by token: `python -m fpcore.memory plain|float32|bfloat16 TOKENS WIDTH`.
+"""Peak memory of phase 1 by token: `python -m fpcore.memory plain|float32|bfloat16 TOKENS`.
 
 A process's peak cannot be set back, so each measurement is a process of its own.
 """
@@ -14,26 +14,26 @@ from fpcore.config import RunConfig
 from fpcore.model import FixedPointModel
 from fpcore.phase1 import train_contexts, training_contexts
 
-TYPES, EMBED_DIM = 4_096, 128  # of what does not grow with the text
+CONTEXT_DIM, EMBED_DIM, TYPES = 1_085, 768, 8_192  # the seed's widths; types do not grow it
 KINDS = ("plain", "float32", "bfloat16")
 TOKENS = (30_000, 90_000)
 
 
-def bytes_per_token(kind: str, context_dim: int) -> float:
+def bytes_per_token(kind: str) -> float:
     """Return by how many bytes per token the peak grows from 30,000 to 90,000 tokens."""
-    small, large = (_peak(kind, tokens, context_dim) for tokens in TOKENS)
+    small, large = (_peak(kind, tokens) for tokens in TOKENS)
     return (large - small) / (TOKENS[1] - TOKENS[0])
 
 
-def _peak(kind: str, tokens: int, context_dim: int) -> int:
-    command = [sys.executable, "-m", "fpcore.memory", kind, str(tokens), str(context_dim)]
+def _peak(kind: str, tokens: int) -> int:
+    command = [sys.executable, "-m", "fpcore.memory", kind, str(tokens)]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def _work(kind: str, tokens: int, context_dim: int) -> None:
+def _work(kind: str, tokens: int) -> None:
     """Run two iterations of phase 1 and the pass that makes the contexts of phase 2."""
     config = RunConfig(
-        context_dim=context_dim,
+        context_dim=CONTEXT_DIM,
         embed_dim=EMBED_DIM,
         max_iter=3,
         precision="float32" if kind == "plain" else kind,
@@ -43,7 +43,7 @@ def _work(kind: str, tokens: int, context_dim: int) -> None:
     weights = torch.randn(TYPES, EMBED_DIM, generator=source)
     ids = torch.randint(TYPES, (tokens,), generator=source)
     if kind == "plain":
-        block = plain.ContextBlock(1, context_dim, EMBED_DIM)
+        block = plain.ContextBlock(1, CONTEXT_DIM, EMBED_DIM)
         x = plain.input_vectors(weights, ids, 1)
         P, _ = plain.train_contexts(block, x, config, 1)
         plain.training_contexts(block, P, x)
@@ -55,5 +55,5 @@ def _work(kind: str, tokens: int, context_dim: int) -> None:
 
 
 if __name__ == "__main__":
-    _work(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    _work(sys.argv[1], int(sys.argv[2]))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

@@ -32,11 +32,13 @@ class Phase1:
 
     A row has `iteration` (from 2: iteration 1 only draws), `convergence_rate`, `loss`,
     `fixed_point_loss`, `diversity_loss` (token-weighted means, the two terms before their
-    weights), `grad_norm` (before clipping) and `clipped`.
+    weights), `grad_norm` (before clipping) and `clipped`. `tensors` are the block's parameters and
+    Adam's moments after the last iteration, by name.
     """
 
     contexts: Tensor
     trace: list[dict[str, Any]] = field(default_factory=list)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def iterations(self) -> int:
@@ -50,24 +52,37 @@ def train_contexts(
     config: RunConfig,
     seed: int,
     on_iteration: Callable[[dict[str, Any]], None] = lambda row: None,
+    start: Phase1 | None = None,
 ) -> Phase1:
     """Train `block` on a text and return its last contexts and the trace.
+
+    `start` is the state of a run that differs in `max_iter` alone; it is gone on from, in place.
 
     Raises:
         TrainingError: a loss or gradient that is not finite, with the iteration.
     """
     precision = resolve(config, inputs.table.device)
-    P = inputs.table.new_empty(len(inputs.index), block.context_dim, dtype=precision.contexts)
-    P.normal_(0, FIRST_STD, generator=generator(seed, "contexts", device=P.device))
-    result = Phase1(P)
-    trainer = Trainer(block, P, inputs, config, seed, precision.product)
-    for iteration in range(2, config.max_iter + 1):
-        row = trainer.iterate(iteration)
+    result = start or Phase1(_first(block, inputs, seed, precision.contexts))
+    trainer = Trainer(block, result.contexts, inputs, config, seed, precision.product)
+    trainer.restore(result.tensors)
+    while result.iterations < config.max_iter and not _settled(result.trace, config):
+        row = trainer.iterate(result.iterations + 1)
         result.trace.append(row)
         on_iteration(row)
-        if iteration >= FIRST_STOP and row["convergence_rate"] >= config.min_converged_ratio:
-            break
+    result.tensors = trainer.tensors()
     return result
+
+
+def _first(block: ContextBlock, inputs: Inputs, seed: int, dtype: torch.dtype) -> Tensor:
+    """Draw the contexts of iteration 1."""
+    P = inputs.table.new_empty(len(inputs.index), block.context_dim, dtype=dtype)
+    return P.normal_(0, FIRST_STD, generator=generator(seed, "contexts", device=P.device))
+
+
+def _settled(trace: list[dict[str, Any]], config: RunConfig) -> bool:
+    """Whether the convergence rate has been reached."""
+    late = bool(trace) and trace[-1]["iteration"] >= FIRST_STOP
+    return late and trace[-1]["convergence_rate"] >= config.min_converged_ratio
 
 
 @torch.no_grad()
@@ -133,6 +148,7 @@ class Trainer:
     ) -> None:
         self._P, self._inputs, self._config, self._seed = P, inputs, config, seed
         self._adam = torch.optim.Adam(block.parameters(), lr=config.phase1_lr, fused=True)
+        self._named = list(block.named_parameters())
         self._last_norm = block.layers()[-1][1]
         self._chunks = pieces(len(P), config.phase1_batch)
         rows = min(len(P), config.phase1_batch)
@@ -141,6 +157,23 @@ class Trainer:
         self._sorted = [
             [Sorted(slot) for slot in inputs.index[rows].unbind(1)] for rows in self._chunks
         ]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the parameters and Adam's state, by name."""
+        found = {f"parameter/{name}": p.data for name, p in self._named}
+        for name, parameter in self._named:
+            state = self._adam.state[parameter]
+            found |= {f"{key}/{name}": value for key, value in state.items()}
+        return found
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take parameters and Adam's state from what `tensors` returned; nothing from nothing."""
+        for name, parameter in self._named if tensors else []:
+            device = parameter.device
+            parameter.data.copy_(tensors[f"parameter/{name}"])
+            keys = ("step", "exp_avg", "exp_avg_sq")
+            known = {k: tensors[f"{k}/{name}"] for k in keys if f"{k}/{name}" in tensors}
+            self._adam.state[parameter] = {k: v.to(device) for k, v in known.items()}
 
     @torch.no_grad()
     def iterate(self, iteration: int) -> dict[str, Any]:

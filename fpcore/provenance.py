@@ -13,7 +13,7 @@ from fpcore.paths import ROOT
 
 SOURCES = (
     "baselines corpus dataset embedding experiment generators head loss metrics model phase1 "
-    "phase2 precision sweep tokens"
+    "phase2 precision sweep tokens trajectory"
 ).split()
 PACKAGES = ("numpy", "safetensors", "scipy", "tokenizers", "torch")
 
