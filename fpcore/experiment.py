@@ -120,7 +120,7 @@ def train_size(
         val_er_rows=val_rows,
         unigram_ppl=metrics.perplexity(unigram_loss(ids.cpu(), data.val.ids, len(data.weights))),
         seconds=seconds,
-        shared_iterations=shared or None,
+        shared_iterations=shared,
         **_outcome(first, second, data.val.bytes),
     )
 

@@ -56,7 +56,7 @@ class SizeResult(BaseModel):
     phase1: dict[str, list[Any]] = Field(default_factory=dict)
     phase2: dict[str, list[Any]] = Field(default_factory=dict)
     seconds: dict[str, float] = Field(default_factory=dict)
-    shared_iterations: int | None = None
+    shared_iterations: int = 0
 
 
 class RunRecord(BaseModel):

@@ -430,11 +430,11 @@ def test_a_sweep_shares_phase_1_and_gives_the_records_of_separate_runs(trial: Tr
         assert stable(x.model_dump()["results"]) == stable(y.model_dump()["results"])
         assert x.results[0].seconds["phase1"] > 0
     taken = [record.results[0].shared_iterations for record in shared]
-    assert taken == [None, 4, 6, 7, 9]  # so 11 iterations are run, as many as 12 alone takes
-    assert all(record.results[0].shared_iterations is None for record in alone)
+    assert taken == [0, 4, 6, 7, 9]  # so 11 iterations are run, as many as 12 alone takes
+    assert all(record.results[0].shared_iterations == 0 for record in alone)
 
 
 def test_runs_of_one_name_that_differ_otherwise_share_nothing(trial: Trial) -> None:
     fpcore.run(trial(name="one"), share="sweep")
     other = fpcore.run(trial(name="other", max_iter=12, context_noise=0.2), share="sweep")
-    assert {r.shared_iterations for r in other.results} == {None}
+    assert {r.shared_iterations for r in other.results} == {0}
