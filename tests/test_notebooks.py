@@ -138,6 +138,13 @@ def test_summary_notebooks_pass_nbval(home: Home, name: str) -> None:
     assert done.returncode == 0 and "passed" in done.stdout, done.stdout
 
 
+def test_the_benchmark_notebook_runs(tmp_path: Path) -> None:
+    output = tmp_path / "out.ipynb"
+    done = papermill(tmp_path, "notebooks/benchmark.ipynb", str(output), quick=True)
+    assert done.returncode == 0, done.stderr
+    assert "Phase 2 training" in (tmp_path / "reports" / "benchmark.md").read_text("utf-8")
+
+
 def test_one_knob_from_inside_the_folder_without_an_output_path(
     tmp_path: Path, toy: dict[str, Any]
 ) -> None:
