@@ -173,6 +173,18 @@ def er_ppl(table: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
+def speedups(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw plain / fast by stage and precision (rows from `benchmark.measure`)."""
+    sns.barplot(rows, y="stage", x="ratio", hue="precision", orient="h", ax=ax)
+    for bars in ax.containers:
+        ax.bar_label(bars, fmt="%.1f×", padding=3, fontsize="small")  # type: ignore[arg-type]
+    ax.axvline(1, color="0.3", lw=1)
+    ax.margins(x=0.15)
+    ax.set(xlabel="plain の何倍速いか（中央値）", ylabel="", title="plain に対する速さ")
+    ax.legend(title="精度")
+    return ax
+
+
 def _lines(
     rows: pd.DataFrame,
     x: str,

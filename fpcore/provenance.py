@@ -12,7 +12,8 @@ import torch
 from fpcore.paths import ROOT
 
 SOURCES = (
-    "baselines corpus dataset embedding experiment generators metrics model phase1 phase2 tokens"
+    "baselines corpus dataset embedding experiment generators head loss metrics model phase1 "
+    "phase2 precision sweep tokens trajectory"
 ).split()
 PACKAGES = ("numpy", "safetensors", "scipy", "tokenizers", "torch")
 
