@@ -45,7 +45,7 @@ select_on = "val"  # which split chooses the epoch: dev or val
 er_rows = 10000  # rows for the effective rank; None: all
 seeds = [42]
 device = "auto"
-precision = "auto"  # auto: bfloat16 products where the device has them; float32, float64
+precision = "auto"  # auto (bfloat16 products where they are fast), float32, bfloat16, float64
 bfloat16_contexts = False  # store the contexts of phase 1 in bfloat16: half the memory
 force = False  # train even if there is a record of this config
 
