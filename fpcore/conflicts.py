@@ -12,13 +12,18 @@ from fpcore.statements import (
     Pair,
     Sentence,
     across,
-    is_difference,
     part_of,
     varies,
 )
 from fpcore.terms import METRIC, METRICS, STEP, TERMS, alternatives, family, mention
 
 _ABOUT = alternatives(TERMS["approximate"])
+_HEADS = alternatives(set(TERMS["differences"]) - set(TERMS["exact"]))
+_CHANGED = re.compile(  # a difference may follow: 「差は 1%、他では 2%」, 「低下（1%）」
+    rf"(?:{_HEADS})(?!.*(?:{METRIC.pattern}))"
+    rf"|(?:{alternatives(TERMS['changes'])})[しすたる]*\(\s*$",
+    re.IGNORECASE,
+)
 
 
 def attributions(
@@ -95,8 +100,9 @@ def levels(s: Sentence, report: Report, facts: list[Fact]) -> Iterator[Finding]:
         runs = report.names(s.text[: n.start])
         metric = s.metric(n) if METRIC.search(s.text[: n.start]) else None
         vague = re.search(rf"(?:{_ABOUT}|Δ)\s*$", s.text[: n.start]) or n.text[0] == "+"
-        vague = vague or is_difference(s.text, n)
-        if not runs or not metric or vague or not LEVEL_ENDS.match(s.text, n.end):
+        if vague or n.points or _CHANGED.search(s.text[: n.start]):
+            continue
+        if not runs or not metric or not LEVEL_ENDS.match(s.text, n.end):
             continue
         known = [f for f in s.known(facts, metric, runs[-1], n) if f.number.unit == n.unit]
         signed = n.text[0] == "-" and not METRICS[metric].get("signed")

@@ -33,6 +33,7 @@ from fpcore.statements import (
 )
 from fpcore.terms import (
     ALIASES,
+    CONDITION,
     DIFFERENCE,
     HEDGE,
     METRIC,
@@ -69,7 +70,7 @@ def _reading(a: Number, b: Number, d: Number, exact: bool = False) -> Number | N
     """
     if a.unit != b.unit or (a.unit and d.unit not in ("", "%", a.unit)):
         return d
-    if _points(d) and not a.unit:
+    if d.points and not a.unit:
         absolute = _reading(a, b, _absolute(d), exact)
         if absolute:
             return absolute
@@ -80,17 +81,9 @@ def _reading(a: Number, b: Number, d: Number, exact: bool = False) -> Number | N
     for unit, (low, high) in _readings(a, b, exact).items():
         values = [d.value] if d.text[0] in "+-" else [d.value, -d.value]
         near = any(low - d.half - EPS <= v <= high + d.half + EPS for v in values)
-        if (
-            near
-            and unit.removesuffix("rel") == d.unit
-            and not (_points(d) and a.unit == "%" != unit)
-        ):
+        if near and unit.removesuffix("rel") == d.unit and not (d.points and a.unit == "%" != unit):
             return replace(d, unit=unit)
     return None
-
-
-def _points(d: Number) -> bool:
-    return d.text.endswith(tuple(TERMS["points"]))
 
 
 def _absolute(d: Number) -> Number:
@@ -105,7 +98,7 @@ def _shown(value: float, like: Number) -> str:
 
 def _misfit(line: int, what: str, a: Number, b: Number, d: Number) -> Finding:
     """Say that a printed difference does not follow from its two numbers."""
-    relative = d.unit == "%" != a.unit and not _points(d)
+    relative = d.unit == "%" != a.unit and not d.points
     value = (b.value - a.value) / (abs(a.value) / 100 if relative else 1)
     due = _shown(value, d) if d.unit or not a.unit else _shown(value / a.factor, d)
     text = f"{line} 行: {what}の差 {d.text} は {a.text} から {b.text} への変化（{due}）と合わない。"
@@ -229,7 +222,8 @@ def _comparable(
     step = mention(STEP, part)
     trained = step is None and any(f.step is not None for f in known) and varies(s, "step")
     several = not c.word and len(set(METRIC.findall(part))) > 1
-    if varies(s) or trained or several or step != s.step:
+    other = CONDITION.search(s.text) and not any(is_setting(s, p) for p in s.pairs)
+    if varies(s) or trained or several or other or step != s.step:
         return []
     known, orders = [f for f in known if f.step == step], _orders(s, report)
     return [(x, y) for x in known for y in known if (x.run, y.run) in orders and x.alike(y)]

@@ -17,6 +17,7 @@ from fpcore.statements import (
 )
 from fpcore.terms import (
     ALIASES,
+    CONDITION,
     HEDGE,
     LAST,
     METRIC,
@@ -25,6 +26,7 @@ from fpcore.terms import (
     SIZE,
     TERMS,
     WORD,
+    family,
     mention,
     sign_of,
 )
@@ -37,6 +39,9 @@ def directions(s: Sentence, report: Report, facts: list[Fact]) -> Iterator[Findi
     """Compare each direction word with the order of the pair, or with the sign, beside it."""
     for printed in s.pairs:
         metric = s.metric(printed.ends[0])
+        units = {f.number.unit for f in facts if metric and f.metric in family(metric)}
+        if units and printed.second.unit not in units:
+            continue  # of another quantity than the one named before it
         word = direction_word(s, *printed.ends)
         pair = _subject_first(printed, s, metric, facts)
         change = (pair.second.value - pair.first.value) * (1 if pair.arrow else -1)
@@ -114,9 +119,9 @@ def _of_another(text: str) -> bool:
 def comparisons(s: Sentence, report: Report, facts: list[Fact]) -> Iterator[Finding]:
     """Check 「A の方が低い」 and 「B は悪化した」 without numbers: what every value contradicts."""
     text = re.sub(r"\([^()]*\)", "", s.text)
-    if HEDGE.search(text) or any(s.metric(p.ends[0]) for p in s.pairs) or varies(s):
-        return
-    if any(changes(s)) or signed(s, report):
+    loose = HEDGE.search(text) or CONDITION.search(text) or varies(s)
+    numbers = any(changes(s)) or signed(s, report) or any(s.metric(p.ends[0]) for p in s.pairs)
+    if loose or numbers:
         return
     for part in [text] if len(METRIC.findall(text)) == 1 else re.split("、", text):
         yield from _comparison(part, s, report, facts)

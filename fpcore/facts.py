@@ -53,6 +53,11 @@ class Number:
     end: int = 0
     factor: float = 1
 
+    @property
+    def points(self) -> bool:
+        """Say whether it is in percentage points, as only differences of shares are."""
+        return self.text.endswith(tuple(TERMS["points"]))
+
     def agrees(self, other: "Number") -> bool:
         """Say whether both may be roundings of one value; touching intervals do not count."""
         near = abs(self.value - other.value) < self.half + other.half - EPS

@@ -32,7 +32,9 @@ NEGATED = re.compile(r".{0,5}?(?:ない|ません|なかった|せず|\bnot\b)")
 REFERRED = re.compile(
     r"\s*(?:(?:の[^、はが\ue000-\uf8ff]{0,20})?(?:より|に比|と比|に対)|(?:から|→|->)|を[^、]*?(?:上回|下回))"
 )
-_AGAINST = re.compile(r"(?:\bthan|\bto|\bwith|\bagainst|\bover|\bfrom)\s*$", re.IGNORECASE)
+_AGAINST = re.compile(
+    r"\b(?:than|to|with|against|over|from)\s+(?:that of\s+|the\s+)?$", re.IGNORECASE
+)
 _WINDOWS = re.compile(alternatives(TERMS["columns"]["window"]))
 _ENDS = re.compile(r"。|(?<!vs)\.(?=\s|$)", re.IGNORECASE)
 _COUNTED = re.compile(rf"\s*{number_words(TERMS['counted'])}", re.IGNORECASE)
@@ -124,7 +126,8 @@ class Sentence:
 
     def fact(self, metric: str, run: str, number: Number) -> Fact:
         """Return what it says of a run, as a fact of its size and iteration."""
-        return Fact(metric, run, number, self.line.no, self.size(number), self.step)
+        window = window_in(self.text) if _WINDOWS.search(self.text) else None
+        return Fact(metric, run, number, self.line.no, self.size(number), self.step, window)
 
     def order(self, report: Report) -> list[str]:
         """Return the two runs from which, and to which, it leads."""
@@ -145,7 +148,7 @@ def foreign(gap: str) -> bool:
         return True
     m = _NOUN.search(gap)
     noun = (m[1] or m[2]) if m else ""
-    known = OWN.search(noun) or WORD.search(noun) or _DIFFERENCE.search(noun)
+    known = OWN.search(noun) or WORD.search(noun) or noun.lstrip("の") in TERMS["differences"]
     return bool(noun) and noun not in TERMS["counters"] and not known
 
 
@@ -207,11 +210,15 @@ _ANY = 1e12  # the interval of a size that is not told exactly
 _ABOUT = alternatives(TERMS["approximate"])
 _VAGUE = re.compile(rf"\s*(?:{_ABOUT})", re.IGNORECASE)
 _GAP = re.compile(rf"\s*(?:{_ABOUT}|も|だけ|分)?\s*(の)?\s*(?:大幅な|大幅に|大きく)?\s*")
-_BY = re.compile(rf"({WORD.pattern})\s+by\s+(?:{_ABOUT})?\s*$", re.IGNORECASE)
+_BY = re.compile(
+    rf"({WORD.pattern})(?:\s+(?:{METRIC.pattern}))?\s+by\s+(?:{_ABOUT})?\s*$", re.IGNORECASE
+)
+_BRACKET = re.compile(rf"({WORD.pattern})[しすたる]*\(\s*$", re.IGNORECASE)
 _HEADS = alternatives(set(TERMS["differences"]) - set(TERMS["exact"]))
 _DIFFERENCE = re.compile(
-    rf"(?<![誤偏])(?:{_HEADS})\s*(?:[はが::=で(]|of|is)?\s*(?:{_ABOUT})?\s*$", re.IGNORECASE
+    rf"(?:{_HEADS})\s*(?:[はが::=で(]|of|is)?\s*(?:{_ABOUT})?\s*$", re.IGNORECASE
 )
+_OF_OTHERS = re.compile("Δ|間|[一-龥]差")
 _RANGE = re.compile(
     rf"(?<![A-Za-z0-9_.])(?<![\d%ト][-~])(\d+(?:\.(\d+))?){UNIT}[-~](\d+(?:\.\d+)?){UNIT}(?![A-Za-z_]|\.?\d|[-~]\d)"
 )
@@ -229,7 +236,7 @@ def change_word(text: str, n: Number) -> str | None:
     level = gap and word and gap[1] and word[0][-1] in "いく"  # 「1% の高い値」
     if word and not level and not NEGATED.match(text, word.end()):
         return word[0]
-    by = _BY.search(text[: n.start])
+    by = _BY.search(text[: n.start]) or (n.points and _BRACKET.search(text[: n.start]))
     return by[1] if by else None
 
 
@@ -252,7 +259,7 @@ def changes(s: Sentence) -> Iterator[Change]:
         size = replace(n, value=_ANY, half=_ANY) if vague else replace(n, value=abs(n.value))
         if word:
             yield Change(size, word, SENSES[word.lower()])
-        elif is_difference(s.text, n) and not re.search("Δ|間", s.text[: n.start]):
+        elif is_difference(s.text, n) and not _OF_OTHERS.search(s.text[: n.start]):
             yield Change(replace(size, text=n.text.lstrip("+-±")), "", "")
 
 
@@ -267,7 +274,8 @@ def is_setting(s: Sentence, pair: Pair) -> bool:
 def varies(s: Sentence, kind: str = "size") -> bool:
     """Say whether a sentence tells what becomes of a run with more data, or more training."""
     words = VARIABLES[kind].search(re.sub(r"\d", " ", EVERY.sub("", s.text)))
-    return bool(words or _SEVERAL.search(s.text) or len(SIZE.findall(s.text)) > 1)
+    several = max(len(found.findall(s.text)) for found in (SIZE, _WINDOWS))
+    return bool(words or _SEVERAL.search(s.text) or several > 1)
 
 
 def pair_before(s: Sentence, n: Number) -> Pair | None:

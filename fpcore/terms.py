@@ -48,6 +48,7 @@ METRIC, WORD, COLUMN = any_of(ALIASES), any_of(SENSES), any_of([*ALIASES, *COLUM
 DIFFERENCE, OVERALL = any_of(TERMS["differences"]), any_of(TERMS["overall"])
 _STEPS = alternatives(TERMS["columns"]["step"])
 SETTING, HEDGE = any_of(TERMS["settings"]), any_of(TERMS["hedges"])
+CONDITION = any_of(TERMS["conditions"])
 LAST = any_of(TERMS["last"])
 VARIABLES = {kind: any_of(words) for kind, words in TERMS["variables"].items()}
 EVERY = re.compile(rf"(?:{alternatives(TERMS['every'])})\s*\d*\s*(?:{VARIABLES['size'].pattern})")
