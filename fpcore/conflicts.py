@@ -11,16 +11,14 @@ from fpcore.statements import (
     LEVEL_ENDS,
     Pair,
     Sentence,
-    across,
     part_of,
     varies,
 )
-from fpcore.terms import METRIC, METRICS, STEP, TERMS, alternatives, family, mention
+from fpcore.terms import GAP, METRIC, METRICS, STEP, TERMS, alternatives, family, mention
 
 _ABOUT = alternatives(TERMS["approximate"])
-_HEADS = alternatives(set(TERMS["differences"]) - set(TERMS["exact"]))
 _CHANGED = re.compile(  # a difference may follow: 「差は 1%、他では 2%」, 「低下（1%）」
-    rf"(?:{_HEADS})(?!.*(?:{METRIC.pattern}))"
+    rf"(?:{GAP})(?!.*(?:{METRIC.pattern}))"
     rf"|(?:{alternatives(TERMS['changes'])})[しすたる]*\(\s*$",
     re.IGNORECASE,
 )
@@ -49,6 +47,16 @@ def attributions(
             values = zip(s.order(report), (pair.first, pair.second), strict=True)
             found += [s.fact(metric, run, n) for run, n in values]
     return findings, found
+
+
+def across(pair: Pair, s: Sentence, report: Report, facts: list[Fact], metric: str) -> bool:
+    """Say whether 「A→B」 leads from the first run to the second, by their values at the end."""
+    known = s.known(facts, metric, at=pair.first)
+    for run, n in zip(s.order(report), (pair.first, pair.second), strict=True):
+        owners = [f for f in known if f.number.agrees(n)]
+        if owners and not any(f.run == run and f.step is None for f in owners):
+            return False
+    return True
 
 
 def _across_runs(s: Sentence, pair: Pair, report: Report, facts: list[Fact], metric: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise, permutations
 
+from fpcore.conflicts import across
 from fpcore.facts import (
     EPS,
     Fact,
@@ -23,7 +24,6 @@ from fpcore.statements import (
     Change,
     Pair,
     Sentence,
-    across,
     changes,
     is_setting,
     pair_before,

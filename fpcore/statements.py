@@ -9,6 +9,7 @@ from fpcore.facts import RUN, UNIT, Fact, Line, Number, Report, numbers_in
 from fpcore.terms import (
     ALIASES,
     EVERY,
+    GAP,
     METRIC,
     METRICS,
     SENSES,
@@ -214,10 +215,7 @@ _BY = re.compile(
     rf"({WORD.pattern})(?:\s+(?:{METRIC.pattern}))?\s+by\s+(?:{_ABOUT})?\s*$", re.IGNORECASE
 )
 _BRACKET = re.compile(rf"({WORD.pattern})[しすたる]*\(\s*$", re.IGNORECASE)
-_HEADS = alternatives(set(TERMS["differences"]) - set(TERMS["exact"]))
-_DIFFERENCE = re.compile(
-    rf"(?:{_HEADS})\s*(?:[はが::=で(]|of|is)?\s*(?:{_ABOUT})?\s*$", re.IGNORECASE
-)
+_DIFFERENCE = re.compile(rf"(?:{GAP})\s*(?:[はが::=で(]|of|is)?\s*(?:{_ABOUT})?\s*$", re.IGNORECASE)
 _OF_OTHERS = re.compile("Δ|間|[一-龥]差")
 _RANGE = re.compile(
     rf"(?<![A-Za-z0-9_.])(?<![\d%ト][-~])(\d+(?:\.(\d+))?){UNIT}[-~](\d+(?:\.\d+)?){UNIT}(?![A-Za-z_]|\.?\d|[-~]\d)"
@@ -299,13 +297,3 @@ def signed(s: Sentence, report: Report) -> list[Number]:
         if metric and n.text[0] in "+-" and not (level or rate or delta):
             found.append(n)
     return found
-
-
-def across(pair: Pair, s: Sentence, report: Report, facts: list[Fact], metric: str) -> bool:
-    """Say whether 「A→B」 leads from the first run to the second, by their values at the end."""
-    known = s.known(facts, metric, at=pair.first)
-    for run, n in zip(s.order(report), (pair.first, pair.second), strict=True):
-        owners = [f for f in known if f.number.agrees(n)]
-        if owners and not any(f.run == run and f.step is None for f in owners):
-            return False
-    return True

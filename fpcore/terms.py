@@ -51,6 +51,7 @@ SETTING, HEDGE = any_of(TERMS["settings"]), any_of(TERMS["hedges"])
 CONDITION = any_of(TERMS["conditions"])
 LAST = any_of(TERMS["last"])
 VARIABLES = {kind: any_of(words) for kind, words in TERMS["variables"].items()}
+GAP = alternatives(set(TERMS["differences"]) - set(TERMS["exact"]))
 EVERY = re.compile(rf"(?:{alternatives(TERMS['every'])})\s*\d*\s*(?:{VARIABLES['size'].pattern})")
 _COUNT = rf"(\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)\s*(?:{alternatives(TERMS['counters'])})"
 SIZE = re.compile(_COUNT, re.IGNORECASE)
