@@ -260,7 +260,8 @@ def _unlike_values(
     s: Sentence, c: Change, report: Report, values: list[tuple[Fact, Fact]]
 ) -> Iterator[Finding]:
     """Yield what is wrong with a difference: its size first, else its direction."""
-    sign = 0 if s.pairs else sign_of(c.sense, values[0][0].metric) if values else 0
+    sign = sign_of(c.sense, values[0][0].metric) if values else 0
+    sign = 0 if any(s.metric(p.ends[0]) for p in s.pairs) else sign  # 方向 has read the pair
     d = replace(c.number, value=sign * c.number.value, text=f"{sign:+}"[0] + c.number.text)
     fits = [_reading(x.number, y.number, d if sign else c.number) for x, y in values]
     if not values or any(fits):
