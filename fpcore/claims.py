@@ -14,8 +14,13 @@ import sys
 from pathlib import Path
 
 from fpcore.conflicts import attributions, conflicts, levels
-from fpcore.differences import column_differences, statement_differences, window_differences
-from fpcore.directions import directions
+from fpcore.differences import (
+    column_differences,
+    stated_differences,
+    statement_differences,
+    window_differences,
+)
+from fpcore.directions import comparisons, directions
 from fpcore.errors import FpcoreError
 from fpcore.facts import Fact, Finding, read_facts, read_report
 from fpcore.statements import sentences
@@ -38,7 +43,8 @@ def check_report(text: str) -> list[Finding]:
         for check in (statement_differences, attributions):
             found, values = check(s, report, facts)
             findings, said = findings + found, said + values
-        findings += [*directions(s, report, facts), *levels(s, report, facts)]
+        for rule in (directions, stated_differences, comparisons, levels):
+            findings += rule(s, report, facts)
     findings += conflicts(facts + differences + said)
     first = {f: f.line if isinstance(f.line, int) else f.line[0] for f in findings}
     return sorted(first, key=lambda f: first[f])

@@ -7,10 +7,21 @@ from dataclasses import replace
 from itertools import combinations
 
 from fpcore.facts import Fact, Finding, Number, Report
-from fpcore.statements import LEVEL_ENDS, Pair, Sentence, across
-from fpcore.terms import METRICS, TERMS, alternatives, family, metric_in
+from fpcore.statements import (
+    LEVEL_ENDS,
+    Pair,
+    Sentence,
+    part_of,
+    varies,
+)
+from fpcore.terms import GAP, METRIC, METRICS, STEP, TERMS, alternatives, family, mention
 
 _ABOUT = alternatives(TERMS["approximate"])
+_CHANGED = re.compile(  # a difference may follow: 「差は 1%、他では 2%」, 「低下（1%）」
+    rf"(?:{GAP})(?!.*(?:{METRIC.pattern}))"
+    rf"|(?:{alternatives(TERMS['changes'])})[しすたる]*\(\s*$",
+    re.IGNORECASE,
+)
 
 
 def attributions(
@@ -24,16 +35,34 @@ def attributions(
     found: list[Fact] = []
     for pair in s.pairs:
         metric = s.metric(pair.ends[0])
-        known = s.known(facts, metric) if metric else []
+        known = s.known(facts, metric, at=pair.first) if metric else []
+        if not metric or not any(f.number.agrees(n) for f in known for n in pair.ends):
+            continue  # of what the report says nothing else, or of another quantity
         own = [f for f in known if f.run == s.subject]
-        if pair.arrow and any(f.step is not None for f in own):
-            findings += _foreign(s, pair, own, known)
-        elif metric and known and across(pair, s, report, facts, metric) and pair.arrow:
-            values = zip(report.runs[:2], (pair.first, pair.second), strict=True)
-            found += [s.fact(metric, run, n) for run, n in values]
-        elif metric and not pair.arrow:
+        if not pair.arrow:
             findings += _unknown(s, pair, known)
+        elif not s.reference and any(f.step is not None for f in own):
+            findings += _foreign(s, pair, own, known)
+        elif _across_runs(s, pair, report, facts, metric):
+            values = zip(s.order(report), (pair.first, pair.second), strict=True)
+            found += [s.fact(metric, run, n) for run, n in values]
     return findings, found
+
+
+def across(pair: Pair, s: Sentence, report: Report, facts: list[Fact], metric: str) -> bool:
+    """Say whether 「A→B」 leads from the first run to the second, by their values at the end."""
+    known = s.known(facts, metric, at=pair.first)
+    for run, n in zip(s.order(report), (pair.first, pair.second), strict=True):
+        owners = [f for f in known if f.number.agrees(n)]
+        if owners and not any(f.run == run and f.step is None for f in owners):
+            return False
+    return True
+
+
+def _across_runs(s: Sentence, pair: Pair, report: Report, facts: list[Fact], metric: str) -> bool:
+    """Say whether an arrow leads between runs, not between sizes or iterations of one."""
+    clear = s.step == mention(STEP, part_of(s.text, pair.first.start))
+    return clear and not varies(s) and across(pair, s, report, facts, metric)
 
 
 def _foreign(s: Sentence, pair: Pair, own: list[Fact], known: list[Fact]) -> Iterator[Finding]:
@@ -76,12 +105,14 @@ def _where(f: Fact) -> str:
 def levels(s: Sentence, report: Report, facts: list[Fact]) -> Iterator[Finding]:
     """Check values that are said of the run named last before them (「v は X を 1% まで」)."""
     for n in s.singles:
-        runs = report.run.findall(s.text[: n.start])
-        metric = metric_in(s.text[: n.start], -1)
+        runs = report.names(s.text[: n.start])
+        metric = s.metric(n) if METRIC.search(s.text[: n.start]) else None
         vague = re.search(rf"(?:{_ABOUT}|Δ)\s*$", s.text[: n.start]) or n.text[0] == "+"
-        if not runs or not metric or vague or not LEVEL_ENDS.match(s.text, n.end):
+        if vague or n.points or _CHANGED.search(s.text[: n.start]):
             continue
-        known = [f for f in s.known(facts, metric, runs[-1]) if f.number.unit == n.unit]
+        if not runs or not metric or not LEVEL_ENDS.match(s.text, n.end):
+            continue
+        known = [f for f in s.known(facts, metric, runs[-1], n) if f.number.unit == n.unit]
         signed = n.text[0] == "-" and not METRICS[metric].get("signed")
         sure = known and not signed and (n.unit or "." in n.text)
         if sure and not any(f.number.agrees(n) for f in known):
@@ -131,7 +162,7 @@ def _two_values(clash: list[Fact]) -> Finding:
     where = "".join(
         f"（{label} {value}）"
         for label, value in (("反復", f.step), ("ウィンドウ", f.window), ("サイズ", f.size))
-        if value is not None
+        if value is not None and not (label == "サイズ" and METRICS[f.metric].get("spans"))
     )
     text = f"{f.run} の{METRICS[f.metric]['name']}{where}が{said}の異なる値で書かれている。"
     return Finding("二つの値", tuple(sorted({f.line for f in clash})), text)

@@ -13,20 +13,23 @@ from fpcore.terms import (
     SIZE,
     STEP,
     TERMS,
-    alternatives,
     any_of,
     column,
     mention,
     metric_in,
+    number_words,
     plain,
     window_in,
 )
 
 EPS = 1e-9
+UNIT = rf"(?:\s*({number_words(TERMS['units'])}))?+"
 NUMBER = re.compile(
-    rf"(?<![A-Za-z0-9_.])(?<![\d%]-)([+±-]?\d++(?:,\d{{3}})*+(?:\.(\d++))?+)"
-    rf"(?:\s*({alternatives(TERMS['units'])}))?(?![A-Za-z_]|\.\d|[-~]\d)"
+    r"(?<![A-Za-z0-9_.])(?<![\d%ト][-~])([+±-]?\d++(?:,\d{3})*+(?:\.(\d++))?+)"
+    rf"{UNIT}(?![A-Za-z_]|\.\d|[-~]\d)"
 )
+# A run stands in the lines as one private character, so that no rule reads its name as words.
+RUN = re.compile("[\ue000-\uf8ff]")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class Number:
     start: int = 0
     end: int = 0
     factor: float = 1
+
+    @property
+    def points(self) -> bool:
+        """Say whether it is in percentage points, as only differences of shares are."""
+        return self.text.endswith(tuple(TERMS["points"]))
 
     def agrees(self, other: "Number") -> bool:
         """Say whether both may be roundings of one value; touching intervals do not count."""
@@ -74,11 +82,15 @@ def cell_number(text: str) -> Number | None:
 
 @dataclass(frozen=True)
 class Line:
-    """A line without emphasis (NFKC), and the run and size that the headings above it name."""
+    """A line without emphasis (NFKC), and the run and size that the headings above it name.
+
+    Its label is the part that names them for the lines below: all of a heading, or what is bold.
+    """
 
     no: int
     text: str
     kind: str
+    label: str = ""
     exact: bool = False
     run: str | None = None
     size: int | None = None
@@ -97,6 +109,11 @@ class Fact:
     window: str | None = None
     seed: str | None = None
 
+    def alike(self, other: "Fact") -> bool:
+        """Say whether two facts differ in nothing but their run and value."""
+        keys = [(f.metric, f.size, f.step, f.window, f.seed, f.number.unit) for f in (self, other)]
+        return keys[0] == keys[1] and self.run != other.run
+
 
 @dataclass(frozen=True)
 class Report:
@@ -104,20 +121,31 @@ class Report:
 
     lines: list[Line]
     runs: list[str]
-    run: re.Pattern[str]
+
+    def names(self, text: str) -> list[str]:
+        """Return the runs that a text names, in its order."""
+        return [self.runs[ord(c) - ord("\ue000")] for c in RUN.findall(text)]
 
     def name(self, text: str) -> str | None:
         """Return the run that a text names, where it is exactly one."""
-        names = set(self.run.findall(text))
+        names = set(self.names(text))
         return names.pop() if len(names) == 1 else None
+
+    def shown(self, text: str) -> str:
+        """Return a text with the names of its runs."""
+        return RUN.sub(lambda m: self.names(m[0])[0], text)
 
 
 def read_report(text: str) -> Report:
     """Return the lines of a Markdown report and the runs that it compares."""
-    lines = _lines(text)
+    lines = _own(_lines(text))
     runs = _run_names(lines)
-    run = any_of(runs)
-    return Report(_context(lines, run), [*runs, "前", "後"], run)
+    named = re.compile(rf"(?:{any_of(runs, re.NOFLAG).pattern})(?!\s*=)")  # `x=1` is a metric
+    marks = {plain(run): chr(ord("\ue000") + i) for i, run in enumerate(runs)}
+    parts = [[named.sub(lambda m: marks[m[0]], t) for t in (x.text, x.label)] for x in lines]
+    masked = [replace(x, text=t, label=la) for x, (t, la) in zip(lines, parts, strict=True)]
+    report = Report([], [*runs, "前", "後"])
+    return replace(report, lines=_context(masked, report))
 
 
 def cells_of(line: Line) -> list[str]:
@@ -136,8 +164,22 @@ def _lines(text: str) -> list[Line]:
         if kind == "text" and re.match(r"\s*(#|\*\*[^*]+\*\*\s*[::]?|[^|。]*[::]\s*$)", raw):
             kind = "heading"
         kind = "table" if kind == "text" and raw.lstrip().startswith("|") else kind
-        lines.append(Line(no, plain(raw), kind, "`" in raw))
+        bold = re.match(r"\s*\*\*([^*]+)\*\*", raw)
+        text, label = (RUN.sub("", plain(t)) for t in (raw, bold[1] if bold else raw))
+        lines.append(Line(no, text, kind, label, "`" in raw))
     return lines
+
+
+def _own(lines: list[Line]) -> list[Line]:
+    """Set aside the sections that quote another text, by their title."""
+    kept: list[Line] = []
+    level = 0
+    for line in lines:
+        m = re.match(r"(#+)\s*(.*?)\s*#*$", line.text) if line.kind == "heading" else None
+        if m and (not level or len(m[1]) <= level):
+            level = len(m[1]) if m[2] in TERMS["quoting"] else 0
+        kept.append(replace(line, kind="quoted") if level else line)
+    return kept
 
 
 def tables_in(lines: list[Line]) -> list[list[Line]]:
@@ -150,9 +192,9 @@ def _run_names(lines: list[Line]) -> list[str]:
     """Return the names of the runs, in the order in which tables (or the title) set them."""
     names: list[str] = []
     for head, *rows in tables_in(lines):
-        cells = cells_of(head)
-        ends = [i for i, cell in enumerate(cells) if DIFFERENCE.fullmatch(cell)]
-        names += [re.sub(r"\(.*?\)", "", METRIC.sub("", c)) for i in ends for c in cells[i - 2 : i]]
+        cells = [re.sub(r"\(.*?\)", "", cell).strip() for cell in cells_of(head)]
+        ends = [i for i, cell in enumerate(cells) if i > 1 and DIFFERENCE.fullmatch(cell)]
+        names += [name for i in ends for name in _heads(cells[i - 2], cells[i - 1])]
         if column(cells[0]) == "run":
             names += [re.sub(r"\(.*?\)", "", cells_of(row)[0]) for row in rows]
     for line in lines if not names else []:
@@ -161,7 +203,16 @@ def _run_names(lines: list[Line]) -> list[str]:
     return list(dict.fromkeys(filter(None, map(str.strip, names))))
 
 
-def _context(lines: list[Line], run: re.Pattern[str]) -> list[Line]:
+def _heads(*heads: str) -> list[str]:
+    """Return the runs that two heads name: what is left of them without their metrics."""
+    for form in (rf"(.+?)\s*(?:\s|の)(?:{METRIC.pattern})", rf"(?:{METRIC.pattern})\s+(.+)"):
+        found = [re.fullmatch(form, head, re.IGNORECASE) for head in heads]
+        if all(found):
+            return [m[1] for m in found if m]
+    return [] if all(map(METRIC.fullmatch, heads)) else list(heads)
+
+
+def _context(lines: list[Line], report: Report) -> list[Line]:
     """Give each line the run and size that its headings and labels name, the nearest first."""
     said: dict[int, tuple[str | None, int | None]] = {}
     placed = []
@@ -169,8 +220,7 @@ def _context(lines: list[Line], run: re.Pattern[str]) -> list[Line]:
         if line.kind == "heading":
             level = len(re.match(r"#*", line.text)[0]) or 7  # type: ignore[index]
             said = {k: v for k, v in said.items() if k < level}
-            runs = set(run.findall(line.text))
-            said[level] = (runs.pop() if len(runs) == 1 else None, mention(SIZE, line.text))
+            said[level] = (report.name(line.label), mention(SIZE, line.label))
         values = [said[k] for k in sorted(said, reverse=True)]
         run_name = next((v[0] for v in values if v[0] is not None), None)
         size = next((v[1] for v in values if v[1] is not None), None)
