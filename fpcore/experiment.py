@@ -87,7 +87,7 @@ def train_size(
     start, seconds["phase1"] = (path and path.latest(config.max_iter, device)) or (None, 0.0)
     shared = start.iterations if start else 0
     left = config.max_iter - max(1, shared)
-    with _timed(seconds, "phase1", device):
+    with _timed(seconds, "phase1", device), _fits(len(ids), device):
         first = train_contexts(
             model.context_block, inputs, config, seed, bar.stage("phase 1", left), start
         )
@@ -213,6 +213,19 @@ def _device(name: str) -> torch.device:
 
 def _columns(trace: list[dict[str, Any]]) -> dict[str, list[Any]]:
     return {key: [row[key] for row in trace] for key in trace[0]}
+
+
+@contextmanager
+def _fits(tokens: int, device: torch.device) -> Iterator[None]:
+    """Name what to lower where phase 1 does not fit; its chunks are part of the loss."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise TrainingError(
+            f"Phase 1 on {tokens} tokens does not fit into the memory of {device}; set "
+            "bfloat16_contexts to true, or lower samples, context_dim or phase1_batch (the last is "
+            "part of the loss)."
+        ) from None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 ROWS, COLUMNS = 1024, 4096  # of the logits that evaluation holds at a time: 16 MiB in float32
-LOGITS = 2**22  # elements of logits that training holds at a time where attention is not fused
+LOGITS = 2**30  # elements of logits that training holds at a time where attention is not fused
 
 _attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
@@ -39,10 +39,26 @@ def expectation(h: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     return expected[0, 0], log_sum[0, 0]
 
 
-def chunked_expectation(h: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what `expectation` does, in ordinary operators and chunks of rows."""
+def chunked_expectation(
+    h: Tensor, weights: Tensor, elements: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return what `expectation` does, in ordinary operators and chunks of rows.
+
+    Where the logits of a chunk do not fit, chunks of half the size are tried.
+    """
+    elements = elements or LOGITS
+    rows = max(1, elements // len(weights))
+    try:
+        return _chunked(h, weights, rows)
+    except torch.OutOfMemoryError:
+        if rows == 1:
+            raise
+    return chunked_expectation(h, weights, elements // 2)
+
+
+def _chunked(h: Tensor, weights: Tensor, rows: int) -> tuple[Tensor, Tensor]:
     expected, log_sums = torch.empty_like(h), []
-    for part in pieces(len(h), max(1, LOGITS // len(weights))):
+    for part in pieces(len(h), rows):
         logits = h[part] @ weights.T
         if logits.dtype == torch.bfloat16:
             logits = logits.float()

@@ -17,13 +17,13 @@ from fpcore.errors import TrainingError
 from fpcore.generators import Noise, generator
 from fpcore.head import pieces
 from fpcore.loss import ChunkLoss, Sums
-from fpcore.model import EPS, ContextBlock, Inputs, clip
+from fpcore.model import ContextBlock, Inputs, clip
 from fpcore.precision import resolve, rounded_products
+from fpcore.recurrence import CapturedSteps, Steps
 from fpcore.sweep import BLOCK, Sorted, Sweep
 
 FIRST_STD = 0.01  # of the contexts that iteration 1 draws
 FIRST_STOP = 5  # the first iteration that may stop on the convergence rate
-STEPS = 4096  # of the sequential recurrence whose contexts are collected at a time
 
 
 @dataclass
@@ -116,21 +116,12 @@ def sequential_contexts(block: ContextBlock, inputs: Inputs) -> list[Tensor]:
     """
     terms = block.terms(inputs.table)
     D = block.context_dim
-    weights = [linear.weight[:, :D].contiguous() for linear, _ in block.layers()]
-    norms = [(norm.weight, norm.bias) for _, norm in block.layers()]
-    outputs = [inputs.table.new_empty(len(inputs.index), D) for _ in weights]
-    c = inputs.table.new_zeros(D)
-    for part in pieces(len(inputs.index), STEPS):
-        index = inputs.index[part]
-        rows = [_token_half(slots, index).unbind() for slots in terms]
-        steps: list[list[Tensor]] = [[] for _ in weights]
-        for token in zip(*rows, strict=True):
-            for row, weight, (scale, shift), step in zip(token, weights, norms, steps, strict=True):
-                z = torch.addmv(row, weight, c).relu_().add_(c)
-                c = torch.layer_norm(z, (D,), scale, shift, EPS)
-                step.append(c)
-        for output, step in zip(outputs, steps, strict=True):
-            torch.stack(step, out=output[part])
+    steps = CapturedSteps(block) if inputs.table.is_cuda else Steps(block)
+    outputs = [inputs.table.new_empty(len(inputs.index), D) for _ in terms]
+    for part in pieces(len(inputs.index), steps.size):
+        rows = [_token_half(slots, inputs.index[part]) for slots in terms]
+        for output, layer in zip(outputs, steps.take(rows), strict=True):
+            output[part] = layer
     return outputs
 
 

@@ -62,15 +62,19 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 @contextmanager
 def rounded_products(product: torch.dtype) -> Iterator[None]:
-    """Within it, float32 products on a CPU round their factors to `product`.
+    """Within it, float32 products round their factors: to bfloat16 on a CPU, TF32 on a GPU.
 
     The result stays in float32, so code needs no casts. It suits small products; for large ones
     it is cheaper to round the factors once.
     """
     matmul = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    before = matmul.fp32_precision
-    matmul.fp32_precision = "bf16" if product == torch.bfloat16 else "ieee"
+    on_gpu = torch.backends.cuda.matmul
+    before, before_on_gpu = matmul.fp32_precision, on_gpu.fp32_precision
+    rounded = product == torch.bfloat16
+    matmul.fp32_precision = "bf16" if rounded else "ieee"
+    on_gpu.fp32_precision = "tf32" if rounded else "ieee"
     try:
         yield
     finally:
+        on_gpu.fp32_precision = before_on_gpu
         matmul.fp32_precision = before

@@ -438,3 +438,14 @@ def test_runs_of_one_name_that_differ_otherwise_share_nothing(trial: Trial) -> N
     fpcore.run(trial(name="one"), share="sweep")
     other = fpcore.run(trial(name="other", max_iter=12, context_noise=0.2), share="sweep")
     assert {r.shared_iterations for r in other.results} == {0}
+
+
+def test_a_text_that_does_not_fit_names_what_to_lower(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: Any) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(experiment, "train_contexts", too_large)
+    with pytest.raises(TrainingError, match=r"Phase 1 on 205 tokens does not fit .*phase1_batch"):
+        fpcore.run(trial())

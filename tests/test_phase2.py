@@ -1,6 +1,7 @@
 import math
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import by_hand
 import numpy as np
@@ -297,3 +298,26 @@ def test_a_real_run_that_diverges_stops(build: Build, toy: Toy) -> None:
     model, train, val, _ = texts(build, config)
     with pytest.raises(TrainingError, match="not finite in epoch 1"):
         train_tokens(model.token_block, model.embedding.weight, train, val, config)
+
+
+def test_chunks_that_do_not_fit_are_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product that runs out of memory above 3 rows, and the results of one that never does."""
+    source = torch.Generator().manual_seed(0)
+    h, weights = torch.randn(20, 8, generator=source), torch.randn(30, 8, generator=source)
+    whole = head.chunked_expectation(h, weights)
+    sizes: list[int] = []
+    real = head._chunked
+
+    def limited(h: Tensor, weights: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+        sizes.append(rows)
+        if rows > 3:
+            raise torch.OutOfMemoryError
+        return real(h, weights, rows)
+
+    monkeypatch.setattr(head, "_chunked", limited)
+    halved = head.chunked_expectation(h, weights, 16 * 30)
+    assert sizes == [16, 8, 4, 2]
+    assert all(torch.allclose(x, y, atol=1e-6) for x, y in zip(whole, halved, strict=True))
+    monkeypatch.setattr(head, "_chunked", Mock(side_effect=torch.OutOfMemoryError))
+    with pytest.raises(torch.OutOfMemoryError):
+        head.chunked_expectation(h, weights)
