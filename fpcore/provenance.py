@@ -43,10 +43,18 @@ def environment(device: torch.device, precision: str) -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    """Return the commit of the checkout, marked where files differ from it; None without git."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=12", "--dirty"]
+    """Return the commit of the checkout, marked where files differ from it; None without git.
+
+    Reports do not count: a run writes them.
+    """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        commit = _git("describe", "--always", "--abbrev=12")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!reports")
     except (OSError, subprocess.CalledProcessError):
         return None
-    return done.stdout.strip()
+    return commit + ("-dirty" if changed else "")
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(ROOT), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
