@@ -1,5 +1,8 @@
 """Execute notebooks with papermill, one process each, and collect what they made."""
 
+import hashlib
+import json
+import shutil
 import subprocess
 import sys
 import time
@@ -14,8 +17,8 @@ import nbformat
 import yaml
 
 from fpcore.config import RunConfig
-from fpcore.errors import FpcoreError
-from fpcore.paths import NOTEBOOKS, reports, runs, shown
+from fpcore.errors import ConfigError, FpcoreError
+from fpcore.paths import NOTEBOOKS, cache, reports, runs, shown
 from fpcore.progress import MARK, Progress, clock
 
 
@@ -67,10 +70,21 @@ class Book:
 
     runs: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    _names: dict[str, str] = field(default_factory=dict)
 
     def train(self, configs: list[str], force: bool) -> None:
-        """Execute `run` for every config (name or path); one that fails does not stop the rest."""
-        self._make({source: partial(self._train, source, force) for source in configs})
+        """Execute `run` for every config (name or path); one that fails does not stop the rest.
+
+        Configs that differ in `max_iter` alone share phase 1: the shortest comes first.
+        """
+        order = [*configs]
+        groups = _sharing(configs)
+        configs = sorted(configs, key=lambda source: groups.get(source, ("", 0))[1])
+        self._make({s: partial(self._train, s, force, groups.get(s, ("", 0))[0]) for s in configs})
+        made = dict.fromkeys(self._names[source] for source in order if source in self._names)
+        self.runs = list(made)
+        for name, _ in groups.values():
+            shutil.rmtree(cache("phase1") / name, ignore_errors=True)
 
     def compare(self) -> None:
         """Execute `compare` for the first run and each of the others."""
@@ -99,13 +113,14 @@ class Book:
                 self.failures.append(lines[-1])
             progress.finish("\n".join(lines))
 
-    def _train(self, source: str, force: bool, progress: Progress) -> Path:
+    def _train(self, source: str, force: bool, share: str, progress: Progress) -> Path:
         config = RunConfig.load(source)
         if config.run_name in self.runs:
             raise NotebookError(f"an earlier config is called {config.run_name}, too.")
         output = runs() / f"{config.run_name}.ipynb"
-        execute("run", output, config.model_dump() | {"force": force}, progress)
+        execute("run", output, config.model_dump() | {"force": force, "share": share}, progress)
         self.runs.append(config.run_name)
+        self._names[source] = config.run_name
         return output
 
     def _compare(self, other: str, progress: Progress) -> Path:
@@ -118,6 +133,26 @@ class Book:
         target = reports() / "scaling" / f"{'-vs-'.join(self.runs)}.ipynb"
         execute("scaling", target, {"runs": self.runs}, progress)
         return target
+
+
+def _sharing(sources: list[str]) -> dict[str, tuple[str, int]]:
+    """Return, for configs that differ from another in `max_iter` alone, what to share and it."""
+    paths: dict[str, list[tuple[str, int]]] = {}
+    for source in dict.fromkeys(sources):
+        try:
+            config = RunConfig.load(source)
+        except ConfigError:
+            continue  # it fails when its turn comes, and says why
+        rest = {k: v for k, v in config.knobs().items() if k != "max_iter"}
+        text = json.dumps(rest, sort_keys=True)
+        name = f"book-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        paths.setdefault(name, []).append((source, config.max_iter))
+    return {
+        source: (name, stop)
+        for name, members in paths.items()
+        for source, stop in members
+        if len(members) > 1
+    }
 
 
 def _follow(command: list[str], progress: Progress) -> str | None:

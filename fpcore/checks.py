@@ -6,39 +6,21 @@ the evidence, and what would settle the matter. None of them knows a number of a
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
 
-from fpcore import documents, factors
-from fpcore.compare import compare_runs
+from fpcore import documents, factors, tables
+from fpcore.comparable import different_texts, overlaps
+from fpcore.compare import Comparison
 from fpcore.curvature import FEW_SIZES, bends
-from fpcore.records import RunRecord, curve, distinct, frame, same_results
+from fpcore.records import RunRecord, SizeResult, curve, distinct, frame, restricted, same_results
 from fpcore.sentences import counter_examples
 from fpcore.tables import Markdown, number, percent
 from fpcore.tradeoff import FEW_RUNS, trade_off
+from fpcore.verdicts import CARE, OK, WRONG, Check
 
-Verdict = Literal["問題なし", "注意", "誤り"]
-OK: Verdict = "問題なし"
-CARE: Verdict = "注意"
-WRONG: Verdict = "誤り"
 ENVIRONMENT = ("device", "precision", "packages", "threads")
-TEXT_DIGESTS = ("validation_ids", "vocabulary")
-TEXT_KNOBS = ("corpus", "tokenizer", "val_samples")  # where digests are not known
-
-
-@dataclass(frozen=True)
-class Check:
-    """The outcome of one check; `settle` says what would turn it into 問題なし.
-
-    `details` are single findings, where the evidence counts several.
-    """
-
-    title: str
-    verdict: Verdict
-    evidence: str
-    settle: str = ""
-    details: tuple[str, ...] = ()
+FEW_SEEDS = 3
+PRINTED = 0.0051  # what rounding to whole percent allows
 
 
 def run_checks(records: list[RunRecord]) -> list[Check]:
@@ -50,7 +32,7 @@ def checks_list(records: list[RunRecord]) -> Markdown:
     """Return the outcomes as a Markdown list, the worst first."""
     order = [WRONG, CARE, OK]
     outcomes = sorted(run_checks(records), key=lambda check: order.index(check.verdict))
-    return Markdown("\n".join(_item(check) for check in outcomes))
+    return Markdown("\n".join(check.item for check in outcomes))
 
 
 def counts(records: list[RunRecord]) -> str:
@@ -60,53 +42,60 @@ def counts(records: list[RunRecord]) -> str:
 
 
 def one_factor(records: list[RunRecord]) -> Check:
-    """Between the two compared runs only one knob should differ."""
+    """Between the two compared runs only one factor should differ."""
     title, (a, b) = "変えた条件は 1 つか", _pair(records)
-    changed = factors.changed(a, b)
-    listed = "、".join(f"`{k}` {a.config[k]} → {b.config[k]}" for k in changed)
-    if len(changed) < 2:
-        return Check(title, OK, listed or "違う条件はない")
-    missing = [k for k in changed if factors.single(a, b, k, records) is None]
-    if not missing:
-        return Check(title, OK, f"{len(changed)} つ同時（{listed}）だが、1 つだけ変えた実行もある")
-    files = factors.missing_runs(a, b, records)
-    runs = "、".join(f"`{a.name}` に `{k}: {b.config[k]}`" for k in missing)
-    settle = f"1 つだけ変えた実行: {runs}" + (
-        f"（{'、'.join(files)} の YAML を参照）" if files else ""
+    found, hidden = factors.changed_factors(a, b), factors.unknown(a, b)
+    listed = "、".join(
+        f"`{k}` {tables.plain(a.config[k])} → {tables.plain(b.config[k])}" for f in found for k in f
     )
-    return Check(title, CARE, f"{len(changed)} つ同時: {listed}", settle)
+    if hidden:
+        evidence = f"片方の記録にしかない条件が {len(hidden)} つ" + (
+            f"、違う条件: {listed}" * bool(listed)
+        )
+        return Check(title, CARE, evidence, "条件がすべて分かる実行と比べる")
+    if len(found) < 2:
+        return Check(title, OK, listed or "違う条件はない")
+    missing = [f for f in found if factors.single(a, b, f, records) is None]
+    if not missing:
+        return Check(title, OK, f"{len(found)} つ同時（{listed}）だが、1 つだけ変えた実行もある")
+    runs = "、".join(
+        f"`{a.name}` に `{k}: {factors.flow(b.config[k])}`" for f in missing for k in f
+    )
+    files = "、".join(f"`{name}.yaml`" for name in factors.missing_runs(a, b, records))
+    settle = f"1 つだけ変えた実行: {runs}" + (f"（YAML は {files}）" if files else "")
+    return Check(title, CARE, f"{len(found)} つ同時: {listed}", settle)
 
 
 def factor_without_effect(records: list[RunRecord]) -> Check:
-    """A changed phase-1 knob that left the shared iterations identical did nothing there."""
+    """A changed knob is named if it is known to have done nothing, or if that cannot be seen."""
     title, (a, b) = "変えた条件は効いたか", _pair(records)
-    knobs, same = factors.traced_knobs(a, b), factors.same_trace(a, b)
-    names = "、".join(f"`{k}`" for k in knobs)
-    if not knobs:
-        return Check(title, OK, "Phase 1 の推移を変えるはずの条件は同じ")
-    if same is None:
+    found, dead = factors.changed_factors(a, b), factors.inert(a, b, records)
+    if not found:
+        return Check(title, OK, "違う条件はない")
+    if dead:
+        names = "、".join(f"`{k}`" for f in dead for k in f)
+        return Check(title, CARE, _no_effect(a, b, dead, names), f"{names} は効いていないと書く")
+    traced = [k for f in found for k in f if k in factors.PHASE1_KNOBS | {"gradient_clip"}]
+    if traced and factors.same_trace(a, b) is None:
+        names = "、".join(f"`{k}`" for k in traced)
         evidence = f"{names} の効果を、同じサイズとシードの推移で確かめられない"
         return Check(title, CARE, evidence, "同じサイズの推移がある記録で比べる")
-    if not same:
-        return Check(title, OK, f"{names} を変えた 2 つの推移は一致しない")
-    evidence = f"{names} を変えても、両方にある反復の収束率と損失が完全に一致する"
-    norm = factors.never_clipped(a, b) if "gradient_clip" in knobs else None
-    if norm is not None:
-        evidence += f"。勾配ノルムは最大 {number(norm, 4)} で、クリップは一度も働いていない"
-    return Check(title, CARE, evidence, f"{names} は効いていないと書く")
+    return Check(title, OK, "効いていないと分かる条件はない")
 
 
 def environments(records: list[RunRecord]) -> Check:
-    """Device, precision, package versions and code should be the same."""
-    title, (a, b) = "環境とコードは同じか", _pair(records)
-    if not (a.environment and b.environment):
+    """Device, precision, package versions and code should be the same in all records."""
+    title, first = "環境とコードは同じか", records[0]
+    if not all(r.environment for r in records):
         return Check(title, CARE, "環境の記録がない実行がある", "同じ環境で実行し直す")
-    different = [k for k in ENVIRONMENT if a.environment.get(k) != b.environment.get(k)]
-    code = {k for k in (*a.digests, *b.digests) if k.startswith("code/")}
-    different += sorted(k for k in code if a.digests.get(k) != b.digests.get(k))
-    if not different:
-        return Check(title, OK, "device、precision、packages、threads、コードが同じ")
-    return Check(title, CARE, f"違うもの: {'、'.join(different)}", "同じ環境とコードで実行し直す")
+    found = tuple(
+        f"{first.name} と {r.name}: {'、'.join(different)}"
+        for r in records[1:]
+        if (different := _environment_differences(first, r))
+    )
+    if not found:
+        return Check(title, OK, f"{'、'.join(ENVIRONMENT)}、コードが同じ")
+    return Check(title, CARE, f"違うもの: {'; '.join(found)}", "同じ環境とコードで実行し直す")
 
 
 def duplicates(records: list[RunRecord]) -> Check:
@@ -120,19 +109,19 @@ def duplicates(records: list[RunRecord]) -> Check:
 
 
 def trace_ends(records: list[RunRecord]) -> Check:
-    """The last row of a trace and the summary must tell the same convergence rate."""
+    """The end of a whole trace and the summary must tell the same convergence rate."""
     title = "推移の最後と要約は一致するか"
     ends = [
-        (f"{record.name} {result.samples} サンプル", rate, result.convergence_rate)
+        (f"{record.name} {result.samples} サンプル", rate, result.convergence_rate, record.source)
         for record in records
         for result in record.results
-        if result.convergence_rate is not None
+        if result.convergence_rate is not None and _is_whole(result)
         for rate in result.phase1.get("convergence_rate", [])[-1:]
     ]
     wrong = tuple(
         f"{name}: 推移 {percent(end)}、要約 {percent(told)}"
-        for name, end, told in ends
-        if not math.isclose(end, told, abs_tol=1e-9)
+        for name, end, told, source in ends
+        if not math.isclose(end, told, abs_tol=PRINTED if source == "published" else 1e-9)
     )
     if wrong:
         settle = "どちらが正しいかを記録の元で確かめる"
@@ -143,7 +132,7 @@ def trace_ends(records: list[RunRecord]) -> Check:
 def trace_sizes(records: list[RunRecord]) -> Check:
     """Traces can be compared at one size only, and a summary only with the trace of its size."""
     title, (a, b) = "同じサイズの推移どうしか", _pair(records)
-    sizes = compare_runs(a, b).trace_sizes
+    sizes = Comparison(a, b).trace_sizes
     found = tuple(text for record in records for text in _foreign_trace(record))
     if None not in sizes and sizes[0] != sizes[1]:
         text = (
@@ -158,14 +147,16 @@ def trace_sizes(records: list[RunRecord]) -> Check:
 def er_and_ppl(records: list[RunRecord]) -> Check:
     """A correlation of ER and PPL, or a best ER, needs several distinct runs that agree."""
     title, found = "ER と PPL の相関や最適値を言えるか", trade_off(records)
-    evidence = f"同じサイズで結果の異なる実行は n={found.n}"
+    evidence = f"同じサイズで結果の異なる、比べられる実行は n={found.n}"
     if found.n < FEW_RUNS:
         evidence += f"（{FEW_RUNS} 未満）"
-    against = counter_examples(found).removesuffix("。")
-    if found.n < FEW_RUNS or against:
+    elif found.rho is None:
+        evidence += "だが、ER か PPL がどれも同じ"
+    against = counter_examples(found)
+    if found.rho is None or against:
         evidence += f"。{against}" if against else ""
         return Check(title, CARE, evidence, "ER だけを変えた実行を増やし、どのサイズでも確かめる")
-    return Check(title, OK, f"{evidence}、向きはどのサイズでも同じ")
+    return Check(title, OK, f"{evidence}、向きを言える組はどれも同じ向き")
 
 
 def seeds(records: list[RunRecord]) -> Check:
@@ -174,11 +165,16 @@ def seeds(records: list[RunRecord]) -> Check:
     n = min(a.seeds, b.seeds)
     if n < 2:
         return Check(title, CARE, "確からしさは判定できない（シード1）", "`seeds` を 3 つ以上に")
-    small = [s for s in compare_runs(a, b).samples if _gap_within_spread(a, b, s)]
+    t = Comparison(a, b).by_size("val_ppl")
+    small = t["samples"][t["direction"] == "unclear"].tolist()
+    evidence = f"シード n={n}"
     if small:
-        evidence = f"{', '.join(map(str, small))} サンプルでは Val PPL の差がシード間の幅より小さい"
-        return Check(title, CARE, f"シード n={n}。{evidence}", "シードを増やす")
-    return Check(title, OK, f"シード n={n}、Val PPL の差はどのサイズでもシード間の幅より大きい")
+        evidence += (
+            f"。Val PPL の差は {', '.join(map(str, small))} サンプルでシード間の幅に埋もれる"
+        )
+    if small or n < FEW_SEEDS:
+        return Check(title, CARE, evidence, "シードを増やす")
+    return Check(title, OK, f"{evidence}、Val PPL の差の方向はどのサイズでも言える")
 
 
 def early_stop(records: list[RunRecord]) -> Check:
@@ -201,19 +197,19 @@ def early_stop(records: list[RunRecord]) -> Check:
 
 def same_text(records: list[RunRecord]) -> Check:
     """PPL of different texts or vocabularies cannot be compared; overlap makes it worthless."""
-    title, (a, b) = "同じ検証テキストと語彙か", _pair(records)
-    overlap = [r.name for r in records if _overlaps(r)]
+    title, first = "同じ検証テキストと語彙か", records[0]
+    overlap = [r.name for r in records if overlaps(r)]
     if overlap:
         return Check(title, WRONG, f"訓練と検証が重なる: {'、'.join(overlap)}", "重ならない分割で")
-    known = a.digests and b.digests
-    keys, sides = (
-        (TEXT_DIGESTS, (a.digests, b.digests)) if known else (TEXT_KNOBS, (a.config, b.config))
-    )
-    different = [k for k in keys if k in sides[0] and k in sides[1] and sides[0][k] != sides[1][k]]
-    if different:
-        evidence = f"違うもの: {'、'.join(different)}。PPL は比べられない"
+    found = [
+        f"{first.name} と {r.name}: {'、'.join(different)}"
+        for r in records[1:]
+        if (different := different_texts(first, r))
+    ]
+    if found:
+        evidence = f"違うもの: {'; '.join(found)}。PPL は比べられない"
         return Check(title, WRONG, evidence, "bits per byte で比べるか、同じデータで実行し直す")
-    if not known:
+    if not all(r.digests for r in records):
         return Check(title, CARE, "digest のない記録があり、確かめられない", "この本で実行し直す")
     return Check(title, OK, "検証テキストと語彙の digest が同じ")
 
@@ -235,25 +231,31 @@ def same_rows(records: list[RunRecord]) -> Check:
 def bending(records: list[RunRecord]) -> Check:
     """A power law whose local exponents all shrink is not one; few sizes cannot tell."""
     title = "べき乗則は曲がっていないか"
-    known = {r.name: points for r in distinct(records) if len(points := curve(r)) > 3}
+    known = {r.name: points for r in distinct(records) if len(points := curve(r)) > 1}
     found = tuple(f"{name}: {text}" for name, points in known.items() for text in bends(points))
     if found:
         settle = f"サイズを {FEW_SIZES} 以上に増やし、飽和則と並べて読む"
         return Check(title, CARE, f"{len(known)} つの実行で調べた", settle, found)
     evidence = "隣り合うサイズ間の傾きに一方向の変化はなく、飽和則の方が合うとも言えない"
-    return Check(title, OK, evidence if known else "4 サイズ以上の実行がない")
+    return Check(title, OK, evidence if known else "2 サイズ以上の実行がない")
 
 
 def written_report(records: list[RunRecord]) -> Check:
     """A report written by hand must agree with itself, and with the records taken from it."""
-    title, (a, b) = "書かれた報告の数字と言葉は正しいか", _pair(records)
-    if not (a.document and a.document == b.document):
-        return Check(title, OK, "比べた記録は、書かれた報告から取ったものではない")
-    slips = tuple(documents.slips(compare_runs(a, b)))
+    title = "書かれた報告の数字と言葉は正しいか"
+    names = list(dict.fromkeys(r.document for r in records if r.document))
+    if not names:
+        return Check(title, OK, "記録は、書かれた報告から取ったものではない")
+    lost = [name for name in names if not documents.path_of(name).is_file()]
+    if lost:
+        settle = "原文を reports/ に戻す"
+        return Check(title, CARE, f"原文 {'、'.join(lost)} を読めないので調べられない", settle)
+    slips = tuple(slip for name in names for slip in documents.slips(name, records))
+    shown = "、".join(names)
     if slips:
         settle = "原文を直すか、この報告の値を使う"
-        return Check(title, WRONG, f"原文 {a.document} に {len(slips)} 件", settle, slips)
-    return Check(title, OK, f"原文 {a.document} に食い違いはない")
+        return Check(title, WRONG, f"原文 {shown} に {len(slips)} 件", settle, slips)
+    return Check(title, OK, f"原文 {shown} に食い違いはない")
 
 
 CHECKS: tuple[Callable[[list[RunRecord]], Check], ...] = (
@@ -290,36 +292,35 @@ def _foreign_trace(record: RunRecord) -> list[str]:
     ]
 
 
-def _item(check: Check) -> str:
-    text = f"- **{check.verdict}**　{check.title}: {check.evidence}。"
-    text += f"解消するには: {check.settle}。" if check.settle else ""
-    return "\n".join([text, *(f"    - {detail}" for detail in check.details)])
-
-
 def _pair(records: list[RunRecord]) -> tuple[RunRecord, RunRecord]:
-    return records[0], records[1] if len(records) > 1 else records[0]
+    """Return the compared pair, at the sizes and seeds that it shares."""
+    return restricted(records[0], records[1] if len(records) > 1 else records[0])
 
 
-def _gap_within_spread(a: RunRecord, b: RunRecord, samples: int) -> bool:
-    values = [
-        [r.val_ppl for r in record.results if r.samples == samples and r.val_ppl is not None]
-        for record in (a, b)
-    ]
-    if not all(values):
-        return False
-    means = [sum(v) / len(v) for v in values]
-    return abs(means[0] - means[1]) < max(max(v) - min(v) for v in values)
+def _no_effect(a: RunRecord, b: RunRecord, dead: list[factors.Factor], names: str) -> str:
+    """Say how it is known that factors did nothing."""
+    if same_results(a, b):
+        return f"{names} を変えても、結果がすべて同じである"
+    evidence = f"{names} は結果に効いていない"
+    if factors.same_trace(a, b):
+        evidence = f"{names} を変えても、両方にある反復の収束率と損失が完全に一致する"
+    norm = factors.never_clipped(a, b) if ("gradient_clip",) in dead else None
+    if norm is not None:
+        evidence += f"。勾配ノルムは最大 {number(norm, 4)} で、どちらのクリップも一度も働かない"
+    return evidence
+
+
+def _environment_differences(a: RunRecord, b: RunRecord) -> list[str]:
+    different = [k for k in ENVIRONMENT if a.environment.get(k) != b.environment.get(k)]
+    code = {k for k in (*a.digests, *b.digests) if k.startswith("code/")}
+    return different + sorted(k for k in code if a.digests.get(k) != b.digests.get(k))
+
+
+def _is_whole(result: SizeResult) -> bool:
+    """Whether a trace goes to the last iteration; print may give a part of it."""
+    iterations = result.phase1.get("iteration", [])
+    return result.phase1_iterations is None or iterations[-1:] == [result.phase1_iterations]
 
 
 def _epoch_limits(records: list[RunRecord]) -> dict[str, int]:
     return {r.name: r.config["epochs"] for r in records if "epochs" in r.config}
-
-
-def _overlaps(record: RunRecord) -> bool:
-    """Whether the largest training size reaches into the validation conversations."""
-    data = record.data
-    if "validation" not in data or "training_pool" not in data:
-        return False
-    first, last = data["validation"]
-    reached = data["training_pool"][0] + max(r.samples for r in record.results) - 1
-    return bool(data["training_pool"][0] <= last and reached >= first)

@@ -1,20 +1,22 @@
-"""Two records in, the comparison tables out: numbers only, at equal sizes.
+"""Two records in, the comparison tables out: numbers only, at equal sizes and seeds.
 
 Every table of a metric has columns `a`, `b`, `difference` (b - a, taken before any rounding),
 `relative` (the difference as a share of a), `low` and `high` (its interval over seeds), `seeds`
-and `direction` (what may be said, see `uncertainty`). Ratios are from 0 to 1; what a record does
-not know is NaN.
+and `direction` (what may be said, see `uncertainty`; `tiny` where the printed difference is 0).
+Ratios are from 0 to 1; what a record does not know, or what cannot be compared, is NaN.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from math import nan
+from math import isclose, nan
 
 import pandas as pd
 
+from fpcore import tables
+from fpcore.comparable import incomparable
 from fpcore.errors import RecordError
-from fpcore.records import RunRecord, curve, frame, load_record, load_records, traces
+from fpcore.records import RunRecord, curve, frame, load_record, load_records, restricted, traces
 from fpcore.scaling import PowerLaw, fit_power_law, sliding_windows
 from fpcore.uncertainty import Difference, Values, difference
 
@@ -24,14 +26,17 @@ BESIDE = "unigram_ppl bits_per_byte best_epoch".split()  # of the summary, where
 
 @dataclass(frozen=True)
 class Comparison:
-    """The tables of two runs `a` and `b`, over the sizes that both have (`samples`).
+    """The tables of two runs `a` and `b`, over the sizes (`samples`) that both have.
 
-    `others` are further records of the same experiment: ER beside PPL and the checks take them in.
+    `a` and `b` hold those sizes alone, and where the runs share seeds those seeds; `whole` are the
+    records as they are stored. `others` are further records of the same experiment: ER beside PPL
+    and the checks take them in.
     """
 
     a: RunRecord
     b: RunRecord
     others: tuple[RunRecord, ...] = ()
+    whole: tuple[RunRecord, ...] = ()
 
     @cached_property
     def records(self) -> list[RunRecord]:
@@ -41,12 +46,17 @@ class Comparison:
     @cached_property
     def samples(self) -> list[int]:
         """The sizes (training conversations) that both runs have, smallest first."""
-        return sorted({r.samples for r in self.a.results} & {r.samples for r in self.b.results})
+        return sorted({result.samples for result in self.a.results})
 
     @cached_property
     def seeds(self) -> int:
-        """The number of seeds of the run that has fewer."""
+        """The number of seeds that differences rest on."""
         return min(self.a.seeds, self.b.seeds)
+
+    @cached_property
+    def incomparable(self) -> dict[str, str]:
+        """The metrics that cannot be compared between the two runs, and why."""
+        return incomparable(self.a, self.b)
 
     @cached_property
     def conditions(self) -> pd.DataFrame:
@@ -70,30 +80,35 @@ class Comparison:
             metric: self._differences(metric)[-1] for metric in SUMMARY[:-1] if metric != "alpha"
         }
         last["alpha"] = self._alphas[-1][2]
-        times: list[Values] = [{None: _seconds(r, self.samples)} for r in (self.a, self.b)]
-        last["seconds"] = difference(*times)
+        last["seconds"] = difference(*(_seconds(*pair) for pair in self._pairs))
         beside = {metric: self._differences(metric)[-1] for metric in BESIDE}
-        rows = [{"metric": m} | _columns(last[m]) for m in SUMMARY]
-        rows += [{"metric": m} | _columns(d) for m, d in beside.items() if d.direction != "unknown"]
+        rows = [{"metric": m} | self._columns(m, last[m]) for m in SUMMARY]
+        known = {m: d for m, d in beside.items() if d.direction != "unknown"}
+        rows += [{"metric": m} | self._columns(m, d) for m, d in known.items()]
         return pd.DataFrame(rows)
 
     def by_size(self, metric: str) -> pd.DataFrame:
         """A metric by size (`samples`)."""
         rows = zip(self.samples, self._differences(metric), strict=True)
-        return pd.DataFrame([{"samples": n} | _columns(d) for n, d in rows])
+        return pd.DataFrame([{"samples": n} | self._columns(metric, d) for n, d in rows])
 
     @cached_property
     def perplexity(self) -> pd.DataFrame:
         """Val PPL by size, with `unigram_ppl` where both runs know the same."""
         unigram = self.by_size("unigram_ppl")
-        same = unigram["a"].where(unigram["a"] == unigram["b"])
+        pairs = zip(unigram["a"], unigram["b"], strict=True)
+        near = [isclose(a, b, rel_tol=1e-9) for a, b in pairs]
+        same = unigram["a"].where(pd.Series(near))
         return self.by_size("val_ppl").assign(unigram_ppl=same.to_numpy())
 
     @cached_property
     def alpha(self) -> pd.DataFrame:
         """α by window of 4 sizes (`first`, `last` in conversations), the last row over all."""
         return pd.DataFrame(
-            [{"first": first, "last": last} | _columns(d) for first, last, d in self._alphas]
+            [
+                {"first": first, "last": last} | self._columns("alpha", d)
+                for first, last, d in self._alphas
+            ]
         )
 
     @cached_property
@@ -132,8 +147,8 @@ class Comparison:
     @cached_property
     def er_ppl(self) -> pd.DataFrame:
         """Val ER beside Val PPL of all records: `run, samples, val_er, val_ppl`, seeds averaged."""
-        whole = frame(self.records).dropna(subset=["val_er", "val_ppl"])
-        whole = whole[whole["samples"].isin(self.samples)]
+        rows = frame(self.records).astype({"val_er": float, "val_ppl": float})
+        whole = rows[rows["samples"].isin(self.samples)].dropna(subset=["val_er", "val_ppl"])
         groups = whole.groupby(["run", "samples"], sort=False, as_index=False)
         return pd.DataFrame(groups[["val_er", "val_ppl"]].mean())
 
@@ -144,19 +159,40 @@ class Comparison:
 
     def fits(self, record: RunRecord) -> list[tuple[int, int, PowerLaw]]:
         """Return first size, last size and fit of each window of a run, the last one over all."""
-        return _fits(curve(record), self.samples)
+        return _fits(curve(record), self._curved)
 
     @cached_property
     def _alphas(self) -> list[tuple[int, int, Difference]]:
         """α of both runs by window; the mean over seeds is that of the seeds' geometric mean."""
-        a, b = (_alphas(record, self.samples) for record in (self.a, self.b))
+        a, b = (_alphas(*pair, self._curved) for pair in self._pairs)
         windows = [w for w in a if w in b] or [(self.samples[0], self.samples[-1])]
         return [(*w, difference(a.get(w, {}), b.get(w, {}))) for w in windows]
+
+    @cached_property
+    def _pairs(self) -> tuple[tuple[RunRecord, RunRecord], ...]:
+        """Each run as it is compared, and as it is stored."""
+        return tuple(zip((self.a, self.b), self.whole or (self.a, self.b), strict=True))
+
+    @cached_property
+    def _curved(self) -> list[int]:
+        """The sizes at which both runs know tokens and PPL."""
+        shared = set(curve(self.a).index) & set(curve(self.b).index)
+        return [n for n in self.samples if n in shared]
 
     @cached_property
     def _knobs(self) -> dict[str, tuple[object, object]]:
         keys = [k for k in self.a.config if k in self.b.config and k != "name"]
         return {key: (self.a.config[key], self.b.config[key]) for key in keys}
+
+    def _columns(self, metric: str, d: Difference) -> dict[str, object]:
+        """Return a difference as columns; one that cannot be compared, or seen, is no direction."""
+        if metric in self.incomparable:
+            return asdict(d) | {"difference": nan, "relative": nan, "direction": "unknown"}
+        printed = tables.difference(metric, d.difference)
+        seen = any(ch in "123456789" for ch in printed)
+        direction = "tiny" if d.direction in ("up", "down") and not seen else d.direction
+        known = {"difference": d.difference, "relative": d.relative, "direction": direction}
+        return asdict(d) | known
 
     def _trace(self, record: RunRecord, samples: int | None) -> pd.DataFrame:
         rows = traces([record])
@@ -175,10 +211,11 @@ def compare_runs(a: RunRecord, b: RunRecord, others: Sequence[RunRecord] = ()) -
     Raises:
         RecordError: the runs have no size in common.
     """
-    comparison = Comparison(a, b, tuple(r for r in others if r.name not in {a.name, b.name}))
-    if not comparison.samples:
+    pair = restricted(a, b)
+    if not pair[0].results:
         raise RecordError(f"{a.name} and {b.name} have no size (samples) in common.")
-    return comparison
+    more = tuple(r for r in others if r.name not in {a.name, b.name})
+    return Comparison(*pair, more, (a, b))
 
 
 def load_comparison(a: str, b: str, others: Iterable[str] = ()) -> Comparison:
@@ -198,7 +235,8 @@ def load_comparison(a: str, b: str, others: Iterable[str] = ()) -> Comparison:
 def shared_iterations(a: RunRecord, b: RunRecord) -> pd.DataFrame:
     """Pair the trace rows of the same size, seed and iteration (columns `loss_x`, `loss_y`)."""
     keys = ["samples", "seed", "iteration"]
-    return traces([a]).merge(traces([b]), on=keys).dropna(subset=["loss_x", "loss_y"])
+    left, right = (traces([record]).astype(dict.fromkeys(keys, "Int64")) for record in (a, b))
+    return left.merge(right, on=keys).dropna(subset=["loss_x", "loss_y"])
 
 
 def _values(record: RunRecord, metric: str) -> dict[int, Values]:
@@ -222,24 +260,18 @@ def _fits(points: pd.DataFrame, samples: list[int]) -> list[tuple[int, int, Powe
     return [*spans, (sizes[0], sizes[-1], fit_power_law(*columns))]
 
 
-def _alphas(record: RunRecord, samples: list[int]) -> dict[tuple[int, int], Values]:
-    """Return α by window (first and last size) and seed."""
+def _alphas(
+    record: RunRecord, whole: RunRecord, samples: list[int]
+) -> dict[tuple[int, int], Values]:
+    """Return α by window (first and last size) and seed; print knows it without a seed."""
     alphas: dict[tuple[int, int], Values] = {}
     for seed in {result.seed for result in record.results}:
         for first, last, fit in _fits(curve(record, [seed]), samples):
             alphas.setdefault((first, last), {})[seed] = fit.alpha
-    sizes = [result.samples for result in record.results]
-    if record.alpha is not None and set(sizes) == set(samples):
-        alphas[min(sizes), max(sizes)] = {None: record.alpha}
+    sizes = [result.samples for result in whole.results]
+    if whole.alpha is not None and set(sizes) == set(samples):
+        alphas[min(sizes), max(sizes)] = {None: whole.alpha}
     return alphas
-
-
-def _columns(d: Difference) -> dict[str, object]:
-    return asdict(d) | {
-        "difference": d.difference,
-        "relative": d.relative,
-        "direction": d.direction,
-    }
 
 
 def _relative(x: object, y: object) -> float | None:
@@ -250,9 +282,12 @@ def _relative(x: object, y: object) -> float | None:
     return None
 
 
-def _seconds(record: RunRecord, samples: list[int]) -> float:
-    """Return the time of all stages at the compared sizes, NaN where it is not known."""
-    if record.seconds is not None:  # of the whole run, so of no part of it
-        return record.seconds if {r.samples for r in record.results} == set(samples) else nan
-    rows = frame([record])
-    return float(rows[rows["samples"].isin(samples)]["seconds"].astype(float).sum(min_count=1))
+def _seconds(record: RunRecord, whole: RunRecord) -> Values:
+    """Return the time of all stages at the compared sizes, by seed."""
+    if whole.seconds is not None:  # of the whole run, so of no part of it
+        return {None: whole.seconds if len(record.results) == len(whole.results) else nan}
+    times: Values = {}
+    for result in record.results:
+        own = sum(result.seconds.values()) if result.seconds else nan
+        times[result.seed] = times.get(result.seed, 0.0) + own
+    return times

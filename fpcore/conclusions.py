@@ -8,19 +8,16 @@ from typing import Any
 import pandas as pd
 
 from fpcore import factors, sentences, tables
-from fpcore.checks import OK, Check, run_checks
+from fpcore.checks import run_checks
 from fpcore.compare import Comparison, compare_runs
-from fpcore.tables import Markdown, number
+from fpcore.factors import Factor
+from fpcore.tables import Markdown, glued, number
 from fpcore.tradeoff import trade_off
+from fpcore.verdicts import OK, Check
 
 BETTER = {
-    "val_ppl": -1,
-    "val_acc": 1,
-    "val_er": 1,
-    "train_er": 1,
-    "convergence_rate": 1,
-    "seconds": -1,
-}
+    "val_ppl": -1, "val_acc": 1, "val_er": 1, "train_er": 1, "convergence_rate": 1, "seconds": -1,
+}  # fmt: skip
 MOVED = {"up": "上がった", "down": "下がった"}
 MOVED_OF = {
     "val_ppl": {"up": "上がった（悪化）", "down": "下がった（改善）"},
@@ -29,34 +26,33 @@ MOVED_OF = {
 
 
 def influence(c: Comparison) -> Markdown:
-    """パラメータ変更の影響分析: a part for each changed knob, as far as that can be told."""
-    knobs = factors.changed(c.a, c.b)
-    if not knobs:
-        return Markdown("変えた条件がないので、影響もない。")
-    dead = factors.inert(c.a, c.b)
+    """パラメータ変更の影響分析: a part for each changed factor, as far as that can be told."""
+    found = factors.changed_factors(c.a, c.b)
+    hidden = factors.unknown(c.a, c.b)
+    if not found:
+        same = "変えた条件がないので、影響もない。"
+        return Markdown(f"{_hidden(hidden)}影響は分けられない。" if hidden else same)
     parts = [
-        f"### {i}. `{knob}` の{_change(c, knob)}の影響\n\n{_of_knob(c, knob, knobs, dead)}"
-        for i, knob in enumerate(knobs, 1)
+        f"### {i}. {_named_factor(factor)} の{_change(c, factor)}の影響\n\n{_of(c, factor)}"
+        for i, factor in enumerate(found, 1)
     ]
-    alive = [k for k in knobs if k not in dead]
-    if len(alive) > 1:
-        parts.append(f"### {len(alive)} つの変更を合わせた差\n\n{_effects(c)}")
+    if len(_alive(c)) > 1:
+        parts.append(f"### {len(_alive(c))} つの変更を合わせた差\n\n{_effects(c)}")
     return Markdown("\n\n".join(parts))
 
 
 def findings(c: Comparison) -> Markdown:
     """主要な発見: what the comparison shows, and how far that goes."""
     rows = c.summary.set_index("metric", drop=False)
-    metrics = [
-        sentences.metric(rows.loc[m].to_dict()) for m in ("convergence_rate", "val_er", "val_ppl")
-    ]
-    known = "、".join(filter(None, metrics))
+    names = ("convergence_rate", "val_er", "val_ppl")
+    known = "、".join(filter(None, (sentences.metric(rows.loc[m].to_dict()) for m in names)))
     subject = f"{c.samples[-1]} サンプルで、{c.b.name} は {c.a.name} より"
     lines = [
         f"{subject}: {known}。{sentences.certainty(c)}"
-        if any(rows["direction"].isin(["up", "down"]))
+        if _told(c)
         else f"{c.samples[-1]} サンプルで、どの指標にも方向を言える差はない。",
-        sentences.trade_off(trade_off(c.records)),
+        *sentences.not_comparable(c),
+        sentences.trade_off(trade_off(c.records, c.samples)),
         _factor_finding(c),
     ]
     return Markdown("\n".join(f"{i}. {line}" for i, line in enumerate(filter(None, lines), 1)))
@@ -65,7 +61,8 @@ def findings(c: Comparison) -> Markdown:
 def recommended(c: Comparison) -> Markdown:
     """推奨設定: the changed knobs of the run with the lower PPL, where one can be told."""
     t = c.perplexity
-    last, knobs = t.iloc[-1], factors.changed(c.a, c.b)
+    last = t.iloc[-1]
+    knobs = [k for k in factors.changed(c.a, c.b) if k not in factors.MEASURING_KNOBS]
     if last["direction"] not in ("up", "down") or not knobs:
         return Markdown("Val PPL からは、どちらの設定も勧められない。")
     better, worse = (c.a, c.b) if last["direction"] == "up" else (c.b, c.a)
@@ -76,10 +73,9 @@ def recommended(c: Comparison) -> Markdown:
         said += f"ただし {sentences.sizes(contrary)}では {worse.name} の方が低い。"
     if c.seeds < 2:
         said += "確からしさは判定できない（シード1）ので、推奨ではなく次の実験の出発点である。"
-    dead = factors.inert(c.a, c.b)
+    dead = {knob for factor in factors.inert(c.a, c.b, c.others) for knob in factor}
     lines = [
-        f"{k} = {tables.plain(better.config[k])}" + ("  # 効いていない" if k in dead else "")
-        for k in knobs
+        f"{k} = {better.config[k]!r}" + ("  # 効いていない" if k in dead else "") for k in knobs
     ]
     return Markdown(f"{said}\n\n```python\n" + "\n".join(lines) + "\n```")
 
@@ -121,25 +117,52 @@ def _again(c: Comparison, names: list[str]) -> list[str]:
     return [f"実行したあとで、加えて比べる:\n\n```bash\n{command}\n```"]
 
 
-def _change(c: Comparison, knob: str) -> str:
-    x, y = c.a.config[knob], c.b.config[knob]
-    word = "変更"
-    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in (x, y)):
-        word = "増加" if y > x else "減少"
-    return f"{word}（{tables.plain(x)}→{tables.plain(y)}）"
+def _named_factor(factor: Factor) -> str:
+    return "、".join(f"`{knob}`" for knob in factor)
 
 
-def _of_knob(c: Comparison, knob: str, knobs: list[str], dead: list[str]) -> str:
+def _hidden(knobs: list[str]) -> str:
+    shown = "、".join(f"`{k}`" for k in knobs[:5]) + (" など" if len(knobs) > 5 else "")
+    return f"片方の記録にしかない条件がある（{shown}）ので、" if knobs else ""
+
+
+def _change(c: Comparison, factor: Factor) -> str:
+    pairs = [(c.a.config[knob], c.b.config[knob]) for knob in factor]
+    word, (x, y) = "変更", pairs[0]
+    if len(pairs) == 1 and all(isinstance(v, int | float) for v in (x, y)):
+        word = "変更" if isinstance(x, bool) else "増加" if y > x else "減少"
+    shown = "、".join(f"{tables.plain(x)}→{tables.plain(y)}" for x, y in pairs)
+    return f"{word}（{shown}）"
+
+
+def _alive(c: Comparison) -> list[Factor]:
+    """Return the changed factors that are not known to have done nothing."""
+    dead = factors.inert(c.a, c.b, c.others)
+    return [f for f in factors.changed_factors(c.a, c.b) if f not in dead]
+
+
+def _told(c: Comparison) -> bool:
+    """Whether any metric but the run time has a difference whose direction can be told."""
+    rows = c.summary[c.summary["metric"].isin({*BETTER, "alpha"} - {"seconds"})]
+    return bool(rows["direction"].isin(["up", "down"]).any())
+
+
+def _of(c: Comparison, factor: Factor) -> str:
     """Say what one change did, or why that cannot be told."""
-    alive = [k for k in knobs if k not in dead]
-    if knob in dead:
-        return _without_effect(c, knob)
-    if alive == [knob]:
-        why = "効いた条件はほかにないので" if dead else "変えた条件はこれだけなので"
+    alive, hidden = _alive(c), factors.unknown(c.a, c.b)
+    if factor not in alive:
+        return _without_effect(c, factor)
+    if set(factor) <= factors.MEASURING_KNOBS:
+        return "測り方の違いなので、ほかの差と分けて読めない。"
+    if hidden:
+        return f"{_hidden(hidden)}この変更だけの影響は分けられない。\n\n{_effects(c)}"
+    if alive == [factor]:
+        others = len(factors.changed_factors(c.a, c.b)) > 1
+        why = "効いた条件はほかにないので" if others else "変えた条件はこれだけなので"
         return f"{why}、次の差はこの変更によると読める。\n\n{_effects(c)}"
-    alone = factors.single(c.a, c.b, knob, c.others)
+    alone = factors.single(c.a, c.b, factor, c.others)
     if alone is not None:
-        only = compare_runs(c.a, alone)
+        only = compare_runs(c.whole[0], alone)
         return f"この条件だけを変えた {alone.name} と {c.a.name} の差:\n\n{_effects(only)}"
     return (
         f"{len(alive)} つの条件を同時に変えたので、この変更だけの影響は分けられない。"
@@ -147,13 +170,16 @@ def _of_knob(c: Comparison, knob: str, knobs: list[str], dead: list[str]) -> str
     )
 
 
-def _without_effect(c: Comparison, knob: str) -> str:
-    rows = c.shared_iterations
-    said = f"効いていない: 両方にある {len(rows)} 反復で、収束率も損失も完全に一致する。"
+def _without_effect(c: Comparison, factor: Factor) -> str:
     norm = factors.never_clipped(c.a, c.b)
-    if knob == "gradient_clip" and norm is not None:
-        said += f"勾配ノルムは最大 {number(norm, 4)} で、クリップは一度も働いていない。"
-    return said + f"{c.a.name} と {c.b.name} の差はこの条件によらない。"
+    if factor == ("gradient_clip",) and norm is not None:
+        why = f"勾配ノルムは最大 {number(norm, 4)} で、どちらのクリップも一度も働かない。"
+    elif factors.same_trace(c.a, c.b) and set(factor) <= factors.PHASE1_KNOBS:
+        rows = len(c.shared_iterations)
+        why = f"両方にある {rows} 反復で、収束率も損失も完全に一致する。"
+    else:
+        why = "これだけを変えても、結果がすべて同じである。"
+    return f"効いていない: {why}{c.a.name} と {c.b.name} の差はこの条件によらない。"
 
 
 def _effects(c: Comparison) -> str:
@@ -166,7 +192,9 @@ def _effects(c: Comparison) -> str:
         "メリット": [_moved(row) for row in moved[sign > 0].to_dict("records")],
         "デメリット": [_moved(row) for row in moved[sign < 0].to_dict("records")],
         sentences.UNCLEAR: _named(rows[rows["direction"] == "unclear"]),
+        sentences.TINY: _named(rows[rows["direction"] == "tiny"]),
         "同じ": _named(rows[rows["direction"] == "same"]),
+        "比べられない": _named(rows[rows["metric"].isin(c.incomparable)]),
     }
     size = f"（{c.samples[-1]} サンプル）"
     parts = [f"**{k}{size}**:\n\n" + "\n".join(f"- {x}" for x in v) for k, v in groups.items() if v]
@@ -183,18 +211,21 @@ def _moved(row: dict[Any, Any]) -> str:
     a, b = (tables.metric(name, row[side]) for side in "ab")
     gap = tables.with_relative(name, row["difference"], row["relative"])
     gap = gap.replace(" (", "、").removesuffix(")")
-    return f"{tables.glued(tables.METRICS[name], 'が')}{word}: {a} → {b}（{gap}）"
+    return f"{glued(tables.METRICS[name], 'が')}{word}: {a} → {b}（{gap}）"
 
 
 def _factor_finding(c: Comparison) -> str:
-    """Say which of the changed knobs can be behind the differences."""
-    knobs, dead = factors.changed(c.a, c.b), factors.inert(c.a, c.b)
-    alive = "、".join(f"`{k}`" for k in knobs if k not in dead)
-    if not knobs:
-        return ""
-    if dead:
-        gone = "、".join(f"`{k}`" for k in dead)
-        return f"{gone} は効いていない。" + (f"差は {alive} による。" if alive else "")
-    return (
-        f"差は {alive} のどれによるか分けられない。" if len(knobs) > 1 else f"差は {alive} による。"
-    )
+    """Say which of the changed factors can be behind the differences."""
+    found, alive = factors.changed_factors(c.a, c.b), _alive(c)
+    gone = "、".join(_named_factor(f) for f in found if f not in alive)
+    said = f"{gone} は効いていない。" if gone else ""
+    if factors.unknown(c.a, c.b):
+        return said + "片方の記録にしかない条件があるので、差が何によるかは言えない。"
+    if not alive or not _told(c):
+        return said
+    names = "、".join(_named_factor(f) for f in alive)
+    if len(alive) == 1:
+        return f"{said}差は {names} による。"
+    if all(factors.single(c.a, c.b, f, c.others) is not None for f in alive):
+        return f"{said}{names} の効果は、1 つだけ変えた実行で分けて示した（影響分析）。"
+    return f"{said}差は {names} のどれによるか分けられない。"

@@ -135,7 +135,17 @@ class RunConfig(BaseModel):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto, cpu, cuda or cuda:N",
     )
-    precision: Literal["float32", "float64"] = Field("float32", description="float32 or float64")
+    precision: Literal["auto", "float32", "bfloat16", "float64"] = Field(
+        "auto",
+        description="auto (bfloat16 products where the device has them, otherwise float32), "
+        "float32, bfloat16 or float64",
+    )
+    bfloat16_contexts: bool = Field(
+        False,
+        strict=True,
+        description="true or false (whether phase 1 stores its contexts in bfloat16; only with "
+        "bfloat16 products)",
+    )
 
     def __init__(self, **knobs: Any) -> None:
         try:

@@ -5,6 +5,7 @@ import pandas as pd
 from fpcore.scaling import fit_power_law, fit_saturating_law, loss_rms, saturation_p
 from fpcore.tables import number
 
+MANY_ENOUGH = 4  # for a bend to be seen
 FEW_SIZES = 6  # an interval of α from fewer rests on 3 degrees of freedom or less
 NOTHING = 1e-6  # what is smaller is rounding
 RARE = 0.05  # a p-value below this speaks for the saturating law
@@ -13,6 +14,9 @@ RARE = 0.05  # a p-value below this speaks for the saturating law
 def bends(points: pd.DataFrame) -> list[str]:
     """Return what speaks against a power law, or against knowing its exponent."""
     tokens, ppl = points["train_tokens"].tolist(), points["val_ppl"].tolist()
+    if len(points) < MANY_ENOUGH:
+        half = number(fit_power_law(tokens, ppl).half_width, 3)
+        return [f"n={len(points)} では曲がりを調べられない（α の 95 % 区間は ±{half}）"]
     local = [fit_power_law(tokens[i : i + 2], ppl[i : i + 2]).alpha for i in range(len(points) - 1)]
     power, floor = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
     found = []

@@ -1,15 +1,17 @@
 """A report written by hand, against itself and against the records that were taken from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+from pathlib import Path
 
 import pandas as pd
 
 from fpcore.claims import check_report
 from fpcore.compare import Comparison, compare_runs
 from fpcore.differences import column_differences, difference_name
-from fpcore.facts import EPS, Fact, read_report
+from fpcore.facts import EPS, Fact, read_facts, read_report
 from fpcore.paths import reports
-from fpcore.records import RunRecord
+from fpcore.records import RunRecord, restricted
 from fpcore.tables import number
 from fpcore.terms import METRICS
 
@@ -24,21 +26,44 @@ FIELDS = {  # of records, by the metric names of `terms.yaml`
 }
 
 
-def slips(c: Comparison) -> list[str]:
-    """Return what is wrong in the document that both records name; empty where it is not there."""
-    path = reports() / str(c.a.document)
-    if not path.is_file():
-        return []
-    text = path.read_text("utf-8")
+def path_of(document: str) -> Path:
+    """Return where the document of a record is."""
+    return reports() / document
+
+
+def slips(document: str, records: Sequence[RunRecord]) -> list[str]:
+    """Return what is wrong in a document: against itself, and against its records."""
+    text = path_of(document).read_text("utf-8")
+    own = [record for record in records if record.document == document]
     found = [f"[{f.rule}] {f.text}" for f in check_report(text)]
-    for a, b in ((c.a, c.b), (c.b, c.a)):
-        found += _rounded(text, compare_runs(a, b))
-    return found
+    found += [slip for record in own for slip in _levels(text, record)]
+    for a, b in permutations(own, 2):
+        if restricted(a, b)[0].results:
+            found += _rounded(text, compare_runs(a, b))
+    return list(dict.fromkeys(found))
 
 
 def printed_name(record: RunRecord) -> str:
     """Return what the document calls the run."""
     return record.name.removesuffix("-published")
+
+
+def _levels(text: str, record: RunRecord) -> Iterator[str]:
+    """Yield the printed figures of a run by size that are not those of its record."""
+    known = {result.samples: result for result in record.results}
+    for fact in read_facts(read_report(text)):
+        own = known.get(fact.size or 0)
+        field = FIELDS.get(fact.metric, "seconds")
+        elsewhere = field in ("seconds", "alpha") or fact.step is not None
+        if fact.run != printed_name(record) or own is None or elsewhere:
+            continue
+        value = getattr(own, field)
+        due = None if value is None else value * (100 if fact.number.unit == "%" else 1)
+        if due is not None and abs(fact.number.value - due) > fact.number.half + EPS:
+            yield (
+                f"[記録] {fact.line} 行: {fact.run} の{METRICS[fact.metric]['name']}"
+                f"（サイズ {fact.size}）の {fact.number.text} は記録の {number(due, 1)} と違う。"
+            )
 
 
 def _rounded(text: str, c: Comparison) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """One run: corpus → tokens → phase 1 → phase 2 → record."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,26 +21,30 @@ from fpcore.model import FixedPointModel
 from fpcore.paths import shown
 from fpcore.phase1 import Phase1, sequential_contexts, train_contexts, training_contexts
 from fpcore.phase2 import Phase2, Text, train_tokens
+from fpcore.precision import resolve
 from fpcore.progress import Progress, clock
 from fpcore.provenance import code_digests, environment
 from fpcore.records import RunRecord, SizeResult, load_record, record_path
+from fpcore.trajectory import Trajectory
 
 
-def run(config: RunConfig, *, force: bool = False) -> RunRecord:
+def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord:
     """Train every seed and size of `config`, save the record and return it.
 
     An earlier record of the same config with the same digests is returned as it is. Where a
     digest has changed, the run says which one and trains again. `force` trains in any case, and
-    replaces a record of the same name whatever its config.
+    replaces a record of the same name whatever its config. Runs that are given one name to `share`
+    and differ in `max_iter` alone share phase 1: a longer one goes on where a shorter one stopped.
 
     Raises:
-        ConfigError: a device that is not there.
+        ConfigError: a device that is not there, or a format that it does not multiply.
         CorpusError: texts, tokenizer or embedding cannot be had.
         RecordError: the name belongs to another config, or its record is damaged.
         TrainingError: a loss that is not finite.
     """
     earlier = None if force else _earlier(config)
     device = _device(config.device)
+    precision = resolve(config, device)
     data = prepare(config)
     digests = data.digests(config.samples) | code_digests()
     if earlier is not None:
@@ -55,8 +60,8 @@ def run(config: RunConfig, *, force: bool = False) -> RunRecord:
         config=config.model_dump(),
         digests=digests,
         data=data.splits(),
-        results=_train_all(config, data, device),
-        environment=environment(device, config.precision),
+        results=_train_all(config, data, device, share),
+        environment=environment(device, precision.name),
         started=started,
     )
     record.save()
@@ -70,6 +75,7 @@ def train_size(
     samples: int,
     device: torch.device,
     progress: Progress,
+    share: str = "",
 ) -> SizeResult:
     """Train both phases on the first `samples` conversations and measure them."""
     ids = data.training_ids(samples).to(device)
@@ -77,18 +83,25 @@ def train_size(
     inputs = model.inputs(ids)
     bar = _Bar(progress, f"{config.run_name} seed {seed} size {samples}")
     seconds: dict[str, float] = {}
-    with _timed(seconds, "phase1", device):
+    path = Trajectory.of(share, config, seed, ids, model.embedding.weight) if share else None
+    start, seconds["phase1"] = (path and path.latest(config.max_iter, device)) or (None, 0.0)
+    shared = start.iterations if start else 0
+    left = config.max_iter - max(1, shared)
+    with _timed(seconds, "phase1", device), _fits(len(ids), device):
         first = train_contexts(
-            model.context_block, inputs, config, seed, bar.stage("phase 1", config.max_iter - 1)
+            model.context_block, inputs, config, seed, bar.stage("phase 1", left), start
         )
+    if path and first.iterations > shared:
+        path.keep(first, seconds["phase1"])
+    with _timed(seconds, "effective_rank", device):
+        train_er, train_rows = _effective_rank(first.contexts, config, seed, "train")
     with _timed(seconds, "contexts", device):
-        P = first.contexts
-        contexts = training_contexts(model.context_block, P, inputs, config.phase1_batch)
+        product = resolve(config, device).product
+        contexts = training_contexts(model.context_block, first.contexts, inputs, product)
         train = Text.of(contexts, inputs, ids)
         val, val_contexts = _held_out_text(model, data.val, device)
         dev = _held_out_text(model, data.dev, device)[0] if config.select_on == "dev" else None
     with _timed(seconds, "effective_rank", device):
-        train_er, train_rows = _effective_rank(P, config, seed, "train")
         val_er, val_rows = _effective_rank(val_contexts, config, seed, "val")
     with _timed(seconds, "phase2", device):
         weights = model.embedding.weight
@@ -107,6 +120,7 @@ def train_size(
         val_er_rows=val_rows,
         unigram_ppl=metrics.perplexity(unigram_loss(ids.cpu(), data.val.ids, len(data.weights))),
         seconds=seconds,
+        shared_iterations=shared,
         **_outcome(first, second, data.val.bytes),
     )
 
@@ -129,10 +143,10 @@ def _outcome(first: Phase1, second: Phase2, val_bytes: int) -> dict[str, Any]:
     }
 
 
-def _train_all(config: RunConfig, data: Data, device: torch.device) -> list[SizeResult]:
+def _train_all(config: RunConfig, data: Data, device: torch.device, share: str) -> list[SizeResult]:
     progress, start = Progress(), time.monotonic()
     results = [
-        train_size(config, data, seed, samples, device, progress)
+        train_size(config, data, seed, samples, device, progress, share)
         for seed in config.seeds
         for samples in config.samples
     ]
@@ -155,7 +169,7 @@ def _effective_rank(
     contexts: Tensor, config: RunConfig, seed: int, split: str
 ) -> tuple[float, int]:
     """Return the effective rank as a share of D, and the rows it was measured on."""
-    if not bool(torch.isfinite(contexts).all()):
+    if not math.isfinite(metrics.largest(contexts)):
         raise TrainingError(
             f"Phase 1 ended with contexts that are not finite; a phase1_lr below "
             f"{config.phase1_lr} may help."
@@ -202,12 +216,25 @@ def _columns(trace: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 @contextmanager
+def _fits(tokens: int, device: torch.device) -> Iterator[None]:
+    """Name what to lower where phase 1 does not fit; its chunks are part of the loss."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise TrainingError(
+            f"Phase 1 on {tokens} tokens does not fit into the memory of {device}; set "
+            "bfloat16_contexts to true, or lower samples, context_dim or phase1_batch (the last is "
+            "part of the loss)."
+        ) from None
+
+
+@contextmanager
 def _timed(seconds: dict[str, float], stage: str, device: torch.device) -> Iterator[None]:
     start = time.perf_counter()
     yield
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    seconds[stage] = round(time.perf_counter() - start, 3)
+    seconds[stage] = round(seconds.get(stage, 0) + time.perf_counter() - start, 3)
 
 
 class _Bar:

@@ -7,6 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+ROWS = 1024  # that are copied to float64 at a time
+PANELS = 8  # of columns of a Gram matrix
+TINY = torch.finfo(torch.float64).tiny
+
 
 def effective_rank(contexts: Tensor | NDArray[Any], centered: bool = False) -> float:
     """Return exp(-Σ p log p), p = σ/Σσ, σ the singular values: a number in [1, D].
@@ -26,19 +30,56 @@ def effective_rank(contexts: Tensor | NDArray[Any], centered: bool = False) -> f
     contexts = torch.as_tensor(contexts)
     if contexts.ndim != 2 or contexts.numel() == 0:
         raise ValueError(f"contexts must be a non-empty [N, D] matrix, not {tuple(contexts.shape)}")
-    rows = contexts.double()
-    if not bool(torch.isfinite(rows).all()):
+    top = largest(contexts)
+    if not math.isfinite(top):
         raise ValueError("contexts hold a value that is not finite")
-    rows = rows - rows.mean(0) if centered else rows
-    rows = rows / rows.abs().max().clamp_min(torch.finfo(torch.float64).tiny)  # no overflow
-    gram = rows.T @ rows if rows.shape[0] >= rows.shape[1] else rows @ rows.T
-    squares = torch.linalg.eigvalsh(gram)
+    squares = torch.linalg.eigvalsh(_gram(contexts, max(top, TINY), centered))
     noise = len(squares) * torch.finfo(torch.float64).eps * squares.max()
     sigma = squares[squares > noise].sqrt()
     if len(sigma) == 0:
         return 1.0
     p = sigma / sigma.sum()
     return float(torch.exp(-(p * p.log()).sum()))
+
+
+def _gram(contexts: Tensor, scale: float, centered: bool) -> Tensor:
+    """Return XᵀX of X = contexts / scale in float64, or XXᵀ where that is the smaller.
+
+    It goes by rows and by panels of columns, so that no large float64 copy is made and, as the
+    result is symmetric, little more than one half is computed.
+    """
+    mean = _mean(contexts) if centered else None
+    if contexts.shape[0] < contexts.shape[1]:
+        rows = _scaled(contexts, mean, scale)
+        return rows @ rows.T
+    gram = torch.zeros(2 * contexts.shape[1:], dtype=torch.float64, device=contexts.device)
+    width = math.ceil(len(gram) / PANELS)
+    for part in contexts.split(ROWS):
+        rows = _scaled(part, mean, scale)
+        for start in range(0, len(gram), width):
+            gram[start : start + width, start:].addmm_(
+                rows[:, start : start + width].T, rows[:, start:]
+            )
+    return gram.triu_() + gram.triu(1).T
+
+
+def _scaled(rows: Tensor, mean: Tensor | None, scale: float) -> Tensor:
+    """Return rows in float64, less the mean, divided by `scale` so that no square overflows."""
+    rows = rows.to(torch.float64, copy=True)
+    return (rows if mean is None else rows.sub_(mean)).div_(scale)
+
+
+def _mean(contexts: Tensor) -> Tensor:
+    """Return the mean row [D] in float64."""
+    return torch.stack([part.double().sum(0) for part in contexts.split(ROWS)]).sum(0) / len(
+        contexts
+    )
+
+
+def largest(contexts: Tensor) -> float:
+    """Return the largest absolute value, infinite or NaN where there is one."""
+    ends = [part.aminmax() for part in contexts.split(ROWS)]
+    return float(torch.stack([end.abs() for pair in ends for end in pair]).max())
 
 
 def convergence_rate(

@@ -18,9 +18,13 @@ from torch.nn import functional as F
 
 from fpcore.config import RunConfig
 from fpcore.generators import generator
+from fpcore.precision import store
 
 WEIGHT_STD = 0.1
 BIAS_STD = 0.01
+EPS = 1e-5  # of every LayerNorm
+
+Saved = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # inputs, active, z, mean, 1/std
 
 
 @dataclass(frozen=True)
@@ -53,24 +57,40 @@ class ContextBlock(nn.Module):
         self.linears = nn.ModuleList(
             nn.Linear(context_dim + input_width, context_dim) for _ in range(layers)
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(context_dim) for _ in range(layers))
+        self.norms = nn.ModuleList(nn.LayerNorm(context_dim, EPS) for _ in range(layers))
 
-    def _layers(self) -> list[tuple[nn.Linear, nn.LayerNorm]]:
+    def layers(self) -> list[tuple[nn.Linear, nn.LayerNorm]]:
+        """Return the linear layer and the LayerNorm of every layer."""
         return [
             (cast(nn.Linear, linear), cast(nn.LayerNorm, norm))
             for linear, norm in zip(self.linears, self.norms, strict=True)
         ]
 
     def terms(self, table: Tensor) -> list[list[Tensor]]:
-        """Return W_x·x + b by layer and slot, each [U+1, D]; the bias is in the newest slot."""
-        width = table.shape[1]
-        result = []
-        for linear, _ in self._layers():
-            weights = linear.weight[:, self.context_dim :].split(width, dim=1)
-            slots = [table @ w.T for w in weights]
-            slots[-1] += linear.bias
-            result.append(slots)
-        return result
+        """Return W_x·x + b by layer and slot, each [U+1, D]; the bias is in the newest slot.
+
+        They are in the format of `table`, [U+1, E].
+        """
+        terms = self.empty_terms(table)
+        self.renew_terms(table, terms)
+        return terms
+
+    def empty_terms(self, table: Tensor) -> list[list[Tensor]]:
+        """Return room for what `terms` returns."""
+        linear, _ = self.layers()[0]
+        slots = (linear.in_features - self.context_dim) // table.shape[1]
+        shape = (len(table), self.context_dim)
+        return [[table.new_empty(shape) for _ in range(slots)] for _ in self.linears]
+
+    @torch.no_grad()
+    def renew_terms(self, table: Tensor, terms: list[list[Tensor]]) -> None:
+        """Overwrite `terms` with what `terms(table)` returns."""
+        for (linear, _), slots in zip(self.layers(), terms, strict=True):
+            weights = linear.weight[:, self.context_dim :].to(table.dtype)
+            parts = weights.split(table.shape[1], dim=1)
+            for part, slot in zip(parts[:-1], slots[:-1], strict=True):
+                torch.mm(table, part.T, out=slot)
+            torch.addmm(linear.bias.to(table.dtype), table, parts[-1].T, out=slots[-1])
 
     def forward(self, c: Tensor, terms: list[list[Tensor]], index: Tensor) -> list[Tensor]:
         """Apply the block to contexts `c` [B, D] of the positions with inputs `index` [B, T].
@@ -78,66 +98,10 @@ class ContextBlock(nn.Module):
         Returns the outputs of all layers, each [B, D].
         """
         outputs = []
-        for (linear, norm), slots in zip(self._layers(), terms, strict=True):
+        for (linear, norm), slots in zip(self.layers(), terms, strict=True):
             c = norm(c + _active(linear, c, slots, index))
             outputs.append(c)
         return outputs
-
-    def step(self, c: Tensor, terms: list[list[Tensor]], index: Tensor) -> "Step":
-        """Apply the block as `forward` does, and keep what `backward` needs."""
-        saved = []
-        for (linear, norm), slots in zip(self._layers(), terms, strict=True):
-            active = _active(linear, c, slots, index)
-            z = c + active
-            out, mean, rstd = torch.native_layer_norm(
-                z, [self.context_dim], norm.weight, norm.bias, norm.eps
-            )
-            saved.append((c, active, z, mean, rstd))
-            c = out
-        return Step(c, saved)
-
-    def backward(
-        self, step: "Step", gradient: Tensor, index: Tensor, term_gradients: list[list[Tensor]]
-    ) -> None:
-        """Add the gradient of a chunk to the parameters' `.grad` and to `term_gradients`.
-
-        `gradient` [B, D] is that of the last layer's output. The token half of the weights gets
-        its gradient once per iteration, from `term_gradients` (see `finish_gradient`).
-        """
-        layers = self._layers()
-        for layer in reversed(range(len(layers))):
-            linear, norm = layers[layer]
-            c, active, z, mean, rstd = step.saved[layer]
-            dz, dweight, dbias = torch.ops.aten.native_layer_norm_backward(
-                gradient, z, [self.context_dim], mean, rstd, norm.weight, norm.bias, [True] * 3
-            )
-            _grad(norm.weight).add_(dweight)
-            _grad(norm.bias).add_(dbias)
-            before = torch.ops.aten.threshold_backward(dz, active, 0)
-            _grad(linear.weight)[:, : self.context_dim].addmm_(before.T, c)
-            for slot, total in enumerate(term_gradients[layer]):
-                total += torch.ops.aten.embedding_dense_backward(
-                    before, index[:, slot], len(total), -1, False
-                )
-            if layer > 0:
-                gradient = dz.addmm_(before, linear.weight[:, : self.context_dim])
-
-    def finish_gradient(self, table: Tensor, term_gradients: list[list[Tensor]]) -> None:
-        """Turn the summed gradients of `terms(table)` into those of W_x and b."""
-        width = table.shape[1]
-        for (linear, _), totals in zip(self._layers(), term_gradients, strict=True):
-            parts = _grad(linear.weight)[:, self.context_dim :].split(width, dim=1)
-            for part, total in zip(parts, totals, strict=True):
-                part.addmm_(total.T, table)
-            _grad(linear.bias).add_(totals[-1].sum(0))
-
-
-@dataclass(frozen=True)
-class Step:
-    """One application of a ContextBlock: its output [B, D], and per layer what backward needs."""
-
-    output: Tensor
-    saved: list[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]
 
 
 class TokenBlock(nn.Module):
@@ -151,16 +115,52 @@ class TokenBlock(nn.Module):
         self.residuals = nn.ModuleList(
             nn.Identity() if w == v else nn.Linear(w, v) for w, v in pairwise(widths)
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(v) for v in widths[1:])
+        self.norms = nn.ModuleList(nn.LayerNorm(v, EPS) for v in widths[1:])
+
+    def _layers(self) -> list[tuple[nn.Linear, nn.Module, nn.LayerNorm]]:
+        return [
+            (cast(nn.Linear, linear), residual, cast(nn.LayerNorm, norm))
+            for linear, residual, norm in zip(self.linears, self.residuals, self.norms, strict=True)
+        ]
 
     def forward(self, contexts: Iterable[Tensor], x: Tensor) -> Tensor:
         """Return h [B, E] from the contexts of every layer, each [B, D], and x [B, E·T]."""
-        h = x
-        for linear, residual, norm, c in zip(
-            self.linears, self.residuals, self.norms, contexts, strict=True
-        ):
-            h = norm(residual(h) + torch.relu(linear(torch.cat([c, h], dim=1))))
-        return h
+        return self.step(contexts, x)[0]
+
+    def step(self, contexts: Iterable[Tensor], x: Tensor) -> tuple[Tensor, list[Saved]]:
+        """Return what `forward` does, and by layer what `backward` needs."""
+        h, saved = x, []
+        for (linear, residual, norm), c in zip(self._layers(), contexts, strict=True):
+            joined = torch.cat([c, h], dim=1)
+            active = linear(joined).relu_()
+            z = residual(h) + active
+            h, mean, rstd = torch.native_layer_norm(
+                z, norm.normalized_shape, norm.weight, norm.bias, EPS
+            )
+            saved.append((joined, active, z, mean, rstd))
+        return h, saved
+
+    def backward(self, saved: list[Saved], gradient: Tensor) -> None:
+        """Set the parameters' `.grad` from the gradient [B, E] of the output of `step`.
+
+        It ends with the gradient of x, which nobody needs, as contexts and inputs are frozen.
+        """
+        layers = self._layers()
+        for n in reversed(range(len(layers))):
+            linear, residual, norm = layers[n]
+            joined, active, z, mean, rstd = saved[n]
+            dz, dweight, dbias = torch.ops.aten.native_layer_norm_backward(
+                gradient, z, norm.normalized_shape, mean, rstd, norm.weight, norm.bias, [True] * 3
+            )
+            gradient_of(norm.weight).copy_(dweight)
+            gradient_of(norm.bias).copy_(dbias)
+            before = torch.ops.aten.threshold_backward(dz, active, 0)
+            _set_gradient(linear, before, joined)
+            if isinstance(residual, nn.Linear):
+                _set_gradient(residual, dz, joined[:, -residual.in_features :])
+            if n > 0:
+                gradient = dz @ residual.weight if isinstance(residual, nn.Linear) else dz
+                gradient = gradient.addmm(before, linear.weight[:, -gradient.shape[1] :])
 
 
 class FixedPointModel(nn.Module):
@@ -173,9 +173,9 @@ class FixedPointModel(nn.Module):
     def __init__(self, weights: Tensor, config: RunConfig, seed: int) -> None:
         super().__init__()
         width = weights.shape[1]
-        dtype = getattr(torch, config.precision)
+        dtype = store(config)
         self.embedding = nn.Embedding.from_pretrained(weights.to(dtype), freeze=True)
-        self.input_norm = nn.LayerNorm(width, dtype=dtype)
+        self.input_norm = nn.LayerNorm(width, EPS, dtype=dtype)
         for parameter in self.input_norm.parameters():
             parameter.requires_grad_(False)
         self.context_block = ContextBlock(
@@ -205,9 +205,37 @@ class FixedPointModel(nn.Module):
         return counts | {"total": sum(counts.values())}
 
 
-def _grad(parameter: Tensor) -> Tensor:
-    assert parameter.grad is not None  # the trainer sets every gradient to zero first
+def flat_gradient(block: nn.Module) -> Tensor:
+    """Give every parameter a zero gradient; return all of them as one vector that shares memory.
+
+    So zeroing, the norm and clipping are one operation each.
+    """
+    parameters = list(block.parameters())
+    flat = torch.zeros(sum(p.numel() for p in parameters)).to(parameters[0])
+    for parameter, part in zip(
+        parameters, flat.split([p.numel() for p in parameters]), strict=True
+    ):
+        parameter.grad = part.view_as(parameter)
+    return flat
+
+
+def clip(gradient: Tensor, most: float) -> Tensor:
+    """Scale a gradient vector in place so that its norm is at most `most`; return the old norm."""
+    norm: Tensor = torch.linalg.vector_norm(gradient)
+    gradient.mul_((most / (norm + 1e-6)).clamp_max(1))  # 1e-6 as in torch's clip_grad_norm_
+    return norm
+
+
+def gradient_of(parameter: Tensor) -> Tensor:
+    """Return a parameter's gradient, which `flat_gradient` has made."""
+    assert parameter.grad is not None
     return parameter.grad
+
+
+def _set_gradient(linear: nn.Linear, outer: Tensor, inner: Tensor) -> None:
+    """Set the gradient of a linear layer from those of its outputs and from its inputs."""
+    torch.mm(outer.T, inner, out=gradient_of(linear.weight))
+    torch.sum(outer, 0, out=gradient_of(linear.bias))
 
 
 def _active(linear: nn.Linear, c: Tensor, slots: list[Tensor], index: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from fpcore.config import RunConfig
+from fpcore.config import NAME, RunConfig
 from fpcore.errors import ConfigError, suggestion
 
 WORDS = {
@@ -42,8 +42,8 @@ def check(namespace: dict[str, Any], **types: type) -> dict[str, Any]:
     return values
 
 
-def run_config(namespace: dict[str, Any]) -> tuple[RunConfig, bool]:
-    """Return the config that the parameters of the `run` notebook describe, and `force`.
+def run_config(namespace: dict[str, Any]) -> tuple[RunConfig, bool, str]:
+    """Return the config that the parameters of the `run` notebook describe, `force` and `share`.
 
     Raises:
         ConfigError: as `check` and `RunConfig` do.
@@ -52,11 +52,13 @@ def run_config(namespace: dict[str, Any]) -> tuple[RunConfig, bool]:
         name: str if field.annotation is str else object
         for name, field in RunConfig.model_fields.items()
     }
-    values = _given(namespace, types | {"force": bool})
-    force = values.pop("force")
+    values = _given(namespace, types | {"force": bool, "share": str})
+    force, share = values.pop("force"), values.pop("share")
     if type(force) is not bool:
         raise ConfigError(f"force must be {WORDS[bool]}, not {force!r}.")
-    return RunConfig(**values), force
+    if not isinstance(share, str) or not re.fullmatch(rf"({NAME})?", share):
+        raise ConfigError(f"share must be a name such as study, or empty, not {share!r}.")
+    return RunConfig(**values), force, share
 
 
 def _given(namespace: dict[str, Any], types: Mapping[str, type]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ context P[i-1] of the previous iteration. `P` [N, D] is updated in place, chunk 
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,26 +14,16 @@ from torch import Tensor
 
 from fpcore.config import RunConfig
 from fpcore.errors import TrainingError
-from fpcore.generators import generator, noise
-from fpcore.metrics import is_converged
-from fpcore.model import ContextBlock, Inputs
+from fpcore.generators import Noise, generator
+from fpcore.head import pieces
+from fpcore.loss import ChunkLoss, Sums
+from fpcore.model import ContextBlock, Inputs, clip
+from fpcore.precision import resolve, rounded_products
+from fpcore.recurrence import CapturedSteps, Steps
+from fpcore.sweep import BLOCK, Sorted, Sweep
 
 FIRST_STD = 0.01  # of the contexts that iteration 1 draws
 FIRST_STOP = 5  # the first iteration that may stop on the convergence rate
-
-
-@dataclass
-class Sums:
-    """What one iteration adds up over its chunks, weighted by tokens; kept on the device."""
-
-    fixed: Tensor
-    diverse: Tensor
-    converged: Tensor
-
-    @classmethod
-    def zero(cls, like: Tensor) -> "Sums":
-        """Return sums of nothing, in double precision on the device of `like`."""
-        return cls(*(torch.zeros((), dtype=torch.float64, device=like.device) for _ in range(3)))
 
 
 @dataclass
@@ -42,11 +32,13 @@ class Phase1:
 
     A row has `iteration` (from 2: iteration 1 only draws), `convergence_rate`, `loss`,
     `fixed_point_loss`, `diversity_loss` (token-weighted means, the two terms before their
-    weights), `grad_norm` (before clipping) and `clipped`.
+    weights), `grad_norm` (before clipping) and `clipped`. `tensors` are the block's parameters and
+    Adam's moments after the last iteration, by name.
     """
 
     contexts: Tensor
     trace: list[dict[str, Any]] = field(default_factory=list)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def iterations(self) -> int:
@@ -60,41 +52,58 @@ def train_contexts(
     config: RunConfig,
     seed: int,
     on_iteration: Callable[[dict[str, Any]], None] = lambda row: None,
+    start: Phase1 | None = None,
 ) -> Phase1:
     """Train `block` on a text and return its last contexts and the trace.
+
+    `start` is the state of a run that differs in `max_iter` alone; it is gone on from, in place.
 
     Raises:
         TrainingError: a loss or gradient that is not finite, with the iteration.
     """
-    size = (len(inputs.index), block.context_dim)
-    like = inputs.table
-    P = torch.empty(size, dtype=like.dtype, device=like.device)
-    P.normal_(0, FIRST_STD, generator=generator(seed, "contexts", device=like.device))
-    result = Phase1(P)
-    adam = torch.optim.Adam(block.parameters(), lr=config.phase1_lr)
-    for iteration in range(2, config.max_iter + 1):
-        row = _iterate(block, adam, P, inputs, config, seed, iteration)
+    precision = resolve(config, inputs.table.device)
+    result = start or Phase1(_first(block, inputs, seed, precision.contexts))
+    trainer = Trainer(block, result.contexts, inputs, config, seed, precision.product)
+    trainer.restore(result.tensors)
+    while result.iterations < config.max_iter and not _settled(result.trace, config):
+        row = trainer.iterate(result.iterations + 1)
         result.trace.append(row)
         on_iteration(row)
-        if iteration >= FIRST_STOP and row["convergence_rate"] >= config.min_converged_ratio:
-            break
+    result.tensors = trainer.tensors()
     return result
 
 
+def _first(block: ContextBlock, inputs: Inputs, seed: int, dtype: torch.dtype) -> Tensor:
+    """Draw the contexts of iteration 1."""
+    P = inputs.table.new_empty(len(inputs.index), block.context_dim, dtype=dtype)
+    return P.normal_(0, FIRST_STD, generator=generator(seed, "contexts", device=P.device))
+
+
+def _settled(trace: list[dict[str, Any]], config: RunConfig) -> bool:
+    """Whether the convergence rate has been reached."""
+    late = bool(trace) and trace[-1]["iteration"] >= FIRST_STOP
+    return late and trace[-1]["convergence_rate"] >= config.min_converged_ratio
+
+
 @torch.no_grad()
-def training_contexts(block: ContextBlock, P: Tensor, inputs: Inputs, chunk: int) -> list[Tensor]:
+def training_contexts(
+    block: ContextBlock, P: Tensor, inputs: Inputs, product: torch.dtype | None = None
+) -> list[Tensor]:
     """Return the contexts for phase 2 of every layer, each [N, D]: one noise-free pass.
 
-    The input context of token i is P[i-1], zero for token 0. `P` itself is left alone.
+    The input context of token i is P[i-1], zero for token 0. The last layer's contexts overwrite
+    `P`, so that a single layer needs no second [N, D].
     """
-    terms = block.terms(inputs.table)
-    outputs = [torch.empty_like(P) for _ in block.linears]
-    for rows in _chunks(len(P), chunk):
-        c = torch.zeros_like(P[rows])
-        first = 1 if rows.start == 0 else 0
-        c[first:] = P[rows.start + first - 1 : rows.stop - 1]
-        for output, layer in zip(outputs, block(c, terms, inputs.index[rows]), strict=True):
-            output[rows] = layer
+    store = inputs.table.dtype
+    outputs = [*(torch.empty_like(P) for _ in block.linears[1:]), P]
+    before = P.new_zeros(1, P.shape[1])
+    with rounded_products(product or store):
+        terms = block.terms(inputs.table)
+        for rows in pieces(len(P), max(1, BLOCK // P.shape[1])):
+            c = torch.cat([before, P[rows.start : rows.stop - 1]]).to(store)
+            before = P[rows.stop - 1 : rows.stop].clone()
+            for output, layer in zip(outputs, block(c, terms, inputs.index[rows]), strict=True):
+                output[rows] = layer
     return outputs
 
 
@@ -103,70 +112,107 @@ def sequential_contexts(block: ContextBlock, inputs: Inputs) -> list[Tensor]:
     """Return the contexts of every layer, each [N, D], by the true recurrence from zero.
 
     It is what validation uses. The token half is computed once per type, so that a step is one
-    small product per layer.
+    small product per layer. A step reads all weights for one vector: bfloat16 would not help.
     """
     terms = block.terms(inputs.table)
-    like = inputs.table
-    size = (len(inputs.index), block.context_dim)
-    outputs = [torch.empty(size, dtype=like.dtype, device=like.device) for _ in block.linears]
-    c = torch.zeros(1, block.context_dim, dtype=like.dtype, device=like.device)
-    for i, index in enumerate(inputs.index.split(1)):
-        layers = block(c, terms, index)
-        for output, layer in zip(outputs, layers, strict=True):
-            output[i] = layer[0]
-        c = layers[-1]
+    D = block.context_dim
+    steps = CapturedSteps(block) if inputs.table.is_cuda else Steps(block)
+    outputs = [inputs.table.new_empty(len(inputs.index), D) for _ in terms]
+    for part in pieces(len(inputs.index), steps.size):
+        rows = [_token_half(slots, inputs.index[part]) for slots in terms]
+        for output, layer in zip(outputs, steps.take(rows), strict=True):
+            output[part] = layer
     return outputs
 
 
-@torch.no_grad()
-def _iterate(
-    block: ContextBlock,
-    adam: torch.optim.Adam,
-    P: Tensor,
-    inputs: Inputs,
-    config: RunConfig,
-    seed: int,
-    iteration: int,
-) -> dict[str, Any]:
-    """Run one iteration: renew P in place, take one Adam step, return the trace row."""
-    for parameter in block.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    terms = block.terms(inputs.table)
-    term_gradients = [[torch.zeros_like(slot) for slot in slots] for slots in terms]
-    sums = Sums.zero(P)
-    chunks = list(_chunks(len(P), config.phase1_batch))
-    before = P[-1].clone()  # the input context of token 0, and of each chunk's first token
-    for k, rows in enumerate(chunks):
-        c = config.context_noise * noise(seed, iteration, k, P[rows])
-        c[0] += before
-        c[1:] += P[rows.start : rows.stop - 1]
-        before = P[rows.stop - 1].clone()
-        index = inputs.index[rows]
-        step = block.step(c, terms, index)
-        gradient = _loss_gradient(step.output, P[rows], config, sums).div_(len(chunks))
-        block.backward(step, gradient, index, term_gradients)
-        P[rows] = step.output
-    block.finish_gradient(inputs.table, term_gradients)
-    norm = torch.nn.utils.clip_grad_norm_(block.parameters(), config.gradient_clip)
-    adam.step()
-    return _row(iteration, sums, len(P), float(norm), config)
+class Trainer:
+    """Renews the contexts P [N, D] in place and trains the block, an iteration at a time."""
+
+    def __init__(
+        self,
+        block: ContextBlock,
+        P: Tensor,
+        inputs: Inputs,
+        config: RunConfig,
+        seed: int,
+        product: torch.dtype,
+    ) -> None:
+        self._P, self._inputs, self._config, self._seed = P, inputs, config, seed
+        self._adam = torch.optim.Adam(block.parameters(), lr=config.phase1_lr, fused=True)
+        self._named = list(block.named_parameters())
+        self._last_norm = block.layers()[-1][1]
+        self._chunks = pieces(len(P), config.phase1_batch)
+        rows = min(len(P), config.phase1_batch)
+        self._sweep = Sweep(block, inputs, product, rows)
+        self._loss = ChunkLoss(config, rows, inputs.table.new_empty(0, P.shape[1]))
+        self._sorted = [
+            [Sorted(slot) for slot in inputs.index[rows].unbind(1)] for rows in self._chunks
+        ]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the parameters and Adam's state, by name."""
+        found = {f"parameter/{name}": p.data for name, p in self._named}
+        for name, parameter in self._named:
+            state = self._adam.state[parameter]
+            found |= {f"{key}/{name}": value for key, value in state.items()}
+        return found
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take parameters and Adam's state from what `tensors` returned; nothing from nothing."""
+        for name, parameter in self._named if tensors else []:
+            device = parameter.device
+            parameter.data.copy_(tensors[f"parameter/{name}"])
+            keys = ("step", "exp_avg", "exp_avg_sq")
+            known = {k: tensors[f"{k}/{name}"] for k in keys if f"{k}/{name}" in tensors}
+            self._adam.state[parameter] = {k: v.to(device) for k, v in known.items()}
+
+    @torch.no_grad()
+    def iterate(self, iteration: int) -> dict[str, Any]:
+        """Run one iteration: renew P, take one Adam step, return the trace row."""
+        sums = Sums.zero(self._P)
+        self._sweep.start()
+        before = self._P[-1].clone()  # the input context of token 0, and of each block's first
+        for k, rows in enumerate(self._chunks):
+            before = self._chunk(iteration, k, rows, before, sums)
+        norm = clip(self._sweep.finish(), self._config.gradient_clip)
+        self._adam.step()
+        return _row(iteration, sums, len(self._P), float(norm), self._config)
+
+    def _chunk(self, iteration: int, k: int, rows: slice, before: Tensor, sums: Sums) -> Tensor:
+        """Renew the contexts of a chunk, add its gradient, and return its last old context."""
+        P, index = self._P[rows], self._inputs.index[rows]
+        draw = Noise(self._seed, iteration, k, P)
+        blocks = self._sweep.blocks(len(P))
+        self._loss.start()
+        for part in blocks:
+            old = P[part]
+            c = self._noisy(draw, part, old, before)
+            before = old[-1].clone()
+            C = self._sweep.forward(part, c, index[part])
+            self._loss.add(part, C, old)
+            old.copy_(C)
+        self._loss.finish(len(P), 1 / len(self._chunks), self._last_norm, sums)
+        for n, part in enumerate(blocks):
+            self._sweep.backward(part, n, self._loss)
+        self._sweep.finish_chunk(len(P), self._sorted[k])
+        return before
+
+    def _noisy(self, draw: Noise, part: slice, old: Tensor, before: Tensor) -> Tensor:
+        """Return the input contexts [R, D] of a block: the tokens' before, and noise."""
+        c = self._sweep.room(part)
+        noise = draw.draw(part, self._sweep.spare(part))
+        std = self._config.context_noise
+        torch.add(before, noise[0], alpha=std, out=c[0])
+        torch.add(old[:-1], noise[1:], alpha=std, out=c[1:])
+        return c
 
 
-def _loss_gradient(C: Tensor, old: Tensor, config: RunConfig, sums: Sums) -> Tensor:
-    """Return the gradient [B, D] of a chunk's loss by its contexts C, and add to the sums.
-
-    The loss is (1 - w)·mean((C - P)²) + w·(-‖C - mean(C)‖_F / B).
-    """
-    rows, w = len(C), config.dist_reg_weight
-    change = C - old
-    spread = C - C.mean(0)
-    norm = torch.linalg.vector_norm(spread)
-    sums.fixed += change.square().mean() * rows
-    sums.diverse -= norm  # -(norm / rows) · rows
-    sums.converged += is_converged(change, config.convergence_threshold).sum()
-    pull = change.mul_(2 * (1 - w) / change.numel())
-    # The norm's gradient is spread / norm: taking the mean off is its own transpose.
-    return pull.addcdiv_(spread, norm.clamp_min(torch.finfo(C.dtype).tiny), value=-w / rows)
+def _token_half(slots: list[Tensor], index: Tensor) -> Tensor:
+    """Return W_x·x + b of positions with inputs `index` [B, T], [B, D]."""
+    total = slots[-1].index_select(0, index[:, -1])
+    for slot, term in enumerate(slots[:-1]):
+        total += term.index_select(0, index[:, slot])
+    return total
 
 
 def _row(iteration: int, sums: Sums, tokens: int, norm: float, config: RunConfig) -> dict[str, Any]:
@@ -186,8 +232,3 @@ def _row(iteration: int, sums: Sums, tokens: int, norm: float, config: RunConfig
         "grad_norm": norm,
         "clipped": norm > config.gradient_clip,
     }
-
-
-def _chunks(tokens: int, size: int) -> Iterator[slice]:
-    for start in range(0, tokens, size):
-        yield slice(start, min(start + size, tokens))

@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from fpcore.config import RunConfig
 from fpcore.errors import TrainingError
+from fpcore.head import ROWS, cross_entropy, pieces, predict
 from fpcore.metrics import perplexity
-from fpcore.model import Inputs, TokenBlock
+from fpcore.model import Inputs, TokenBlock, clip, flat_gradient
+from fpcore.precision import resolve, rounded_products
 
 GRADIENT_CLIP = 1.0  # of phase 2; the knob `gradient_clip` is phase 1's
-LOGITS = 2**22  # elements of logits held at a time (16 MiB in float32)
 
 
 @dataclass(frozen=True)
@@ -72,35 +72,7 @@ class Phase2:
     trace: list[dict[str, Any]]
 
 
-class TiedCrossEntropy(torch.autograd.Function):
-    """Mean cross-entropy of h·W_eᵀ against the targets, with the gradient for h alone.
-
-    The head is frozen, so its gradient is never formed; the softmax gradient overwrites the
-    logits chunk by chunk.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, h: Tensor, weights: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss of h [B, E], weights [V, E], targets [B]."""
-        gradient = torch.empty_like(h)
-        losses = []
-        for part in _parts(len(h), len(weights)):
-            log_p = F.log_softmax(h[part] @ weights.T, dim=1)
-            target = targets[part].unsqueeze(1)
-            losses.append(-log_p.gather(1, target).sum())
-            p = log_p.exp_()
-            p.scatter_add_(1, target, p.new_full((1, 1), -1.0).expand_as(target))
-            torch.mm(p, weights, out=gradient[part])
-        ctx.save_for_backward(gradient.div_(len(h)))
-        return torch.stack(losses).sum() / len(h)
-
-    @staticmethod
-    def backward(ctx: Any, output: Tensor) -> tuple[Tensor, None, None]:
-        """Scale the gradient that forward has already formed."""
-        (gradient,) = ctx.saved_tensors
-        return gradient * output, None, None
-
-
+@torch.no_grad()
 def train_tokens(
     block: TokenBlock,
     weights: Tensor,
@@ -117,12 +89,27 @@ def train_tokens(
     Raises:
         TrainingError: a loss that is not finite, with the epoch.
     """
-    adam = torch.optim.Adam(block.parameters(), lr=config.phase2_lr)
+    product = resolve(config, weights.device).product
+    with rounded_products(product):
+        return _train(block, weights, weights.to(product), train, val, config, dev, on_epoch)
+
+
+def _train(
+    block: TokenBlock,
+    weights: Tensor,
+    head: Tensor,
+    train: Text,
+    val: Text,
+    config: RunConfig,
+    dev: Text | None,
+    on_epoch: Callable[[dict[str, Any]], None],
+) -> Phase2:
+    adam = torch.optim.Adam(block.parameters(), lr=config.phase2_lr, fused=True)
     trace: list[dict[str, Any]] = []
     best: Phase2 | None = None
     best_loss = math.inf
     for epoch in range(1, config.epochs + 1):
-        train_loss = _train_epoch(block, adam, weights, train, config.phase2_batch)
+        train_loss = _train_epoch(block, adam, head, train, config.phase2_batch)
         evaluation = evaluate(block, weights, val)
         row = {"epoch": epoch, "train_loss": train_loss}
         row |= {"val_loss": evaluation.loss, "val_acc": evaluation.accuracy}
@@ -144,11 +131,10 @@ def train_tokens(
 def evaluate(block: TokenBlock, weights: Tensor, text: Text) -> Evaluation:
     """Return loss and accuracy of next-token prediction on a text, forward only."""
     losses, correct = [], []
-    for part in _parts(len(text.targets), len(weights)):
-        contexts, x = text.rows(part)
-        logits = block(contexts, x) @ weights.T
-        correct.append(logits.argmax(1) == text.targets[part])
-        losses.append(F.cross_entropy(logits, text.targets[part], reduction="none"))
+    for part in pieces(len(text.targets), ROWS):
+        loss, likeliest = predict(block(*text.rows(part)), weights, text.targets[part])
+        losses.append(loss)
+        correct.append(likeliest == text.targets[part])
     loss = torch.cat(losses).double()
     accuracy = float(torch.cat(correct).double().mean())
     if text.group is None:
@@ -159,20 +145,20 @@ def evaluate(block: TokenBlock, weights: Tensor, text: Text) -> Evaluation:
     return Evaluation(float(loss.mean()), accuracy, sums.tolist(), counts.tolist())
 
 
+@torch.no_grad()
 def _train_epoch(
-    block: TokenBlock, adam: torch.optim.Adam, weights: Tensor, text: Text, batch: int
+    block: TokenBlock, adam: torch.optim.Adam, head: Tensor, text: Text, batch: int
 ) -> float:
     """Run one epoch in text order; return the token-weighted mean loss before the updates."""
-    total = torch.zeros((), dtype=torch.float64, device=weights.device)
-    for start in range(0, len(text.targets), batch):
-        part = slice(start, min(start + batch, len(text.targets)))
-        contexts, x = text.rows(part)
-        loss: Tensor = TiedCrossEntropy.apply(block(contexts, x), weights, text.targets[part])
-        adam.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(block.parameters(), GRADIENT_CLIP)
+    total = torch.zeros((), dtype=torch.float64, device=head.device)
+    gradient = flat_gradient(block)
+    for part in pieces(len(text.targets), batch):
+        h, saved = block.step(*text.rows(part))
+        loss, slope = cross_entropy(h, head, text.targets[part])
+        block.backward(saved, slope)
+        clip(gradient, GRADIENT_CLIP)
         adam.step()
-        total += loss.detach() * (part.stop - part.start)
+        total += loss * (part.stop - part.start)
     return float(total) / len(text.targets)
 
 
@@ -182,9 +168,3 @@ def _check_finite(row: dict[str, Any], tokens: int, config: RunConfig) -> None:
             f"Phase 2 on {tokens} tokens met a loss that is not finite in epoch {row['epoch']}; "
             f"a phase2_lr below {config.phase2_lr} may help."
         )
-
-
-def _parts(rows: int, types: int) -> list[slice]:
-    """Cut rows so that their logits stay within LOGITS elements."""
-    size = max(1, LOGITS // types)
-    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]

@@ -34,6 +34,8 @@ def axes() -> Axes:
 def by_size(records: Iterable[RunRecord], metric: str, label: str, ax: Axes) -> Axes:
     """Draw a metric against training tokens, one line per run, the band over its seeds."""
     rows = frame(records).dropna(subset=[metric, "train_tokens"])
+    if rows.empty:
+        return _nothing(ax, label)
     _lines(rows, "train_tokens", metric, "run", ax)
     _token_axis(ax, rows["train_tokens"])
     ax.yaxis.set_major_formatter(THOUSANDS)
@@ -64,6 +66,8 @@ def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
     """Draw Val PPL against tokens on log axes with each run's fitted power law."""
     records = list(records)
     rows = frame(records).dropna(subset=["val_ppl", "train_tokens"])
+    if rows.empty:
+        return _nothing(ax, "スケーリング則")
     for record in records:
         own = rows[rows["run"] == record.name]
         points = ax.scatter(own["train_tokens"], own["val_ppl"], s=28, zorder=3)
@@ -86,6 +90,8 @@ def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
 
 def convergence(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the convergence rate by iteration (rows from `Comparison.traces`)."""
+    if rows.empty:
+        return _nothing(ax, "収束の推移")
     rows = _sized(rows)
     _lines(rows, "iteration", "convergence_rate", "run", ax)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -97,6 +103,8 @@ def convergence(rows: pd.DataFrame, ax: Axes) -> Axes:
 
 def phase1_loss(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the phase-1 loss by iteration (rows from `Comparison.traces`)."""
+    if rows.empty:
+        return _nothing(ax, "Phase 1 損失")
     rows = _sized(rows)
     _lines(rows, "iteration", "loss", "run", ax)
     ax.set(xlabel="反復", ylabel="Phase 1 損失")
@@ -142,6 +150,8 @@ def phase2_by_size(record: RunRecord, ax: Axes) -> Axes:
 
 def er_ppl(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw Val ER against Val PPL (from `Comparison.er_ppl`); lines join the runs of one size."""
+    if table.empty:
+        return _nothing(ax, "ER と PPL")
     for samples, rows in table.groupby("samples"):
         ax.plot(rows["val_er"], rows["val_ppl"], color="0.75", lw=1, zorder=1)
         last = rows.sort_values("val_er").iloc[-1]
@@ -160,6 +170,18 @@ def er_ppl(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set(xlabel="Val ER（D に対する比）", ylabel="Val PPL（対数）", title=title)
     ax.margins(x=0.12)
     ax.legend(title="", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=3)
+    return ax
+
+
+def speedups(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw plain / fast by stage and precision (rows from `benchmark.measure`)."""
+    sns.barplot(rows, y="stage", x="ratio", hue="precision", orient="h", ax=ax)
+    for bars in ax.containers:
+        ax.bar_label(bars, fmt="%.1f×", padding=3, fontsize="small")  # type: ignore[arg-type]
+    ax.axvline(1, color="0.3", lw=1)
+    ax.margins(x=0.15)
+    ax.set(xlabel="plain の何倍速いか（中央値）", ylabel="", title="plain に対する速さ")
+    ax.legend(title="精度")
     return ax
 
 
@@ -184,6 +206,13 @@ def _lines(
         if own["seed"].nunique() > 1:
             ax.fill_between(stats.index, stats["min"], stats["max"], color=color, alpha=0.2)
     ax.legend(title=legend_title)
+
+
+def _nothing(ax: Axes, title: str) -> Axes:
+    """Say that there is nothing to draw."""
+    ax.text(0.5, 0.5, "値の記録がない", ha="center", va="center", transform=ax.transAxes)
+    ax.set(title=title, xticks=[], yticks=[])
+    return ax
 
 
 def _sized(rows: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,8 @@ import torch
 from fpcore.paths import ROOT
 
 SOURCES = (
-    "baselines corpus dataset embedding experiment generators metrics model phase1 phase2 tokens"
+    "baselines corpus dataset embedding experiment generators head loss metrics model phase1 "
+    "phase2 precision recurrence sweep tokens trajectory"
 ).split()
 PACKAGES = ("numpy", "safetensors", "scipy", "tokenizers", "torch")
 
@@ -36,6 +37,7 @@ def environment(device: torch.device, precision: str) -> dict[str, Any]:
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
         "precision": precision,
+        "deterministic": not on_gpu,  # sums by type use atomic additions there
         "commit": _commit(),
     }
 

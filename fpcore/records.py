@@ -15,7 +15,7 @@ from fpcore.errors import RecordError, suggestion
 from fpcore.paths import runs, shown, write_atomically
 
 # Dates, timings and the machine: all that may differ between two runs of one config.
-VOLATILE = ("seconds", "environment", "started")
+VOLATILE = ("seconds", "environment", "started", "shared_iterations")
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
 COLUMNS = (
     "seed samples train_tokens val_tokens phase1_iterations convergence_rate train_er val_er "
@@ -28,7 +28,8 @@ class SizeResult(BaseModel):
     """What one seed gave at one size; None where it is not known.
 
     Ratios (`convergence_rate`, `train_er`, `val_er` as a share of D, `val_acc`) are from 0 to 1.
-    `phase1` and `phase2` hold the traces by column. `val_loss_sums` [conversations] are nats and
+    `phase1` and `phase2` hold the traces by column. `shared_iterations` of phase 1 were taken
+    over from a shorter run; `seconds` count them. `val_loss_sums` [conversations] are nats and
     `val_token_counts` the predicted tokens of each validation conversation.
     """
 
@@ -57,6 +58,7 @@ class SizeResult(BaseModel):
     phase1: dict[str, list[Any]] = Field(default_factory=dict)
     phase2: dict[str, list[Any]] = Field(default_factory=dict)
     seconds: dict[str, float] = Field(default_factory=dict)
+    shared_iterations: int = 0
 
 
 class RunRecord(BaseModel):
@@ -141,6 +143,17 @@ def frame(records: Iterable[RunRecord]) -> pd.DataFrame:
         for result in record.results
     ]
     return pd.DataFrame(rows, columns=["run", *COLUMNS, "seconds"])
+
+
+def restricted(a: RunRecord, b: RunRecord) -> tuple[RunRecord, RunRecord]:
+    """Return both records with the sizes that they share, and the seeds if they share any."""
+    sizes = {r.samples for r in a.results} & {r.samples for r in b.results}
+    seeds = {r.seed for r in a.results} & {r.seed for r in b.results}
+    pair = [
+        [r for r in record.results if r.samples in sizes and (r.seed in seeds or not seeds)]
+        for record in (a, b)
+    ]
+    return a.model_copy(update={"results": pair[0]}), b.model_copy(update={"results": pair[1]})
 
 
 def curve(record: RunRecord, seeds: Iterable[int | None] | None = None) -> pd.DataFrame:

@@ -42,7 +42,9 @@ def render(c: Comparison) -> Markdown:
         _image("er-ppl"),
         f"### 推奨設定\n\n{conclusions.recommended(c)}",
         f"### 今後の検討\n\n{conclusions.next_steps(c)}",
-        f"## 生データ\n\n{sections.raw(c.a)}\n\n{sections.raw(c.b)}\n\n{sections.progression(c)}",
+        "## 生データ",
+        *(sections.raw(record) for record in c.whole),
+        sections.progression(c),
         f"## 検証\n\n{checks.checks_list(c.records)}",
     ]
     return Markdown("\n\n".join(parts) + "\n")
@@ -104,4 +106,9 @@ def _provenance(c: Comparison) -> str:
         source = "この本で測定" if r.source == "measured" else f"原文 {r.document} から転記"
         date = f"、{r.started[:10]}" if r.started else ""
         lines.append(f"- `reports/runs/{r.name}.json`（{source}{date}、シード n={r.seeds}）")
+    left_out = sum(len(r.results) for r in c.whole) - len(c.a.results) - len(c.b.results)
+    if left_out:
+        lines.append(
+            f"- 片方にしかないサイズやシードの {left_out} 件は比べていない（生データにはある）"
+        )
     return "\n".join([lines[0], "", *lines[1:], f"- 検証: {checks.counts(c.records)}"])

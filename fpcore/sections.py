@@ -5,7 +5,7 @@ The `compare` notebook shows the same text as `report.md`. A sample is a trainin
 
 import pandas as pd
 
-from fpcore import sentences, tables
+from fpcore import factors, sentences, tables
 from fpcore.compare import Comparison
 from fpcore.records import RunRecord, frame
 from fpcore.tables import DASH, Markdown, number, percent, points
@@ -34,14 +34,19 @@ def conditions(c: Comparison) -> Markdown:
             "変更": [percent(v, 0, signed=True) for v in t["relative"]],
         }
     )
-    if not len(shown):
+    found, hidden = factors.changed_factors(c.a, c.b), factors.unknown(c.a, c.b)
+    parts: list[str] = [tables.table(shown)] if len(shown) else []
+    if hidden:
+        names = "、".join(f"`{knob}`" for knob in hidden)
+        parts.append(f"片方の記録にしかない条件: {names}。")
+    if not parts:
         return Markdown("2 つの実行の設定は同じである。")
-    if len(shown) == 1:
-        return tables.table(shown)
-    return Markdown(
-        f"{tables.table(shown)}\n\n**注意**: {len(shown)} つの条件が同時に変わっているため、"
-        "差がどの条件によるものかはこの 2 つの実行だけでは分からない。"
-    )
+    if len(found) > 1:
+        parts.append(
+            f"**注意**: {len(found)} つの条件が同時に変わっているため、"
+            "差がどの条件によるものかはこの 2 つの実行だけでは分からない。"
+        )
+    return Markdown("\n\n".join(parts))
 
 
 def common(c: Comparison) -> Markdown:
@@ -76,7 +81,8 @@ def summary(c: Comparison) -> Markdown:
         f"{c.samples[-1]} サンプルでの値。α は比べた全サイズ、実行時間は全サイズの合計。"
         f"差分は {c.b.name} − {c.a.name}（丸める前に計算）。"
     )
-    return Markdown(f"{tables.table(known)}\n\n{note}{sentences.certainty(c)}")
+    note += sentences.certainty(c) + "".join(sentences.not_comparable(c))
+    return Markdown(f"{tables.table(known)}\n\n{note}")
 
 
 def effective_rank(c: Comparison) -> Markdown:
@@ -92,7 +98,7 @@ def effective_rank(c: Comparison) -> Markdown:
     )
     said = sentences.direction(t, f"{c.b.name} の Val ER は {c.a.name} より、", "高い", "低い")
     gaps = sentences.spread(t["difference"], points)
-    return _observed(tables.table(shown), said + gaps, c)
+    return _observed(tables.table(shown), said + gaps, c, "val_er")
 
 
 def perplexity(c: Comparison) -> Markdown:
@@ -112,12 +118,14 @@ def perplexity(c: Comparison) -> Markdown:
     subject = f"{c.b.name} の Val PPL は {c.a.name} より、"
     said = sentences.direction(t, subject, "高い（悪い）", "低い（良い）")
     gap = sentences.spread(t["relative"], lambda v: percent(v, signed=True))
-    return _observed(tables.table(shown), said + gap + sentences.unigram(c), c)
+    return _observed(tables.table(shown), said + gap, c, "val_ppl", sentences.unigram(c))
 
 
 def alpha(c: Comparison) -> Markdown:
     """Section 3: α by window."""
     t = c.alpha
+    if t["a"].isna().all() and t["b"].isna().all():
+        return Markdown("共通のサイズが 2 つ未満なので、α は求まらない。")
     spans = [f"{row.first}–{row.last}" for row in t.itertuples()]
     names = [f"Window {i} ({span})" for i, span in enumerate(spans[:-1], 1)]
     shown = pd.DataFrame(
@@ -128,7 +136,8 @@ def alpha(c: Comparison) -> Markdown:
             "差分": [number(v, 3, signed=True) for v in t["difference"]],
         }
     )
-    return _observed(tables.table(shown), sentences.alpha(c) + sentences.intervals(c), c)
+    said = sentences.alpha(c)
+    return _observed(tables.table(shown), said, c, "alpha", sentences.intervals(c))
 
 
 def convergence(c: Comparison) -> Markdown:
@@ -137,8 +146,9 @@ def convergence(c: Comparison) -> Markdown:
     if t.empty:
         return Markdown("推移の記録がない。")
     size_a, size_b = c.trace_sizes
+    usual = {size_a, size_b} <= {c.samples[-1]}
     titles = [
-        f"{record.name}{'' if size_a == size_b or size is None else f' ({size} サンプル)'}"
+        f"{record.name}{'' if usual or size is None else f' ({size} サンプル)'}"
         for record, size in ((c.a, size_a), (c.b, size_b))
     ]
     shown = pd.DataFrame(
@@ -163,7 +173,9 @@ def er_ppl(c: Comparison) -> Markdown:
             "Val PPL": [number(v, 1) for v in t["val_ppl"]],
         }
     )
-    return Markdown(f"{tables.table(shown)}\n\n{sentences.trade_off(trade_off(c.records))}")
+    return Markdown(
+        f"{tables.table(shown)}\n\n{sentences.trade_off(trade_off(c.records, c.samples))}"
+    )
 
 
 def raw(record: RunRecord) -> Markdown:
@@ -196,9 +208,14 @@ def progression(c: Comparison) -> Markdown:
     return Markdown("\n\n".join(["### Alpha Progression", *parts]))
 
 
-def _observed(table: str, said: str, c: Comparison) -> Markdown:
-    certain = sentences.certainty(c) if said[:2] not in ("差は", "比べ", "サイ") else ""
-    return Markdown(f"{table}\n\n**観察**: {said}{certain}")
+def _observed(table: str, said: str, c: Comparison, metric: str, more: str = "") -> Markdown:
+    """Put the observation below its table; what cannot be compared has none."""
+    if metric in c.incomparable:
+        said, certain = f"{c.incomparable[metric]}。", ""
+    else:
+        told = c.summary.loc[c.summary["metric"] == metric, "direction"].iloc[0]
+        certain = "" if told in ("same", "unknown") else sentences.certainty(c)
+    return Markdown(f"{table}\n\n**観察**: {said}{more}{certain}")
 
 
 def _trace_sentences(c: Comparison, t: pd.DataFrame) -> str:
@@ -209,15 +226,15 @@ def _trace_sentences(c: Comparison, t: pd.DataFrame) -> str:
         if len(known):
             last = known.iloc[-1]
             rate = percent(last[f"{side}_rate"], 0)
-            ends.append(
-                f"{name} は {size} サンプルで、反復 {last['iteration']:.0f} の収束率が {rate}"
-            )
+            place = f"{size} サンプルで、反復 {last['iteration']:.0f}"
+            ends.append(f"{name} は {place} の収束率が {rate}")
     said = "。".join(ends) + "。"
-    if len(set(c.trace_sizes)) > 1:
+    if None not in c.trace_sizes and len(set(c.trace_sizes)) > 1:
         return said + "2 つの推移はサイズが違うので、互いに比べられない。"
-    shared = c.shared_iterations
-    if shared.empty:
+    same = factors.same_trace(c.a, c.b, c.trace_sizes[0])
+    if same is None:
         return said
-    same = (shared["loss_x"] == shared["loss_y"]).all()
+    shared = c.shared_iterations
+    last_shared = shared[shared["samples"] == c.trace_sizes[0]]["iteration"].max()
     how = "完全に一致する" if same else "一致しない"
-    return f"{said}両方にある反復（{shared['iteration'].max()} まで）では、2 つの推移は{how}。"
+    return f"{said}両方にある反復（{last_shared} まで）では、2 つの推移は{how}。"

@@ -12,6 +12,7 @@ from fpcore.tables import glued, number, percent
 from fpcore.tradeoff import FEW_RUNS, TradeOff
 
 UNCLEAR = "差があるとは言えない"
+TINY = "表示の桁では差がない"
 
 
 def certainty(c: Comparison) -> str:
@@ -28,19 +29,24 @@ def sizes(samples: pd.Series) -> str:
 
 def direction(t: pd.DataFrame, subject: str, up: str, down: str) -> str:
     """Say at which sizes b is above or below a, and where no difference can be told."""
-    said = {key: t["samples"][t["direction"] == key] for key in ("up", "down", "same", "unclear")}
+    keys = ("up", "down", "same", "tiny", "unclear")
+    said = {key: t["samples"][t["direction"] == key] for key in keys}
     known = sum(map(len, said.values()))
     if not known:
         return "比べられる値がない。"
     if len(said["same"]) == known:
         return "差はない。"
-    places = {key: f"全 {known} サイズ" if len(v) == known else sizes(v) for key, v in said.items()}
+    whole = len(t) == known > 1
+    places = {
+        key: f"全 {known} サイズ" if whole and len(v) == known else sizes(v)
+        for key, v in said.items()
+    }
     sides = [
         f"{places[key]}で{word}" for key, word in (("down", down), ("up", up)) if len(said[key])
     ]
     rest = [
         f"{places[key]}では{word}。"
-        for key, word in (("same", "同じ"), ("unclear", UNCLEAR))
+        for key, word in (("same", "同じ"), ("tiny", TINY), ("unclear", UNCLEAR))
         if len(said[key])
     ]
     return (f"{subject}{'、'.join(sides)}。" if sides else "") + "".join(rest)
@@ -61,9 +67,10 @@ def unigram(c: Comparison) -> str:
     said = []
     for side, name in (("a", c.a.name), ("b", c.b.name)):
         better = t["samples"][t[side] < t["unigram_ppl"]]
-        if len(t):
+        if t[side].notna().any():
             said.append(f"{name}: {sizes(better) if len(better) else 'どのサイズでもない'}")
-    return f"unigram モデルに勝るのは、{'; '.join(said)}。" if said else ""
+    means = "（シードの平均で）" if c.seeds > 1 else ""
+    return f"unigram モデルに勝るのは{means}、{'; '.join(said)}。" if said else ""
 
 
 def alpha(c: Comparison) -> str:
@@ -76,9 +83,11 @@ def alpha(c: Comparison) -> str:
             return f"全体の α は {c.a.name} より {c.b.name} の方が{word}{gap}。"
         case "same":
             return "差はない。"
+        case "tiny":
+            return f"全体の α に{TINY}。"
         case "unclear":
             return f"全体の α に{UNCLEAR}{gap}。"
-    return "サイズが 2 つ未満の実行があり、α は比べられない。"
+    return "共通のサイズが 2 つ未満なので、α は比べられない。"
 
 
 def intervals(c: Comparison) -> str:
@@ -99,14 +108,14 @@ def progression(c: Comparison, record: RunRecord) -> list[str]:
     """Give α and R² of each window of a run, and Δα from the first window to the last."""
     fits = c.fits(record)
     if not fits:
-        return ["- サイズが 2 つ未満なので α は求まらない。"]
+        return ["- 共通のサイズが 2 つ未満なので α は求まらない。"]
     lines = [
         f"- {title}: α = {number(fit.alpha, 3)}, R² = {number(fit.r_squared, 3)}"
         for title, (_, _, fit) in zip(tables.window_names(fits), fits, strict=True)
     ]
     if len(fits) > 2:
         first, last = fits[0][2].alpha, fits[-2][2].alpha
-        share = percent((last - first) / abs(first), signed=True)
+        share = percent((last - first) / abs(first) if first else None, signed=True)
         lines.append(f"- Δα = {number(last - first, 3, signed=True)} ({share})")
     return lines
 
@@ -121,9 +130,19 @@ def metric(row: dict[Any, Any]) -> str:
             return f"{glued(name, 'は')} {glued(size, word)}"
         case "same":
             return glued(name, "は同じ")
+        case "tiny":
+            return glued(name, f"は{TINY}")
         case "unclear":
             return glued(name, f"に{UNCLEAR}")
     return ""
+
+
+def not_comparable(c: Comparison) -> list[str]:
+    """Say which metrics cannot be compared, and why; one sentence for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in c.incomparable.items():
+        reasons.setdefault(why, []).append(tables.METRICS[name])
+    return [f"{'、'.join(names)} は、{why}。" for why, names in reasons.items()]
 
 
 def trade_off(found: TradeOff) -> str:
@@ -134,17 +153,19 @@ def trade_off(found: TradeOff) -> str:
     if found.n < FEW_RUNS:
         said = f"{counts}（{FEW_RUNS} 未満）なので、ER と PPL の相関や最適な ER は言えない。"
     elif found.rho is None:
-        said = f"{counts}だが、ER か PPL がどれも同じで、相関はない。"
+        said = f"{counts}だが、ER か PPL がどれも同じなので、相関は求まらない。"
     else:
         said = f"{counts}、順位相関は ρ = {number(found.rho, 2, signed=True)}。"
-    return said + counter_examples(found)
+    against = counter_examples(found)
+    return said + (f"また、{against}。" if against else "")
 
 
 def counter_examples(found: TradeOff) -> str:
     """Say that the pairs of runs do not all point the same way."""
     if not (found.opposed and found.alike):
         return ""
-    return (
-        f"しかも向きは一定でない: ER が低い方の PPL が高いのは {sizes(pd.Series(found.opposed))}、"
-        f"逆に PPL も低いのは {sizes(pd.Series(found.alike))}。"
-    )
+    sides = [
+        f"{len(side)}（{sizes(pd.Series(sorted(set(side))))}）"
+        for side in (found.opposed, found.alike)
+    ]
+    return f"向きは一定でない: ER が低い方の PPL が高い組は {sides[0]}、PPL も低い組は {sides[1]}"

@@ -7,19 +7,22 @@ from itertools import combinations
 import pandas as pd
 from scipy import stats
 
+from fpcore.comparable import incomparable
+from fpcore.compare import compare_runs
 from fpcore.records import RunRecord, distinct, frame
 
 FEW_RUNS = 5  # fewer distinct runs than this cannot carry a correlation or an optimum
+SIGNS = {"up": 1, "down": -1}
 
 
 @dataclass(frozen=True)
 class TradeOff:
-    """ER against PPL, between distinct runs at the same size.
+    """ER against PPL, between distinct runs that can be compared, at the same size.
 
-    `samples` is the size that most runs have, `n` their number and `rho` Spearman's correlation of
-    ER and PPL there (None from fewer than 5 runs, or where either does not vary). `opposed` and
-    `alike` list the sizes at which a pair of runs has PPL on the other side of ER (a trade-off),
-    and on the same side.
+    `n` runs are known at the size `samples`, with Spearman's correlation `rho` of ER and PPL (None
+    from fewer than 5 runs, or where either does not vary). `opposed` and `alike` hold the size of
+    each pair of runs (at any of the sizes) whose PPL differs the other way than ER (a trade-off),
+    and the same way; a pair whose difference cannot be told is in neither.
     """
 
     samples: int | None
@@ -29,23 +32,46 @@ class TradeOff:
     alike: list[int]
 
 
-def trade_off(records: Iterable[RunRecord]) -> TradeOff:
-    """Look for the trade-off among records; several seeds of a run count as their mean."""
-    whole = frame(distinct(list(records))).astype({"val_er": float, "val_ppl": float})
-    means = whole.groupby(["samples", "run"])[["val_er", "val_ppl"]].mean().dropna().reset_index()
-    sizes = {n: means[means["samples"] == n] for n in means["samples"].unique().tolist()}
-    samples = max(sizes, key=lambda n: (len(sizes[n]), n), default=None)
-    rows = sizes[samples] if samples is not None else means
+def trade_off(records: Iterable[RunRecord], samples: list[int] | None = None) -> TradeOff:
+    """Look for the trade-off among records at some sizes (all by default).
+
+    Runs are counted at the largest of the sizes given, by default at the size that most have.
+    Several seeds of a run count as their mean. Runs whose PPL or ER cannot be compared with the
+    first run's are left out.
+    """
+    kept = _comparable(distinct(list(records)))
+    rows = frame(kept).astype({"val_er": float, "val_ppl": float})
+    means = rows.groupby(["samples", "run"])[["val_er", "val_ppl"]].mean().dropna().reset_index()
+    counts = means["samples"].value_counts()
+    at = samples[-1] if samples else max(counts.index, key=lambda n: (counts[n], n), default=None)
+    own = means[means["samples"] == at]
+    signs = [
+        sign
+        for pair in combinations(kept, 2)
+        for sign in _signs(*pair, samples or sorted(counts.index))
+    ]
+    opposed, alike = ([n for n, sign in signs if sign == side] for side in (-1, 1))
+    return TradeOff(at, len(own), _rho(own), sorted(opposed), sorted(alike))
+
+
+def _comparable(records: list[RunRecord]) -> list[RunRecord]:
+    first = records[:1]
+    return [r for r in records if not {"val_er", "val_ppl"} & set(incomparable(first[0], r))]
+
+
+def _rho(rows: pd.DataFrame) -> float | None:
     varied = min(rows["val_er"].nunique(), rows["val_ppl"].nunique()) > 1
-    enough = varied and len(rows) >= FEW_RUNS
-    rho = float(stats.spearmanr(rows["val_er"], rows["val_ppl"])[0]) if enough else None
-    signs = {n: _signs(rows) for n, rows in sizes.items()}
-    opposed, alike = ([n for n, s in signs.items() if sign in s] for sign in (-1, 1))
-    return TradeOff(samples, len(rows), rho, opposed, alike)
+    if len(rows) < FEW_RUNS or not varied:
+        return None
+    return float(stats.spearmanr(rows["val_er"], rows["val_ppl"])[0])
 
 
-def _signs(rows: pd.DataFrame) -> set[int]:
-    """Return on which side of each other the differences of ER and PPL are, pair by pair."""
-    pairs = combinations(rows[["val_er", "val_ppl"]].to_numpy().tolist(), 2)
-    products = [(er_b - er_a) * (ppl_b - ppl_a) for (er_a, ppl_a), (er_b, ppl_b) in pairs]
-    return {1 if product > 0 else -1 for product in products if product}
+def _signs(a: RunRecord, b: RunRecord, samples: list[int]) -> list[tuple[int, int]]:
+    """Return by size whether ER and PPL differ the same way (1) or not (-1)."""
+    if not {r.samples for r in a.results} & {r.samples for r in b.results} & set(samples):
+        return []
+    c = compare_runs(a, b)
+    er, ppl = (dict(t[["samples", "direction"]].to_numpy().tolist())
+               for t in (c.by_size("val_er"), c.by_size("val_ppl")))  # fmt: skip
+    told = [n for n in c.samples if n in samples and er[n] in SIGNS and ppl[n] in SIGNS]
+    return [(n, SIGNS[er[n]] * SIGNS[ppl[n]]) for n in told]

@@ -9,7 +9,7 @@ from scipy import stats
 
 LEVEL = 0.95  # of every interval
 
-Direction = Literal["up", "down", "same", "unclear", "unknown"]
+Direction = Literal["up", "down", "same", "tiny", "unclear", "unknown"]
 Values = dict[int | None, float]  # by seed; None where the record does not tell it
 
 
@@ -54,15 +54,16 @@ class Difference:
 def difference(a: Values, b: Values) -> Difference:
     """Compare a metric of two runs, each given by seed; values that are NaN do not count.
 
-    Runs that share at least 2 seeds are compared on those, in pairs (Student's t); runs that do
-    not, by their means (Welch's t).
+    Runs that share seeds are compared on those, in pairs (Student's t); runs that do not, by their
+    means (Welch's t).
     """
     a, b = ({s: v for s, v in side.items() if not math.isnan(v)} for side in (a, b))
     if not a or not b:
         return Difference(_mean(a), _mean(b), math.nan, math.nan, min(len(a), len(b)))
     shared = [seed for seed in a if seed in b]
-    if len(shared) > 1:
+    if shared:
         a, b = ({seed: side[seed] for seed in shared} for side in (a, b))
+    if len(shared) > 1:
         low, high = _interval([np.subtract([*b.values()], [*a.values()])])
     elif min(len(a), len(b)) > 1:
         low, high = _interval([np.array([*b.values()]), -np.array([*a.values()])])

@@ -123,10 +123,10 @@ conclusions.next_steps(c)
 # ## 生データ
 
 # %%
-sections.raw(c.a)
+sections.raw(c.whole[0])
 
 # %%
-sections.raw(c.b)
+sections.raw(c.whole[1])
 
 # %%
 sections.progression(c)

@@ -45,8 +45,10 @@ select_on = "val"  # which split chooses the epoch: dev or val
 er_rows = 10000  # rows for the effective rank; None: all
 seeds = [42]
 device = "auto"
-precision = "float32"
+precision = "auto"  # auto (bfloat16 products where they are fast), float32, bfloat16, float64
+bfloat16_contexts = False  # store the contexts of phase 1 in bfloat16: half the memory
 force = False  # train even if there is a record of this config
+share = ""  # a name: runs given the same one, which differ in max_iter alone, share phase 1
 
 # %% [markdown]
 # ## 設定
@@ -58,7 +60,7 @@ import fpcore
 from fpcore import plots, tables
 
 plots.use_style()
-config, force = fpcore.parameters.run_config(globals())
+config, force, share = fpcore.parameters.run_config(globals())
 tables.config_table(config)
 
 # %% [markdown]
@@ -67,7 +69,7 @@ tables.config_table(config)
 # 同じ設定・同じ digest（データとコード）の記録があれば、それを使い、そう表示する。
 
 # %%
-record = fpcore.run(config, force=force)
+record = fpcore.run(config, force=force, share=share)
 
 # %% [markdown]
 # ## Phase 1: 収束率・損失・Effective Rank

@@ -69,7 +69,7 @@ def toy() -> Toy:
     def config(**knobs: Any) -> RunConfig:
         size = {"embed_dim": 16, "context_dim": 24, "samples": [10, 20], "val_samples": 5}
         length = {"max_iter": 8, "phase1_batch": 128, "epochs": 3, "phase2_batch": 64}
-        common = {"tokenizer": "bpe-300", "device": "cpu"}
+        common = {"tokenizer": "bpe-300", "device": "cpu", "precision": "float32"}
         return RunConfig(**(common | size | length | knobs))
 
     return config

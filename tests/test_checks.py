@@ -7,8 +7,8 @@ import pytest
 from test_compare import record, result
 
 from fpcore import checks
-from fpcore.checks import CARE, OK, WRONG
 from fpcore.records import RunRecord, distinct
+from fpcore.verdicts import CARE, OK, WRONG
 
 ENVIRONMENT = {"device": "cpu", "precision": "float32", "packages": {"torch": "1"}, "threads": 2}
 DIGESTS = {"validation_ids": "v", "vocabulary": "w", "code/model.py": "m"}
@@ -27,7 +27,8 @@ def trace(factor: float = 1.0, norm: float = 0.01) -> dict[str, list[Any]]:
 
 
 def run(name: str, config: dict[str, Any] | None = None, **fields: Any) -> RunRecord:
-    known = {"train_er_rows": 1000, "val_er_rows": 1000, "phase1": trace()} | fields
+    rows = {"train_er_rows": 1000, "val_er_rows": 1000}
+    known = rows | {"phase1": trace(), "phase1_iterations": 4} | fields
     base = record(name, KNOBS | (config or {}), **known)
     return base.model_copy(update={"environment": ENVIRONMENT, "digests": DIGESTS, "data": DATA})
 
@@ -41,7 +42,7 @@ def with_seed(base: RunRecord, seed: int, shift: float) -> RunRecord:
     more = [
         r.model_copy(update={"seed": seed, "val_ppl": r.val_ppl + shift})
         for r in base.results
-        if r.val_ppl is not None
+        if r.val_ppl is not None and r.seed == 42
     ]
     return edited(base, results=base.results + more)
 
@@ -60,20 +61,29 @@ def test_one_factor() -> None:
 
 
 def test_factor_without_effect() -> None:
-    clip = run("b", {"gradient_clip": 2.0})
+    clip = run("b", {"gradient_clip": 2.0, "max_iter": 100}, val_er=0.6)
     idle = checks.factor_without_effect([run("a"), clip])
-    assert idle.verdict == CARE
+    assert idle.verdict == CARE and "`gradient_clip`" in idle.settle
     assert "完全に一致" in idle.evidence and "最大 0.0100" in idle.evidence
-    acting = checks.factor_without_effect(
-        [run("a"), run("b", {"gradient_clip": 2.0}, phase1=trace(1.1))]
+    differs = run("b", {"gradient_clip": 2.0, "phase1_lr": 0.1}, phase1=trace(1.1))
+    unclipped = checks.factor_without_effect(
+        [
+            edited(run("a"), config=differs.config | {"gradient_clip": 1.0, "phase1_lr": 0.2}),
+            differs,
+        ]
     )
-    assert acting.verdict == OK
+    assert unclipped.verdict == CARE and "`phase1_lr`" not in unclipped.settle
+    acting = run("b", {"gradient_clip": 2.0}, phase1=trace(1.1, norm=1.5))
+    assert checks.factor_without_effect([run("a"), acting]).verdict == OK
     # more iterations leave the shared ones as they are, and that is no lack of effect
-    longer = checks.factor_without_effect([run("a"), run("b", {"max_iter": 100})])
+    longer = checks.factor_without_effect([run("a"), run("b", {"max_iter": 100}, val_er=0.6)])
     assert longer.verdict == OK
-    unknown = checks.factor_without_effect([run("a"), run("b", {"gradient_clip": 2.0}, phase1={})])
+    longer = checks.factor_without_effect([run("a"), run("b", {"max_iter": 100})])
+    assert longer.verdict == CARE and "結果がすべて同じ" in longer.evidence
+    blind = run("b", {"gradient_clip": 2.0}, phase1={}, val_er=0.6)
+    unknown = checks.factor_without_effect([run("a"), blind])
     assert unknown.verdict == CARE and "確かめられない" in unknown.evidence
-    noisy = run("b", {"context_noise": 0.2}, phase1=trace(1.0, norm=2.0))
+    noisy = run("b", {"context_noise": 0.2}, phase1=trace(1.0, norm=2.0), val_er=0.6)
     assert "クリップ" not in checks.factor_without_effect([run("a"), noisy]).evidence
 
 
@@ -116,8 +126,10 @@ def test_trace_ends() -> None:
 
 
 def test_er_and_ppl_counts_distinct_ones_at_one_size() -> None:
-    runs = [run(f"r{i}", val_er=0.6 + i / 100) for i in range(5)]
+    runs = [_shifted(run(f"r{i}", val_er=0.6 + i / 100), -10.0 * i) for i in range(5)]
     assert checks.er_and_ppl(runs).verdict == OK
+    flat = [run(f"r{i}", val_er=0.6 + i / 100) for i in range(5)]
+    assert checks.er_and_ppl(flat).verdict == CARE  # PPL does not vary
     assert "n=4" in checks.er_and_ppl(runs[:4]).evidence
     copies = [*runs[:4], edited(runs[0], name="copy")]
     assert checks.er_and_ppl(copies).verdict == CARE
@@ -127,7 +139,9 @@ def test_er_and_ppl_counts_distinct_ones_at_one_size() -> None:
 def test_seeds() -> None:
     a, b = run("a"), run("b", val_er=0.6)
     assert "シード1" in checks.seeds([a, b]).evidence
-    far = [with_seed(a, 43, 1.0), with_seed(_shifted(b, 50.0), 43, 1.0)]
+    two = [with_seed(a, 43, 1.0), with_seed(_shifted(b, 50.0), 43, 1.0)]
+    assert checks.seeds(two).verdict == CARE and "n=2" in checks.seeds(two).evidence
+    far = [with_seed(with_seed(r, 43, 1.0), 44, 2.0) for r in (a, _shifted(b, 50.0))]
     assert checks.seeds(far).verdict == OK
     near = [with_seed(a, 43, 60.0), with_seed(_shifted(b, 50.0), 43, 1.0)]
     assert checks.seeds(near).verdict == CARE
@@ -237,7 +251,7 @@ def test_counter_examples() -> None:
     against = [*runs[:4], edited(runs[4], results=[first, *runs[4].results[1:]])]
     found = checks.er_and_ppl(against)
     assert found.verdict == CARE
-    assert "逆に PPL も低いのは 25 サンプル" in found.evidence
+    assert "PPL も低い組は 4（25 サンプル）" in found.evidence
 
 
 def test_knobs_stand_in_for_unknown_digests() -> None:

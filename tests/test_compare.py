@@ -145,6 +145,13 @@ def test_means_over_seeds() -> None:
     ]
     many = base.model_copy(update={"results": base.results + twins})
     c = compare_runs(record("a"), many)
-    assert c.perplexity["difference"].tolist() == pytest.approx([5.0] * 5)
+    assert c.perplexity["difference"].tolist() == [0.0] * 5  # on the seed that both have
     assert c.seeds == 1 and "シード1" in sections.summary(c)
+    only = many.model_copy(update={"results": [r for r in many.results if r.seed == 43]})
+    assert compare_runs(record("a"), only).perplexity["difference"].tolist() == [10.0] * 5
+    half = many.model_copy(
+        update={"results": [r.model_copy(update={"seed": 40 + (r.seed or 0)}) for r in twins]}
+    )
+    both = compare_runs(many, half)  # no seed in common: means of all, 5 above the first
+    assert both.perplexity["difference"].tolist() == pytest.approx([5.0] * 5)
     assert "シード1" not in sections.summary(compare_runs(many, many))

@@ -24,6 +24,13 @@ TOKENIZER = (
     "bpe-4096"
 )
 EMBEDDING = "ppmi, gpt2, random, or the path of a .safetensors file that holds wte.weight"
+PRECISION = (
+    "auto (bfloat16 products where the device has them, otherwise float32), float32, bfloat16 or "
+    "float64"
+)
+BFLOAT16_CONTEXTS = (
+    "true or false (whether phase 1 stores its contexts in bfloat16; only with bfloat16 products)"
+)
 CORPUS = "chitchat, ultrachat, or the path of a .txt, .jsonl or .parquet file"
 
 
@@ -75,7 +82,9 @@ CORPUS = "chitchat, ultrachat, or the path of a .txt, .jsonl or .parquet file"
         ("er_rows", 1, "a whole number of at least 2, or null for all rows"),
         ("er_rows", "null", "a whole number of at least 2, or null for all rows"),
         ("select_on", "test", "dev or val"),
-        ("precision", "float16", "float32 or float64"),
+        ("precision", "float16", PRECISION),
+        ("bfloat16_contexts", "yes", BFLOAT16_CONTEXTS),
+        ("bfloat16_contexts", 1, BFLOAT16_CONTEXTS),
         ("device", "gpu", "auto, cpu, cuda or cuda:N"),
         ("device", "cuda:", "auto, cpu, cuda or cuda:N"),
         ("tokenizer", "bpe-256", TOKENIZER),
@@ -254,7 +263,8 @@ KNOBS = st.fixed_dictionaries(
         "phase1_lr": st.floats(1e-9, 1),
         "gradient_clip": st.floats(1e-3, 1e3),
         "er_rows": st.none() | st.integers(2, 10**5),
-        "precision": st.sampled_from(["float32", "float64"]),
+        "precision": st.sampled_from(["auto", "float32", "bfloat16", "float64"]),
+        "bfloat16_contexts": st.booleans(),
         "select_on": st.sampled_from(["dev", "val"]),
         "tokenizer": st.sampled_from(["gpt2", "bpe-300", "bpe-4096"]),
         "corpus": st.sampled_from(["chitchat", "ultrachat", "a/b.txt", "b/b.txt"]),

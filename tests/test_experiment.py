@@ -285,7 +285,7 @@ def test_force_trains_again_and_replaces_any_config(
     assert trained == [10, 20, 12]
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])
 def test_two_runs_give_the_same_record(trial: Trial, precision: str) -> None:
     config = trial(precision=precision, layers=2, input_tokens=2)
     first, second = fpcore.run(config), fpcore.run(config, force=True)
@@ -420,3 +420,32 @@ def test_progress_names_the_run_the_stage_and_the_time(
 def test_a_record_holds_plain_data_alone(trial: Trial) -> None:
     record = fpcore.run(trial())
     assert json.loads(json.dumps(record.model_dump())) == record.model_dump()
+
+
+def test_a_sweep_shares_phase_1_and_gives_the_records_of_separate_runs(trial: Trial) -> None:
+    stops = (4, 6, 7, 9, 12)
+    shared = [fpcore.run(trial(name=f"s{n}", max_iter=n), share="sweep") for n in stops]
+    alone = [fpcore.run(trial(name=f"a{n}", max_iter=n)) for n in stops]
+    for x, y in zip(shared, alone, strict=True):
+        assert stable(x.model_dump()["results"]) == stable(y.model_dump()["results"])
+        assert x.results[0].seconds["phase1"] > 0
+    taken = [record.results[0].shared_iterations for record in shared]
+    assert taken == [0, 4, 6, 7, 9]  # so 11 iterations are run, as many as 12 alone takes
+    assert all(record.results[0].shared_iterations == 0 for record in alone)
+
+
+def test_runs_of_one_name_that_differ_otherwise_share_nothing(trial: Trial) -> None:
+    fpcore.run(trial(name="one"), share="sweep")
+    other = fpcore.run(trial(name="other", max_iter=12, context_noise=0.2), share="sweep")
+    assert {r.shared_iterations for r in other.results} == {0}
+
+
+def test_a_text_that_does_not_fit_names_what_to_lower(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: Any) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(experiment, "train_contexts", too_large)
+    with pytest.raises(TrainingError, match=r"Phase 1 on 205 tokens does not fit .*phase1_batch"):
+        fpcore.run(trial())

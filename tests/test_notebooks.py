@@ -181,6 +181,13 @@ def test_one_changed_digit_fails(path: Path, published: Path, tmp_path: Path) ->
     assert done.returncode == 1 and "1 failed" in done.stdout, done.stdout
 
 
+def test_the_benchmark_notebook_runs(tmp_path: Path) -> None:
+    output = tmp_path / "out.ipynb"
+    done = papermill(tmp_path, "notebooks/benchmark.ipynb", str(output), quick=True)
+    assert done.returncode == 0, done.stderr
+    assert "Phase 2 training" in (tmp_path / "reports" / "benchmark.md").read_text("utf-8")
+
+
 def test_one_knob_from_inside_the_folder_without_an_output_path(
     tmp_path: Path, toy: dict[str, Any]
 ) -> None:
@@ -278,7 +285,7 @@ def test_the_parameters_of_run_are_the_defaults_of_the_config() -> None:
     namespace: dict[str, Any] = {}
     exec(source, namespace)
     del namespace["__builtins__"]
-    assert namespace == RunConfig().model_dump() | {"force": False}
+    assert namespace == RunConfig().model_dump() | {"force": False, "share": ""}
     assert RunConfig.load("v5-small").knobs() == RunConfig().knobs()
 
 

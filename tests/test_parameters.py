@@ -11,7 +11,7 @@ SPLIT = "# Parameters: compare\nruns = ['a', 'b']\nshow = True\ntitle = 'x'"
 
 def notebook(*cells: str, **values: Any) -> dict[str, Any]:
     """The globals of the run notebook after these cells: every knob, and what they changed."""
-    defaults = RunConfig().model_dump() | {"force": False}
+    defaults = RunConfig().model_dump() | {"force": False, "share": ""}
     return {"In": ["", "import fpcore", *cells], "fpcore": object()} | defaults | values
 
 
@@ -22,10 +22,13 @@ def compare(*cells: str, **values: Any) -> dict[str, Any]:
 
 
 def test_run_config_describes_the_notebook() -> None:
-    config, force = run_config(notebook(OWN, name="a", max_iter=90, samples=[10]))
+    config, force, share = run_config(notebook(OWN, name="a", max_iter=90, samples=[10]))
     assert config == RunConfig(name="a", max_iter=90, samples=[10])
-    assert force is False
-    assert run_config(notebook(force=True))[1] is True
+    assert force is False and share == ""
+    assert run_config(notebook(force=True, share="study"))[1:] == (True, "study")
+    for wrong in ("../up", 3):
+        with pytest.raises(ConfigError, match="share must be a name"):
+            run_config(notebook(share=wrong))
 
 
 @pytest.mark.parametrize("head", ["# Parameters", "# Parameters  ", "# Parameters: v5-small"])
@@ -63,19 +66,19 @@ def test_both_cells_are_checked() -> None:
 def test_text_is_understood_as_papermill_means_it() -> None:
     given = {"samples": "[25, 50]", "seeds": "[1]", "er_rows": "null", "max_iter": "100"}
     given |= {"phase1_lr": "5e-2", "select_on": "dev", "force": "true"}
-    config, force = run_config(notebook(OWN, **given))
+    config, force, _ = run_config(notebook(OWN, **given))
     expected = {"samples": [25, 50], "seeds": [1], "er_rows": None, "max_iter": 100}
     assert config == RunConfig(**expected, phase1_lr=0.05, select_on="dev")
     assert force is True
 
 
 def test_numbers_as_papermill_gives_them() -> None:
-    config, _ = run_config(notebook(OWN, max_iter=1e2, gradient_clip=2))
+    config, *_ = run_config(notebook(OWN, max_iter=1e2, gradient_clip=2))
     assert (config.max_iter, config.gradient_clip) == (100, 2.0)
 
 
 def test_text_knobs_stay_text() -> None:
-    config, _ = run_config(notebook(OWN, name="1e2", corpus="[a].txt"))
+    config, *_ = run_config(notebook(OWN, name="1e2", corpus="[a].txt"))
     assert (config.name, config.corpus) == ("1e2", "[a].txt")
 
 

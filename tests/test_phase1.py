@@ -8,10 +8,11 @@ import torch
 from conftest import Build, Toy
 from torch import Tensor
 
-from fpcore import RunConfig, TrainingError, plain
-from fpcore.generators import generator, noise
+from fpcore import RunConfig, TrainingError, phase1, plain, sweep
+from fpcore.generators import Noise, generator, noise
 from fpcore.model import FixedPointModel
 from fpcore.phase1 import Phase1, sequential_contexts, train_contexts, training_contexts
+from fpcore.precision import store
 
 Trained = tuple[FixedPointModel, Phase1, plain.ContextBlock, Tensor, Tensor, list[dict[str, Any]]]
 SHAPES = [(layers, tokens) for layers in (1, 2) for tokens in (1, 3)]
@@ -21,7 +22,7 @@ TOKENS = 300  # with chunks of 128: two whole ones and a shorter last one
 def both_trained(build: Build, config: RunConfig, tokens: int = TOKENS) -> Trained:
     """Train the same start with fpcore's trainer and with the plain one."""
     model, ids = build(config, tokens)
-    dtype = getattr(torch, config.precision)
+    dtype = store(config)
     width = config.embed_dim * config.input_tokens
     block = plain.ContextBlock(config.layers, config.context_dim, width).to(dtype)
     block.load_state_dict(model.context_block.state_dict())
@@ -60,7 +61,8 @@ def test_one_iteration_equals_the_plain_version_in_float32(
     model, fast, block, _, P, rows = both_trained(build, config)
     assert fast.contexts.dtype == torch.float32
     close(fast.contexts, P, 1e-5)
-    assert fast.trace[0]["loss"] == pytest.approx(rows[0]["loss"], rel=1e-5)
+    for key in ("loss", "fixed_point_loss", "diversity_loss", "grad_norm"):
+        assert fast.trace[0][key] == pytest.approx(rows[0][key], rel=1e-5)
     gradients = {name: p.grad for name, p in model.context_block.named_parameters()}
     for name, parameter in block.named_parameters():
         got, want = gradients[name], parameter.grad
@@ -76,9 +78,9 @@ def test_contexts_for_phase_2_equal_the_plain_version(
 ) -> None:
     config = toy(layers=layers, input_tokens=tokens, precision="float64", max_iter=4)
     model, fast, block, x, P, _ = both_trained(build, config)
-    inputs, kept = model.inputs(_ids(build, config)), fast.contexts.clone()
-    passed = training_contexts(model.context_block, fast.contexts, inputs, 128)
-    assert torch.equal(fast.contexts, kept)
+    inputs = model.inputs(_ids(build, config))
+    passed = training_contexts(model.context_block, fast.contexts, inputs)
+    assert passed[-1] is fast.contexts  # a single layer needs no second [N, D]
     for got, want in zip(passed, plain.training_contexts(block, P, x), strict=True):
         close(got, want)
     sequential = sequential_contexts(model.context_block, inputs)
@@ -178,14 +180,84 @@ def test_noise_differs_by_seed_iteration_and_chunk_and_is_standard_normal() -> N
     assert torch.equal(draws[0], noise(1, 2, 0, like))
 
 
-def test_training_contexts_start_from_zero_and_are_without_noise(build: Build, toy: Toy) -> None:
+def test_noise_has_the_moments_and_the_tails_of_a_normal_distribution() -> None:
+    draw = noise(1, 2, 0, torch.zeros(5000, 201)).double().flatten()
+    for power, (moment, variance) in {1: (0, 1), 2: (1, 2), 3: (0, 15), 4: (3, 96)}.items():
+        error = (variance / len(draw)) ** 0.5
+        assert float((draw**power).mean()) == pytest.approx(moment, abs=4 * error)
+    for bound in (0.5, 1, 2, 3, 4):
+        share = 2 * float(torch.special.ndtr(torch.tensor(-bound, dtype=torch.float64)))
+        error = (share / len(draw)) ** 0.5
+        assert float((draw.abs() > bound).double().mean()) == pytest.approx(share, abs=4 * error)
+    assert draw.abs().max() > 4.3
+
+
+@pytest.mark.parametrize("width", [64, 65])
+def test_noise_of_rows_and_columns_is_independent(width: int) -> None:
+    """No two columns, rows or halves go together, nor do their sizes; the rank is full."""
+    draw = noise(7, 3, 1, torch.zeros(4000, width)).double()
+    for matrix in (draw, draw.abs() - draw.abs().mean(), draw[:width].T):
+        n, several = matrix.shape
+        off = torch.corrcoef(matrix.T) - torch.eye(several)
+        assert float(off.abs().max()) < 5 / n**0.5
+        assert float(off.square().sum() / (several * (several - 1))) == pytest.approx(
+            1 / n, rel=0.2
+        )
+    sigma = torch.linalg.svdvals(draw) / 4000**0.5
+    edge = (width / 4000) ** 0.5  # Marchenko and Pastur
+    assert float(sigma.max()) == pytest.approx(1 + edge, abs=0.03)
+    assert float(sigma.min()) == pytest.approx(1 - edge, abs=0.03)
+
+
+def test_noise_is_the_same_in_parts_and_in_either_precision() -> None:
+    like = torch.zeros(50, 7)
+    whole, draw = noise(1, 2, 3, like), Noise(1, 2, 3, like)
+    parts = [draw.draw(slice(at, at + 20), torch.empty(min(20, 50 - at), 7)) for at in (0, 20, 40)]
+    assert torch.equal(torch.cat(parts), whole)
+    close(noise(1, 2, 3, like.double()), whole.double(), 1e-3)  # near a radius of zero, rounding
+
+
+class Same(Noise):
+    """Noise of which every bit is zero, whose logarithm would be infinite."""
+
+    def __init__(self, like: Tensor) -> None:
+        super().__init__(1, 2, 3, like)
+        self._rows, self._columns = self._rows * 0, self._columns * 0
+
+
+def test_noise_of_zero_bits_is_finite() -> None:
+    draw = Same(torch.zeros(3, 5)).draw(slice(0, 3), torch.empty(3, 5))
+    assert bool(draw.isfinite().all())
+    assert draw[0, 0] == pytest.approx(6.66, abs=0.01)
+
+
+@pytest.mark.parametrize(("layers", "tokens"), SHAPES)
+def test_the_size_of_the_blocks_changes_nothing(
+    build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch, layers: int, tokens: int
+) -> None:
+    """A chunk is part of the loss, the blocks that it is computed in are not."""
+    config = toy(layers=layers, input_tokens=tokens, precision="float64", max_iter=6)
+    results = []
+    for rows in (1000, 50, 1):
+        monkeypatch.setattr(sweep, "BLOCK", 24 * rows)
+        results.append(train(build, config))
+    for other in results[1:]:
+        close(other.contexts, results[0].contexts)
+        for got, want in zip(other.trace, results[0].trace, strict=True):
+            assert got == pytest.approx(want, abs=1e-10, rel=1e-10)
+
+
+def test_training_contexts_start_from_zero_and_are_without_noise(
+    build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = toy(layers=2, input_tokens=3, precision="float64", context_noise=0.5)
     hand = ByHand(build, config, 7)
     P = torch.randn(7, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     before = np.vstack([np.zeros(24), P[:-1].numpy()])
     expected = hand.step(hand.first, before)
-    for chunk in (3, 7, 100):
-        contexts = training_contexts(hand.model.context_block, P, hand.inputs, chunk)
+    for rows in (3, 7, 100):
+        monkeypatch.setattr(phase1, "BLOCK", 24 * rows)
+        contexts = training_contexts(hand.model.context_block, P.clone(), hand.inputs)
         for got, want in zip(contexts, expected, strict=True):
             np.testing.assert_allclose(got.numpy(), want, atol=1e-12)
 

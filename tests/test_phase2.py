@@ -1,6 +1,7 @@
 import math
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import by_hand
 import numpy as np
@@ -10,9 +11,9 @@ from conftest import Build, Toy
 from torch import Tensor
 from torch.nn import functional as F
 
-from fpcore import RunConfig, TrainingError, phase2, plain
+from fpcore import RunConfig, TrainingError, head, phase2, plain
 from fpcore.model import FixedPointModel
-from fpcore.phase2 import Evaluation, Phase2, Text, TiedCrossEntropy, evaluate, train_tokens
+from fpcore.phase2 import Evaluation, Phase2, Text, evaluate, train_tokens
 
 Raw = tuple[list[Tensor], Tensor, Tensor]  # contexts, x and ids, as plain takes them
 SHAPES = [(layers, tokens) for layers in (1, 2) for tokens in (1, 3)]
@@ -118,28 +119,44 @@ def test_gradient_norm_is_clipped_at_one(build: Build, toy: Toy) -> None:
     assert torch.stack([g.norm() for g in gradients]).norm().item() == pytest.approx(1, rel=1e-4)
 
 
-@pytest.mark.parametrize("logits", [2**22, 100, 1])  # all rows at once, two at a time, one
-def test_tied_cross_entropy_equals_autograd(monkeypatch: pytest.MonkeyPatch, logits: int) -> None:
-    monkeypatch.setattr(phase2, "LOGITS", logits)
-    source = torch.Generator().manual_seed(4)
-    h, weights = (
-        torch.randn(n, 16, generator=source, dtype=torch.float64, requires_grad=True)
-        for n in (23, 40)
-    )
-    targets = torch.randint(40, (23,), generator=source)
-    expected = F.cross_entropy(h @ weights.detach().T, targets)
-    (gradient,) = torch.autograd.grad(3 * expected, h)
-    loss = TiedCrossEntropy.apply(h, weights.detach(), targets)
-    (3 * loss).backward()
+def products(seed: int = 4) -> tuple[Tensor, Tensor, Tensor]:
+    """Vectors [23, 16], a head [40, 16] and targets [23]."""
+    source = torch.Generator().manual_seed(seed)
+    h, weights = (torch.randn(n, 16, generator=source, dtype=torch.float64) for n in (23, 40))
+    return h, weights, torch.randint(40, (23,), generator=source)
+
+
+@pytest.mark.parametrize("logits", [None, 2**22, 100, 1])  # fused; all rows at once, two, one
+def test_cross_entropy_equals_autograd(monkeypatch: pytest.MonkeyPatch, logits: int | None) -> None:
+    if logits is not None:
+        monkeypatch.setattr(head, "LOGITS", logits)
+        monkeypatch.setattr(head, "expectation", head.chunked_expectation)
+    h, weights, targets = products()
+    expected = F.cross_entropy(h.requires_grad_() @ weights.T, targets)
+    (slope,) = torch.autograd.grad(expected, h)
+    loss, gradient = head.cross_entropy(h.detach(), weights, targets)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
-    assert h.grad is not None
-    torch.testing.assert_close(h.grad, gradient, atol=1e-12, rtol=1e-12)
+    torch.testing.assert_close(gradient, slope, atol=1e-12, rtol=1e-12)
 
 
-def test_cut_logits_change_nothing(build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("columns", [4096, 40, 39, 7, 1])
+def test_predictions_of_a_cut_vocabulary(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setattr(head, "COLUMNS", columns)
+    h, weights, targets = products()
+    weights[30] = weights[3]  # ties between tiles go to the first type
+    losses, likeliest = head.predict(h, weights, targets)
+    logits = h @ weights.T
+    expected = F.cross_entropy(logits, targets, reduction="none")
+    torch.testing.assert_close(losses, expected, atol=1e-12, rtol=1e-12)
+    assert torch.equal(likeliest, logits.argmax(1))
+    assert 3 in likeliest
+
+
+def test_chunks_change_nothing(build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
-    for logits in (2**22, 130):
-        monkeypatch.setattr(phase2, "LOGITS", logits)
+    for rows, columns in ((1024, 4096), (3, 7)):
+        monkeypatch.setattr(phase2, "ROWS", rows)
+        monkeypatch.setattr(head, "COLUMNS", columns)
         config = toy(precision="float64", epochs=2)
         model, train, val, _ = texts(build, config)
         result = train_tokens(model.token_block, model.embedding.weight, train, val, config)
@@ -181,11 +198,11 @@ def _no_inputs() -> Any:
     return Inputs(torch.zeros(2, 1), torch.zeros(5, 1, dtype=torch.int64))
 
 
-@pytest.mark.parametrize("logits", [2**22, 130])
+@pytest.mark.parametrize("rows", [1024, 13])
 def test_conversations_add_up(
-    build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch, logits: int
+    build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
-    monkeypatch.setattr(phase2, "LOGITS", logits)
+    monkeypatch.setattr(phase2, "ROWS", rows)
     model, _, _, (_, (contexts, _, ids)) = texts(build, toy(precision="float64"))
     group = torch.arange(100) // 30
     text = Text.of(contexts, model.inputs(ids), ids, group)
@@ -281,3 +298,26 @@ def test_a_real_run_that_diverges_stops(build: Build, toy: Toy) -> None:
     model, train, val, _ = texts(build, config)
     with pytest.raises(TrainingError, match="not finite in epoch 1"):
         train_tokens(model.token_block, model.embedding.weight, train, val, config)
+
+
+def test_chunks_that_do_not_fit_are_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product that runs out of memory above 3 rows, and the results of one that never does."""
+    source = torch.Generator().manual_seed(0)
+    h, weights = torch.randn(20, 8, generator=source), torch.randn(30, 8, generator=source)
+    whole = head.chunked_expectation(h, weights)
+    sizes: list[int] = []
+    real = head._chunked
+
+    def limited(h: Tensor, weights: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+        sizes.append(rows)
+        if rows > 3:
+            raise torch.OutOfMemoryError
+        return real(h, weights, rows)
+
+    monkeypatch.setattr(head, "_chunked", limited)
+    halved = head.chunked_expectation(h, weights, 16 * 30)
+    assert sizes == [16, 8, 4, 2]
+    assert all(torch.allclose(x, y, atol=1e-6) for x, y in zip(whole, halved, strict=True))
+    monkeypatch.setattr(head, "_chunked", Mock(side_effect=torch.OutOfMemoryError))
+    with pytest.raises(torch.OutOfMemoryError):
+        head.chunked_expectation(h, weights)

@@ -36,8 +36,8 @@ def test_only_common_seeds_count() -> None:
 
 
 def test_one_seed_gives_the_sign_alone() -> None:
-    d = difference({1: 2.0}, {1: 1.0, 2: 5.0})
-    assert (d.difference, d.seeds, d.direction) == (1.0, 1, "up")
+    d = difference({1: 2.0}, {1: 1.0, 2: 5.0})  # on the seed that both have
+    assert (d.difference, d.seeds, d.direction) == (-1.0, 1, "down")
     assert math.isnan(d.low) and math.isnan(d.high)
     assert difference({None: 2.0}, {None: 1.0}).direction == "down"
 

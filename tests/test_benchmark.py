@@ -1,0 +1,74 @@
+"""The benchmark at toy size: it compares what it says, and writes what it found."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from fpcore import memory
+from fpcore.benchmark import Benchmark, measure, render, write
+from fpcore.cases import Case, Cases, Shapes
+from fpcore.progress import Progress
+
+TOY = Shapes(24, 16, "toy", 200, 32, phase2_tokens=64, steps=20, er_rows=5_000, phase1_batch=64)
+
+
+@pytest.fixture
+def cases() -> Cases:
+    source = torch.Generator().manual_seed(0)
+    ids = torch.randint(40, (300,), generator=source)
+    weights = torch.randn(40, 16, generator=source)
+    return Cases(TOY, ids, weights, torch.device("cpu"))
+
+
+def test_every_stage_is_measured(cases: Cases) -> None:
+    for case in (cases.phase1, cases.phase2, cases.evaluation, cases.sequential):
+        rows = measure(case(), 3, Progress())
+        assert set(rows["precision"]) <= {"float32", "bfloat16"} and len(rows) > 0
+        assert (rows[["plain", "fast", "ratio", "products", "above"]] > 0).all(axis=None)
+
+
+def test_both_sides_do_the_same_work(cases: Cases) -> None:
+    case = cases.sequential()
+    ours, theirs = case.fast["float32"](), case.plain()
+    assert isinstance(ours, list) and isinstance(theirs, list)
+    assert torch.allclose(ours[0], theirs[0], atol=1e-5)
+    assert ours[0].shape == (TOY.steps, TOY.context_dim)
+    _, trace = plain_phase1(cases)
+    assert len(trace) == 1  # one iteration
+
+
+def plain_phase1(cases: Cases) -> tuple[torch.Tensor, list[object]]:
+    found = cases.phase1().plain()
+    assert isinstance(found, tuple)
+    return found
+
+
+def test_ratios_are_medians_of_pairs() -> None:
+    clock = iter([0.0, 8.0, 8.0, 10.0, 10.0, 12.0, 12.0, 13.0, 13.0, 22.0, 22.0, 25.0])
+    case = Case("x", "s", 2, 1e3, lambda: None, {"float32": lambda: None})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.perf_counter", lambda: next(clock))
+        row = measure(case, 3, Progress()).iloc[0]
+    assert row["plain"] == 8.0 / 2 * 1e3  # median of 8, 2, 9 …
+    assert row["fast"] == 2.0 / 2 * 1e3  # … and of 2, 1, 3
+    assert row["ratio"] == 3.0  # median of 4, 2, 3
+
+
+def test_the_report_is_written(
+    cases: Cases, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    rows = measure(cases.phase2(), 2, Progress())
+    b = Benchmark(TOY, 2, rows, {"plain": 27_000.0, "float32": 4_500.0})
+    path = write(b)
+    text = path.read_text("utf-8")
+    assert text == render(b)
+    assert "4.50 KB/トークン" in text and "Phase 2 training" in text and "×" in text
+    assert (path.parent / "benchmark.png").stat().st_size > 5000
+
+
+def test_memory_is_measured_in_processes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks = {30_000: 10**9, 90_000: 10**9 + 60_000 * 4_500}
+    monkeypatch.setattr(memory, "_peak", lambda kind, tokens: peaks[tokens])
+    assert memory.bytes_per_token("float32") == 4_500
