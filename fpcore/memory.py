@@ -17,11 +17,11 @@ from fpcore.phase1 import train_contexts, training_contexts
 
 CONTEXT_DIM, EMBED_DIM, TYPES = 1_085, 768, 8_192  # the seed's widths; types do not grow it
 KINDS = ("plain", "float32", "bfloat16")
-TOKENS = (30_000, 90_000)
+TOKENS = (30_000, 150_000)
 
 
 def bytes_per_token(kind: str) -> float:
-    """Return by how many bytes per token the peak grows from 30,000 to 90,000 tokens."""
+    """Return by how many bytes per token the peak grows from 30,000 to 150,000 tokens."""
     small, large = (_peak(kind, tokens) for tokens in TOKENS)
     return (large - small) / (TOKENS[1] - TOKENS[0])
 

@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-ROWS = 1024  # that are copied to float64 at a time
+ROWS = 4096  # that are copied to float64 at a time
 PANELS = 8  # of columns of a Gram matrix
 TINY = torch.finfo(torch.float64).tiny
+SAFE = (1e-100, 1e100)  # whose squares neither vanish nor overflow, so need no scaling
 
 
 def effective_rank(contexts: Tensor | NDArray[Any], centered: bool = False) -> float:
@@ -33,7 +34,8 @@ def effective_rank(contexts: Tensor | NDArray[Any], centered: bool = False) -> f
     top = largest(contexts)
     if not math.isfinite(top):
         raise ValueError("contexts hold a value that is not finite")
-    squares = torch.linalg.eigvalsh(_gram(contexts, max(top, TINY), centered))
+    scale = 1.0 if SAFE[0] < top < SAFE[1] else max(top, TINY)
+    squares = torch.linalg.eigvalsh(_gram(contexts, scale, centered))
     noise = len(squares) * torch.finfo(torch.float64).eps * squares.max()
     sigma = squares[squares > noise].sqrt()
     if len(sigma) == 0:
@@ -49,13 +51,16 @@ def _gram(contexts: Tensor, scale: float, centered: bool) -> Tensor:
     result is symmetric, little more than one half is computed.
     """
     mean = _mean(contexts) if centered else None
-    if contexts.shape[0] < contexts.shape[1]:
-        rows = _scaled(contexts, mean, scale)
+    n, width = contexts.shape
+    count = n if n < width else min(n, ROWS)
+    room = torch.empty(count, width, dtype=torch.float64, device=contexts.device)
+    if n < width:
+        rows = _scaled(contexts, mean, scale, room)
         return rows @ rows.T
     gram = torch.zeros(2 * contexts.shape[1:], dtype=torch.float64, device=contexts.device)
     width = math.ceil(len(gram) / PANELS)
     for part in contexts.split(ROWS):
-        rows = _scaled(part, mean, scale)
+        rows = _scaled(part, mean, scale, room[: len(part)])
         for start in range(0, len(gram), width):
             gram[start : start + width, start:].addmm_(
                 rows[:, start : start + width].T, rows[:, start:]
@@ -63,10 +68,11 @@ def _gram(contexts: Tensor, scale: float, centered: bool) -> Tensor:
     return gram.triu_() + gram.triu(1).T
 
 
-def _scaled(rows: Tensor, mean: Tensor | None, scale: float) -> Tensor:
-    """Return rows in float64, less the mean, divided by `scale` so that no square overflows."""
-    rows = rows.to(torch.float64, copy=True)
-    return (rows if mean is None else rows.sub_(mean)).div_(scale)
+def _scaled(rows: Tensor, mean: Tensor | None, scale: float, room: Tensor) -> Tensor:
+    """Return rows, less the mean, divided by `scale` so that no square overflows, in `room`."""
+    rows = room.copy_(rows)
+    rows = rows if mean is None else rows.sub_(mean)
+    return rows if scale == 1 else rows.div_(scale)
 
 
 def _mean(contexts: Tensor) -> Tensor:

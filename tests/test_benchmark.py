@@ -69,6 +69,6 @@ def test_the_report_is_written(
 
 
 def test_memory_is_measured_in_processes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    peaks = {30_000: 10**9, 90_000: 10**9 + 60_000 * 4_500}
+    peaks = {30_000: 10**9, 150_000: 10**9 + 120_000 * 4_500}
     monkeypatch.setattr(memory, "_peak", lambda kind, tokens: peaks[tokens])
     assert memory.bytes_per_token("float32") == 4_500
