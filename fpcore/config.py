@@ -103,6 +103,11 @@ class RunConfig(BaseModel):
     layers: Whole = Field(1, ge=1, description="a whole number of at least 1")
     context_dim: Whole = Field(181, ge=2, description="a whole number of at least 2")
     input_tokens: Whole = Field(1, ge=1, description="a whole number of at least 1")
+    contexts: Literal["trained", "untrained", "zero"] = Field(
+        "trained",
+        description="trained (phase 1), untrained (the ContextBlock as it is drawn) or zero; the "
+        "last two are controls, which run no phase 1",
+    )
     max_iter: Whole = Field(
         60,
         ge=2,

@@ -32,8 +32,9 @@ class Phase1:
 
     A row has `iteration` (from 2: iteration 1 only draws), `convergence_rate`, `loss`,
     `fixed_point_loss`, `diversity_loss` (token-weighted means, the two terms before their
-    weights), `grad_norm` (before clipping) and `clipped`. `tensors` are the block's parameters and
-    Adam's moments after the last iteration, by name.
+    weights), `grad_norm` (before clipping), `clipped` and `layernorm_gain` (the mean scale of the
+    last LayerNorm in that iteration: the diversity term grows with it). `tensors` are the block's
+    parameters and Adam's moments after the last iteration, by name.
     """
 
     contexts: Tensor
@@ -175,8 +176,10 @@ class Trainer:
         for k, rows in enumerate(self._chunks):
             before = self._chunk(iteration, k, rows, before, sums)
         norm = clip(self._sweep.finish(), self._config.gradient_clip)
+        gain = self._last_norm.weight.mean()
         self._adam.step()
-        return _row(iteration, sums, len(self._P), float(norm), self._config)
+        row = _row(iteration, sums, len(self._P), float(norm), self._config)
+        return row | {"layernorm_gain": float(gain)}
 
     def _chunk(self, iteration: int, k: int, rows: slice, before: Tensor, sums: Sums) -> Tensor:
         """Renew the contexts of a chunk, add its gradient, and return its last old context."""

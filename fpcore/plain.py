@@ -83,6 +83,7 @@ def train_contexts(
             ((1 - w) * fixed[-1] + w * diverse[-1]).div(len(chunks)).backward()
             outputs.append(C.detach())
         norm = nn.utils.clip_grad_norm_(block.parameters(), config.gradient_clip)
+        gain = block.norms[-1].state_dict()["weight"].mean().item()
         adam.step()
         C = torch.cat(outputs)
         rate = (((C - P) ** 2).mean(1) < config.convergence_threshold).double().mean().item()
@@ -98,6 +99,7 @@ def train_contexts(
                 "diversity_loss": diversity_loss,
                 "grad_norm": norm.item(),
                 "clipped": norm.item() > config.gradient_clip,
+                "layernorm_gain": gain,
             }
         )
         P = C

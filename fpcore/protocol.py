@@ -18,11 +18,11 @@ from fpcore.cases import FULL, Cases, Shapes
 from fpcore.config import RunConfig
 from fpcore.corpus import load
 from fpcore.dataset import Data
-from fpcore.experiment import train_size
 from fpcore.paths import reports, write_atomically
 from fpcore.progress import Progress
 from fpcore.tables import Markdown, number, table
 from fpcore.tokens import HeldOut, load_tokenizer, training_conversations
+from fpcore.trial import train_size
 
 SIZES = (62_891, 122_795, 240_132, 473_429, 948_524)  # of the published run
 VAL_TOKENS = 31_024

@@ -13,7 +13,7 @@ from fpcore.paths import ROOT
 
 SOURCES = (
     "baselines corpus dataset embedding experiment generators head loss metrics model phase1 "
-    "phase2 precision recurrence sweep tokens trajectory"
+    "phase2 precision recurrence sweep tokens trajectory trial"
 ).split()
 PACKAGES = ("numpy", "safetensors", "scipy", "tokenizers", "torch")
 

@@ -172,7 +172,10 @@ def curve(record: RunRecord, seeds: Iterable[int | None] | None = None) -> pd.Da
 
 def traces(records: Iterable[RunRecord]) -> pd.DataFrame:
     """Return one row per run, seed, size and phase-1 iteration (from 2: iteration 1 only draws)."""
-    columns = "iteration convergence_rate loss fixed_point_loss diversity_loss grad_norm clipped"
+    columns = (
+        "iteration convergence_rate loss fixed_point_loss diversity_loss grad_norm clipped "
+        "layernorm_gain"
+    )
     return _traced(records, "phase1", columns.split())
 
 

@@ -29,6 +29,7 @@ val_samples = 25
 layers = 1
 context_dim = 181
 input_tokens = 1
+contexts = "trained"  # trained by phase 1; untrained or zero: controls without phase 1
 max_iter = 60
 gradient_clip = 1.0
 dist_reg_weight = 0.9

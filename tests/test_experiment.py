@@ -23,12 +23,13 @@ from fpcore import (
     plain,
     tokens,
 )
+from fpcore import trial as measure
 from fpcore.dataset import prepare
-from fpcore.experiment import train_size
 from fpcore.model import FixedPointModel
 from fpcore.progress import Progress
 from fpcore.provenance import SOURCES
 from fpcore.records import VOLATILE, SizeResult
+from fpcore.trial import train_size
 
 
 @pytest.fixture(autouse=True)
@@ -154,15 +155,57 @@ def test_a_run_equals_the_plain_pipeline(trial: Trial, layers: int, inputs: int)
 def test_effective_rank_is_measured_on_random_rows_without_repetition() -> None:
     """On rows of a scaled identity it counts which rows were taken."""
     contexts, config = torch.eye(50, dtype=torch.float64), RunConfig(context_dim=50, er_rows=20)
-    share, rows = experiment._effective_rank(contexts, config, 42, "val")
-    assert share == pytest.approx(20 / 50)
-    assert rows == 20
+    ranks = measure._effective_rank(contexts, config, 42, "val")
+    assert ranks == {"val_er": pytest.approx(20 / 50), "val_er_rows": 20}
     # The first rows alone would have rank 1.
     contexts[:20] = contexts[0]
-    assert experiment._effective_rank(contexts, config, 42, "val")[0] * 50 > 5
-    assert experiment._effective_rank(contexts, config, 42, "val") != (
-        experiment._effective_rank(contexts, config, 42, "train")
+    val = measure._effective_rank(contexts, config, 42, "val")["val_er"]
+    assert val * 50 > 5
+    assert val != measure._effective_rank(contexts, config, 42, "train")["train_er"]
+
+
+def test_controls_train_the_token_block_on_contexts_without_phase_1(trial: Trial) -> None:
+    """The token block sees what it is given: nothing at all, or the block as it is drawn."""
+    zero, drawn, trained = (
+        fpcore.run(trial(name=kind, contexts=kind)).results[-1]
+        for kind in ("zero", "untrained", "trained")
     )
+    for control in (zero, drawn):
+        assert control.phase1 == {} and control.convergence_rate is None
+        assert control.phase1_iterations is None and "phase1" not in control.seconds
+    assert zero.val_er is None and zero.train_er is None
+    assert drawn.val_er is not None and drawn.train_er is not None and drawn.val_er > 0
+    assert len({zero.val_ppl, drawn.val_ppl, trained.val_ppl}) == 3
+
+
+def test_the_control_on_zero_contexts_reads_the_last_token_alone(trial: Trial) -> None:
+    """Equal to the plain trainer on zeros."""
+    config = trial(contexts="zero", epochs=2, precision="float64")
+    data = prepare(config)
+    cpu = torch.device("cpu")
+    result = train_size(config, data, 42, 20, cpu, Progress())
+    model = FixedPointModel(data.weights.double(), config, 42)
+    head = plain.TokenBlock(1, config.context_dim, config.embed_dim, 1).double()
+    head.load_state_dict(model.token_block.state_dict())
+    ids, weights = data.training_ids(20), data.weights.double()
+    x = plain.input_vectors(weights, ids, 1)
+    zeros = [x.new_zeros(len(ids), config.context_dim)]
+    adam = torch.optim.Adam(head.parameters(), lr=config.phase2_lr)
+    for epoch in range(2):
+        loss = plain.train_epoch(head, adam, zeros, x, ids, weights, config.phase2_batch)
+        assert result.phase2["train_loss"][epoch] == pytest.approx(loss, rel=1e-9)
+
+
+def test_a_younger_knob_had_its_default_in_older_records(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = fpcore.run(trial())
+    older = {k: v for k, v in record.config.items() if k != "contexts"}
+    record.model_copy(update={"config": older}).save()
+    monkeypatch.setattr(experiment, "train_size", None)  # would fail if it were called
+    assert fpcore.run(trial()).results == record.results
+    with pytest.raises(RecordError, match="another contexts"):
+        fpcore.run(trial(contexts="zero"))
 
 
 def test_the_same_config_again_is_reused(
@@ -446,6 +489,6 @@ def test_a_text_that_does_not_fit_names_what_to_lower(
     def too_large(*_: Any) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(experiment, "train_contexts", too_large)
+    monkeypatch.setattr(measure, "train_contexts", too_large)
     with pytest.raises(TrainingError, match=r"Phase 1 on 205 tokens does not fit .*phase1_batch"):
         fpcore.run(trial())

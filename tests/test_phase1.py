@@ -61,7 +61,7 @@ def test_one_iteration_equals_the_plain_version_in_float32(
     model, fast, block, _, P, rows = both_trained(build, config)
     assert fast.contexts.dtype == torch.float32
     close(fast.contexts, P, 1e-5)
-    for key in ("loss", "fixed_point_loss", "diversity_loss", "grad_norm"):
+    for key in ("loss", "fixed_point_loss", "diversity_loss", "grad_norm", "layernorm_gain"):
         assert fast.trace[0][key] == pytest.approx(rows[0][key], rel=1e-5)
     gradients = {name: p.grad for name, p in model.context_block.named_parameters()}
     for name, parameter in block.named_parameters():

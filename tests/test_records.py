@@ -213,7 +213,7 @@ def test_frame_of_nothing_has_its_columns() -> None:
 def test_traces_have_a_row_per_iteration() -> None:
     table = traces([record("one", result(), result(seed=7)), published(), record("two")])
     names = "run seed samples iteration convergence_rate loss fixed_point_loss diversity_loss"
-    assert list(table) == [*names.split(), "grad_norm", "clipped"]
+    assert list(table) == [*names.split(), "grad_norm", "clipped", "layernorm_gain"]
     rows = table[["run", "seed", "samples", "iteration", "loss", "clipped"]].values.tolist()
     assert rows == [
         ["one", 42, 10, 2, 0.1, False],
