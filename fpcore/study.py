@@ -68,10 +68,16 @@ class Study(BaseModel):
         return study
 
     def configs(self) -> list[RunConfig]:
-        """Return the config of every run: the grid in its order, then `also`."""
+        """Return the config of every run: the grid in its order, then `also`; the base is there."""
         base = RunConfig.load(self.base)
         points = [dict(zip(self.grid, values, strict=True)) for values in self._points()]
-        return [_varied(base, knobs) for knobs in [*points, *self.also]]
+        runs = [_varied(base, knobs) for knobs in [*points, *self.also]]
+        return runs if base in runs else [*runs, base]
+
+    @property
+    def base_name(self) -> str:
+        """The name of the run that all others are compared with."""
+        return RunConfig.load(self.base).run_name
 
     def knobs(self) -> list[str]:
         """Return the knobs that the study varies, those of the grid first."""
