@@ -14,8 +14,9 @@ import pandas as pd
 
 from fpcore.by_seed import values
 from fpcore.compare import Comparison, compare_runs
-from fpcore.records import RunRecord, load_record, same_results
+from fpcore.records import RunRecord, frame, load_record, same_results
 from fpcore.study import Study
+from fpcore.tables import plain
 from fpcore.uncertainty import LEVEL, Difference, Values, difference
 
 METRICS = "convergence_rate train_er val_er val_ppl bits_per_byte val_acc".split()
@@ -59,10 +60,18 @@ class Evidence:
         return min(record.seeds for record in self.records)
 
     @cached_property
-    def differences(self) -> pd.DataFrame:
-        """The summary rows of every comparison, with the column `run`; see `Comparison.summary`."""
-        parts = [c.summary.assign(run=name) for name, c in self.comparisons.items()]
-        return pd.concat(parts, ignore_index=True)
+    def frame(self) -> pd.DataFrame:
+        """The results at the largest size (`records.frame`), with the `label` of each run."""
+        rows = frame(self.records)
+        names = {record.name: self.label(record) for record in self.records}
+        return rows[rows["samples"] == self.samples].assign(label=lambda t: t["run"].map(names))
+
+    def label(self, record: RunRecord) -> str:
+        """Name a run by the values of the varied knobs that are not the base's; else the base."""
+        knobs = [k for k in self.study.knobs() if record.config[k] != self.base.config[k]]
+        shown = "、".join(f"{k} {plain(record.config[k])}" for k in knobs)
+        own = "、".join(f"{k} {plain(self.base.config[k])}" for k in self.study.grid)
+        return shown or f"{own}（基準）"
 
     @cached_property
     def unchanged(self) -> list[str]:
@@ -81,13 +90,17 @@ class Evidence:
         told = {r.name: compare_runs(self.best, r, level=self.level) for r in others}
         return [name for name, c in told.items() if _direction(c, "val_ppl") not in ("up", "down")]
 
+    def record(self, run: str) -> RunRecord:
+        """Return the record of a run of the study."""
+        return next(r for r in self.records if r.name == run)
+
     def direction(self, run: str, metric: str) -> str:
         """Return what may be said of a run's metric beside the base's (see `uncertainty`)."""
         return _direction(self.comparisons[run], metric)
 
     def means(self, record: RunRecord) -> dict[str, tuple[float, float]]:
         """Return mean and standard deviation over seeds of every metric of METRICS."""
-        return {m: _moments(values(record, m)[self.samples]) for m in METRICS}
+        return {m: moments(values(record, m)[self.samples]) for m in METRICS}
 
     @cached_property
     def effects(self) -> pd.DataFrame:
@@ -144,11 +157,11 @@ def seeds_needed(d: Comparison, metric: str) -> float:
     From the half width of the interval, which shrinks with the square root of the seeds (Student's
     factor is left as it is, so it is an upper bound); NaN where there is no interval.
     """
-    row = d.summary.set_index("metric").loc[metric]
-    half = (row["high"] - row["low"]) / 2
-    if math.isnan(half) or not row["difference"]:
+    row = d.summary.set_index("metric").loc[metric].to_dict()
+    low, high, gap, seeds = (float(row[k]) for k in ("low", "high", "difference", "seeds"))
+    if math.isnan(high - low) or not gap:
         return math.nan
-    return float(math.ceil(row["seeds"] * (half / abs(row["b"] - row["a"])) ** 2))
+    return float(math.ceil(seeds * ((high - low) / 2 / abs(gap)) ** 2))
 
 
 def _direction(c: Comparison, metric: str) -> str:
@@ -160,7 +173,8 @@ def _development_loss(record: RunRecord, samples: int) -> float:
     return float(np.mean([min(losses) for losses in own]))
 
 
-def _moments(by_seed: Values) -> tuple[float, float]:
+def moments(by_seed: Values) -> tuple[float, float]:
+    """Return the mean and the standard deviation over seeds, NaN from fewer than 2."""
     known = list(by_seed.values())
     return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else math.nan
 

@@ -21,8 +21,13 @@ def certainty(c: Comparison) -> str:
     """Say what the differences rest on."""
     if c.seeds < 2:
         return "確からしさは判定できない（シード1）。"
-    level = number(100 * c.level, 0 if c.level == LEVEL else 1)
-    return f"± はシード間の標準偏差（n={c.seeds}）。方向は差の {level} % 区間が 0 を含まないときだけ言う。"
+    known = f"± はシード間の標準偏差（シード n={c.seeds}）。"
+    return f"{known}方向は差の {level(c.level)} 区間が 0 を含まないときだけ言う。"
+
+
+def level(share: float) -> str:
+    """Write the level of an interval."""
+    return number(100 * share, 0 if share == LEVEL else 1, " %")
 
 
 def sizes(samples: Iterable[int]) -> str:
@@ -86,7 +91,7 @@ def resampled(c: Comparison) -> str:
     said = (
         f"{what}を選び直すと（会話 n={gap.conversations}、bootstrap）、{c.samples[-1]} サンプルの"
     )
-    said += f"差の {number(100 * c.level, 0 if c.level == LEVEL else 1)} % 区間は {low} から {high}"
+    said += f"差の {level(c.level)} 区間は {low} から {high}"
     return said + ("で、0 を含む。" if gap.direction == "unclear" else "。")
 
 
