@@ -102,12 +102,14 @@ def _clip(e: Evidence) -> list[str]:
     if idle:
         clips = ", ".join(sorted({f"{row['clip']:g}" for row in idle}, key=float))
         lines.append(f"クリップが一度も働かない値: {clips}。")
-    for row in acting:
-        lines.append(
-            f"{e.label(e.record(row['run']))}: 更新の {percent(row['clipped'], 0)} でクリップが働き、"
-            f"勾配は平均 {number(row['scale'], 2)} 倍になる。{_outcome(e, row['run'])}"
-        )
-    return [*lines, *_scaled_rates(e)]
+    return [*lines, *(_acting(e, row) for row in acting), *_scaled_rates(e)]
+
+
+def _acting(e: Evidence, row: dict[Any, Any]) -> str:
+    """Say how much a clip that acts does to the gradients, and what comes of it."""
+    share, scale = percent(row["clipped"], 0), number(row["scale"], 2)
+    how = f"更新の {share} でクリップが働き、勾配は平均 {scale} 倍になる。"
+    return f"{e.label(e.record(row['run']))}: {how}{_outcome(e, row['run'])}"
 
 
 def _outcome(e: Evidence, run: str) -> str:

@@ -129,7 +129,7 @@ class Book:
         return self._given.get(source) or RunConfig.load(source)
 
     def _sharing(self, sources: list[str]) -> dict[str, tuple[str, int]]:
-        """Return, for configs that differ from another in `max_iter` alone, what to share and it."""
+        """Return, for configs that differ in `max_iter` alone, the name to share and that knob."""
         paths: dict[str, list[tuple[str, int]]] = {}
         for source in dict.fromkeys(sources):
             try:
