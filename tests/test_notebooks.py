@@ -262,7 +262,7 @@ def test_the_same_config_reuses_its_record_and_says_so(home: Home, toy: dict[str
         (
             "study",
             {"study": "iteration"},
-            "no readable study params/studies/iteration.yaml (did you",
+            "no readable study params/studies/iteration.yaml (did",
         ),
         ("scaling", {"runs": "[corrupt]"}, "reports/runs/corrupt.json is not a readable record"),
     ],
