@@ -1,14 +1,16 @@
 """What a study answers, sentence by sentence: each follows from its intervals by rule."""
 
-import math
 from typing import Any
 
 from fpcore import tables
+from fpcore.config import RunConfig
+from fpcore.errors import ConfigError
 from fpcore.evidence import METRICS, Evidence, seeds_needed
 from fpcore.sentences import UNCLEAR, level, metric, sizes
 from fpcore.tables import METRICS as NAMES
-from fpcore.tables import glued, number, percent
+from fpcore.tables import number, percent
 
+MANY_SEEDS = 30  # more than anyone would run to see so small a difference
 FEW = 0.005  # share of clipped updates below which clipping is not said to act
 
 
@@ -137,32 +139,41 @@ def _unchanged(e: Evidence) -> list[str]:
 
 
 def _edge(e: Evidence) -> list[str]:
-    """Say that the best lies at the end of what was tried."""
+    """Say that the best lies at the end of what was tried, if it stands out from the rest."""
     found = []
     for knob, tried in e.study.grid.items():
         value, order = e.best.config[knob], sorted(tried)
-        if len(order) > 2 and value in (order[0], order[-1]) and not e.rivals:
-            found.append(f"最良の `{knob}` {value} は試した範囲の端なので、その先の値を試す。")
+        if len(order) < 3 or value not in (order[0], order[-1]) or e.rivals:
+            continue
+        further = "その先の値" if _goes_on(knob, value, value == order[-1]) else "隣の値との間"
+        found.append(f"最良の `{knob}` {value} は試した範囲の端なので、{further}を試す。")
     return found
 
 
+def _goes_on(knob: str, value: float, up: bool) -> bool:
+    """Whether a knob may lie further up or down than a value."""
+    try:
+        RunConfig(**{knob: value + 1 if up else value / 2 if value else -1})
+    except ConfigError:
+        return False
+    return True
+
+
 def _more_seeds(e: Evidence) -> list[str]:
-    """Say about how many seeds would tell the base from each run that cannot be told from it."""
-    needed = {
-        run: seeds_needed(c, "val_ppl")
-        for run, c in e.comparisons.items()
-        if e.direction(run, "val_ppl") == "unclear"
-    }
-    known = {run: n for run, n in needed.items() if not math.isnan(n) and n > e.seeds}
+    """Say about how many seeds would tell a run from the base that cannot be told from it yet."""
+    unclear = [run for run in e.comparisons if e.direction(run, "val_ppl") == "unclear"]
+    needed = {run: seeds_needed(e.comparisons[run], "val_ppl") for run in unclear}
+    known = {run: n for run, n in needed.items() if n > e.seeds}
     if not known:
         return []
     run = min(known, key=lambda name: known[name])
-    count = number(known[run], 0)
-    text = glued(e.label(e.record(run)), "と")
-    return [
-        f"Val PPL で基準と区別できない設定のうち最も近いのは {text}で、いまのばらつきなら"
-        f"シードを約 {count} に増やすと区別できる（粗い上限）。"
-    ]
+    count, name = number(known[run], 0), e.label(e.record(run))
+    if known[run] > MANY_SEEDS:
+        return [
+            f"Val PPL で基準と区別できない設定は、最も区別しやすい {name} でも約 {count} シードが"
+            "要るほど差が小さい。シードを増やすより、ほかの条件を試す。"
+        ]
+    return [f"Val PPL で {name} を基準と区別するには、いまのばらつきなら約 {count} シードが要る。"]
 
 
 def _one_setting(e: Evidence) -> str:

@@ -1,5 +1,6 @@
 """Studies: their grids, what their records show, and what they may say."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ from test_compare import record
 
 from fpcore import RunConfig, answers, study_report
 from fpcore.errors import ConfigError
-from fpcore.evidence import Evidence
-from fpcore.paths import PARAMS
+from fpcore.evidence import Evidence, gather
+from fpcore.paths import PARAMS, ROOT
 from fpcore.records import RunRecord
 from fpcore.sentences import UNCLEAR
 from fpcore.study import Study
@@ -136,14 +137,27 @@ def test_a_run_that_cannot_be_told_from_the_best_is_a_rival() -> None:
     said = "\n".join(answers.answer(e))
     assert f"Val PPL に{UNCLEAR}: max_iter 60（基準）" in said
     assert "最も低いのは max_iter 50" in said
-    assert any("シードを約" in line for line in answers.next_steps(e))
+    assert any("シードが要る" in line for line in answers.next_steps(e))
 
 
 def test_the_best_at_the_end_of_the_range_asks_for_more() -> None:
     gaps = dict(zip((30, 40, 50, 70, 100), (0.03, 0.02, 0.01, -0.01, -0.02), strict=True))
     e = evidence("iterations", **{f"study-max_iter{n}": {"gap": g} for n, g in gaps.items()})
     assert e.rivals == []
-    assert any("端なので" in line for line in answers.next_steps(e))
+    assert any("端なので、その先の値を試す" in line for line in answers.next_steps(e))
+    weights = dict(zip((0.0, 0.5, 0.8), (-0.03, -0.02, -0.01), strict=True))
+    arms = {f"study-dist_reg_weight{w}": {"gap": g} for w, g in weights.items()}
+    lowest = evidence("dist-reg-weight", **arms)  # a weight below 0 is no weight
+    assert any("端なので、隣の値との間を試す" in s for s in answers.next_steps(lowest))
+
+
+def test_more_seeds_only_where_they_would_help() -> None:
+    runs = {"study-max_iter30": {"gap": 0.001, "noise": 3}}
+    few = answers.next_steps(evidence("iterations", **runs))
+    assert any(re.search(r"max_iter 30 を基準と区別するには、.*約 \d+ シード", s) for s in few)
+    runs = {"study-max_iter30": {"gap": 1e-6, "noise": 3}}
+    many = answers.next_steps(evidence("iterations", **runs))
+    assert any("ほかの条件を試す" in line for line in many)
 
 
 def test_rank_kept_or_lost_while_the_rate_rises() -> None:
@@ -192,3 +206,15 @@ def test_the_report_names_every_run_and_its_records() -> None:
     for r in e.records:
         assert f"`{r.name}`" in text and e.label(r) in text
     assert "± " in text and "検証" in text
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "reports" / "studies").glob("*/report.md")), ids=lambda p: p.parent.name
+)
+def test_committed_reports_are_what_their_records_give(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+    e = gather(Study.load(path.parent.name))
+    assert path.read_text("utf-8") == study_report.render(e)
+    assert all(min(r.seed or 0 for r in record.results) == 42 for record in e.records)
