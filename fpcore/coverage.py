@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fpcore.bootstrap import bootstrap_power_law, bootstrap_saturating_law
 from fpcore.intervals import Profile, power_interval
+from fpcore.refits import bootstrap_power_law, bootstrap_saturating_law
 from fpcore.scaling import PowerLaw, SaturatingLaw, fit_power_law
 
 
