@@ -4,7 +4,7 @@ The primary ones: for the power law, which is linear in its parameters on logari
 for the saturating law, which is not, the profile likelihood with F quantiles (Bates & Watts 1988,
 chapter 6): every value that some allowed law has whose sum of squares is at most
 `RSS · (1 + F(1, n − 3) / (n − 3))`. For a law that is linear this is Student's t again. Both take
-the noise of log PPL to be normal, alike at all sizes and unknown. `refits` (a parametric bootstrap) checks them.
+the noise of log PPL to be normal, alike at all sizes and unknown. `coverage` checks them.
 """
 
 import math
