@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -71,16 +71,18 @@ class Book:
     runs: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     _names: dict[str, str] = field(default_factory=dict)
+    _given: dict[str, RunConfig] = field(default_factory=dict)
 
-    def train(self, configs: list[str], force: bool) -> None:
-        """Execute `run` for every config (name or path); one that fails does not stop the rest.
+    def train(self, configs: Sequence[str | RunConfig], force: bool) -> None:
+        """Execute `run` for every config (itself, or a name or path); a failure stops no other.
 
         Configs that differ in `max_iter` alone share phase 1: the shortest comes first.
         """
-        order = [*configs]
-        groups = _sharing(configs)
-        configs = sorted(configs, key=lambda source: groups.get(source, ("", 0))[1])
-        self._make({s: partial(self._train, s, force, groups.get(s, ("", 0))[0]) for s in configs})
+        self._given |= {c.run_name: c for c in configs if isinstance(c, RunConfig)}
+        order = [c if isinstance(c, str) else c.run_name for c in configs]
+        groups = self._sharing(order)
+        queue = sorted(order, key=lambda source: groups.get(source, ("", 0))[1])
+        self._make({s: partial(self._train, s, force, groups.get(s, ("", 0))[0]) for s in queue})
         made = dict.fromkeys(self._names[source] for source in order if source in self._names)
         self.runs = list(made)
         for name, _ in groups.values():
@@ -114,7 +116,7 @@ class Book:
             progress.finish("\n".join(lines))
 
     def _train(self, source: str, force: bool, share: str, progress: Progress) -> Path:
-        config = RunConfig.load(source)
+        config = self._load(source)
         if config.run_name in self.runs:
             raise NotebookError(f"an earlier config is called {config.run_name}, too.")
         output = runs() / f"{config.run_name}.ipynb"
@@ -122,6 +124,28 @@ class Book:
         self.runs.append(config.run_name)
         self._names[source] = config.run_name
         return output
+
+    def _load(self, source: str) -> RunConfig:
+        return self._given.get(source) or RunConfig.load(source)
+
+    def _sharing(self, sources: list[str]) -> dict[str, tuple[str, int]]:
+        """Return, for configs that differ in `max_iter` alone, the name to share and that knob."""
+        paths: dict[str, list[tuple[str, int]]] = {}
+        for source in dict.fromkeys(sources):
+            try:
+                config = self._load(source)
+            except ConfigError:
+                continue  # it fails when its turn comes, and says why
+            rest = {k: v for k, v in config.knobs().items() if k != "max_iter"}
+            text = json.dumps(rest, sort_keys=True)
+            name = f"book-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+            paths.setdefault(name, []).append((source, config.max_iter))
+        return {
+            source: (name, stop)
+            for name, members in paths.items()
+            for source, stop in members
+            if len(members) > 1
+        }
 
     def _compare(self, other: str, progress: Progress) -> Path:
         first = self.runs[0]
@@ -133,26 +157,6 @@ class Book:
         target = reports() / "scaling" / f"{'-vs-'.join(self.runs)}.ipynb"
         execute("scaling", target, {"runs": self.runs}, progress)
         return target
-
-
-def _sharing(sources: list[str]) -> dict[str, tuple[str, int]]:
-    """Return, for configs that differ from another in `max_iter` alone, what to share and it."""
-    paths: dict[str, list[tuple[str, int]]] = {}
-    for source in dict.fromkeys(sources):
-        try:
-            config = RunConfig.load(source)
-        except ConfigError:
-            continue  # it fails when its turn comes, and says why
-        rest = {k: v for k, v in config.knobs().items() if k != "max_iter"}
-        text = json.dumps(rest, sort_keys=True)
-        name = f"book-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        paths.setdefault(name, []).append((source, config.max_iter))
-    return {
-        source: (name, stop)
-        for name, members in paths.items()
-        for source, stop in members
-        if len(members) > 1
-    }
 
 
 def _follow(command: list[str], progress: Progress) -> str | None:

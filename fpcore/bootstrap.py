@@ -16,8 +16,9 @@ Array = NDArray[np.float64]
 class LossDifference:
     """The mean loss of model b minus that of model a, in nats per token.
 
-    `low` and `high` bound its 95 % percentile interval, NaN from fewer than 2 conversations, where
-    nothing can be resampled. `conversations` and `seeds` (of a, of b) say what it rests on.
+    `low` and `high` bound its percentile interval (95 % unless asked otherwise), NaN from fewer
+    than 2 conversations, where nothing can be resampled. `conversations` and `seeds` (of a, of b)
+    say what it rests on.
     """
 
     difference: float
@@ -42,7 +43,12 @@ class LossDifference:
 
 
 def paired_bootstrap(
-    a_sums: ArrayLike, b_sums: ArrayLike, counts: ArrayLike, seed: int, draws: int = DRAWS
+    a_sums: ArrayLike,
+    b_sums: ArrayLike,
+    counts: ArrayLike,
+    seed: int,
+    draws: int = DRAWS,
+    level: float = LEVEL,
 ) -> LossDifference:
     """Compare two models on the conversations of one text.
 
@@ -51,6 +57,7 @@ def paired_bootstrap(
         counts: [C], its predicted tokens; conversations without any do not count.
         seed: of the resampling.
         draws: how often to resample.
+        level: of the interval.
 
     Neighbouring tokens depend on each other, so whole conversations are drawn, with replacement
     and the same for both models; a draw's mean loss is its loss sum over its tokens. Seeds are
@@ -75,7 +82,7 @@ def paired_bootstrap(
     of_b = of_a if len(a) == len(b) else _resampled(rng, len(b), draws)
     gaps = of_b @ b / len(b) - of_a @ a / len(a)  # [draws, C]
     differences = (times * gaps).sum(1) / (times @ n)
-    tail = (1 - LEVEL) / 2
+    tail = (1 - level) / 2
     low, high = np.quantile(differences, [tail, 1 - tail])
     return LossDifference(estimate, float(low), float(high), len(n), seeds)
 

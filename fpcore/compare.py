@@ -14,13 +14,17 @@ from math import isclose, nan
 import pandas as pd
 
 from fpcore import tables
+from fpcore.bootstrap import LossDifference
+from fpcore.by_seed import alphas, seconds, values, windows
 from fpcore.comparable import incomparable
+from fpcore.conversations import resampled
 from fpcore.errors import RecordError
 from fpcore.records import RunRecord, curve, frame, load_record, load_records, restricted, traces
-from fpcore.scaling import PowerLaw, fit_power_law, sliding_windows
-from fpcore.uncertainty import Difference, Values, difference
+from fpcore.scaling import PowerLaw
+from fpcore.uncertainty import LEVEL, Difference, difference
 
 SUMMARY = "val_ppl val_acc alpha val_er train_er convergence_rate seconds".split()
+OF_LOSS = ("val_ppl", "bits_per_byte")  # what resampled conversations bear on
 BESIDE = "unigram_ppl bits_per_byte best_epoch".split()  # of the summary, where they are known
 
 
@@ -30,13 +34,14 @@ class Comparison:
 
     `a` and `b` hold those sizes alone, and where the runs share seeds those seeds; `whole` are the
     records as they are stored. `others` are further records of the same experiment: ER beside PPL
-    and the checks take them in.
+    and the checks take them in. `level` is that of the intervals.
     """
 
     a: RunRecord
     b: RunRecord
     others: tuple[RunRecord, ...] = ()
     whole: tuple[RunRecord, ...] = ()
+    level: float = LEVEL
 
     @cached_property
     def records(self) -> list[RunRecord]:
@@ -80,17 +85,28 @@ class Comparison:
             metric: self._differences(metric)[-1] for metric in SUMMARY[:-1] if metric != "alpha"
         }
         last["alpha"] = self._alphas[-1][2]
-        last["seconds"] = difference(*(_seconds(*pair) for pair in self._pairs))
+        a, b = (seconds(*pair) for pair in self._pairs)
+        last["seconds"] = difference(a, b, self.level)
         beside = {metric: self._differences(metric)[-1] for metric in BESIDE}
-        rows = [{"metric": m} | self._columns(m, last[m]) for m in SUMMARY]
+        size = self.samples[-1]
+        rows = [{"metric": m} | self._columns(m, last[m], size) for m in SUMMARY]
         known = {m: d for m, d in beside.items() if d.direction != "unknown"}
-        rows += [{"metric": m} | self._columns(m, d) for m, d in known.items()]
+        rows += [{"metric": m} | self._columns(m, d, size) for m, d in known.items()]
         return pd.DataFrame(rows)
 
     def by_size(self, metric: str) -> pd.DataFrame:
         """A metric by size (`samples`)."""
         rows = zip(self.samples, self._differences(metric), strict=True)
-        return pd.DataFrame([{"samples": n} | self._columns(metric, d) for n, d in rows])
+        return pd.DataFrame([{"samples": n} | self._columns(metric, d, n) for n, d in rows])
+
+    @cached_property
+    def resampled(self) -> dict[int, LossDifference]:
+        """By size, the difference of the validation loss over resampled conversations and seeds.
+
+        Sizes where a run does not know its losses by conversation are left out.
+        """
+        found = {n: resampled(self.a, self.b, n, self.level) for n in self.samples}
+        return {n: gap for n, gap in found.items() if gap is not None}
 
     @cached_property
     def perplexity(self) -> pd.DataFrame:
@@ -159,14 +175,14 @@ class Comparison:
 
     def fits(self, record: RunRecord) -> list[tuple[int, int, PowerLaw]]:
         """Return first size, last size and fit of each window of a run, the last one over all."""
-        return _fits(curve(record), self._curved)
+        return windows(curve(record), self._curved)
 
     @cached_property
     def _alphas(self) -> list[tuple[int, int, Difference]]:
         """α of both runs by window; the mean over seeds is that of the seeds' geometric mean."""
-        a, b = (_alphas(*pair, self._curved) for pair in self._pairs)
+        a, b = (alphas(*pair, self._curved) for pair in self._pairs)
         windows = [w for w in a if w in b] or [(self.samples[0], self.samples[-1])]
-        return [(*w, difference(a.get(w, {}), b.get(w, {}))) for w in windows]
+        return [(*w, difference(a.get(w, {}), b.get(w, {}), self.level)) for w in windows]
 
     @cached_property
     def _pairs(self) -> tuple[tuple[RunRecord, RunRecord], ...]:
@@ -184,13 +200,19 @@ class Comparison:
         keys = [k for k in self.a.config if k in self.b.config and k != "name"]
         return {key: (self.a.config[key], self.b.config[key]) for key in keys}
 
-    def _columns(self, metric: str, d: Difference) -> dict[str, object]:
-        """Return a difference as columns; one that cannot be compared, or seen, is no direction."""
+    def _columns(self, metric: str, d: Difference, samples: int = 0) -> dict[str, object]:
+        """Return a difference as columns; one that cannot be compared, or seen, is no direction.
+
+        Nor is one of several seeds that other conversations might turn round.
+        """
         if metric in self.incomparable:
             return asdict(d) | {"difference": nan, "relative": nan, "direction": "unknown"}
         printed = tables.difference(metric, d.difference)
         seen = any(ch in "123456789" for ch in printed)
         direction = "tiny" if d.direction in ("up", "down") and not seen else d.direction
+        text = self.resampled.get(samples) if metric in OF_LOSS and d.seeds > 1 else None
+        if text is not None and direction in ("up", "down") and text.direction == "unclear":
+            direction = "unclear"
         known = {"difference": d.difference, "relative": d.relative, "direction": direction}
         return asdict(d) | known
 
@@ -201,11 +223,13 @@ class Comparison:
 
     def _differences(self, metric: str) -> list[Difference]:
         """Return the differences of a metric by common size."""
-        a, b = (_values(record, metric) for record in (self.a, self.b))
-        return [difference(a[n], b[n]) for n in self.samples]
+        a, b = (values(record, metric) for record in (self.a, self.b))
+        return [difference(a[n], b[n], self.level) for n in self.samples]
 
 
-def compare_runs(a: RunRecord, b: RunRecord, others: Sequence[RunRecord] = ()) -> Comparison:
+def compare_runs(
+    a: RunRecord, b: RunRecord, others: Sequence[RunRecord] = (), level: float = LEVEL
+) -> Comparison:
     """Return the comparison of two records; `others` are further runs of the same experiment.
 
     Raises:
@@ -215,7 +239,7 @@ def compare_runs(a: RunRecord, b: RunRecord, others: Sequence[RunRecord] = ()) -
     if not pair[0].results:
         raise RecordError(f"{a.name} and {b.name} have no size (samples) in common.")
     more = tuple(r for r in others if r.name not in {a.name, b.name})
-    return Comparison(*pair, more, (a, b))
+    return Comparison(*pair, more, (a, b), level)
 
 
 def load_comparison(a: str, b: str, others: Iterable[str] = ()) -> Comparison:
@@ -239,55 +263,9 @@ def shared_iterations(a: RunRecord, b: RunRecord) -> pd.DataFrame:
     return left.merge(right, on=keys).dropna(subset=["loss_x", "loss_y"])
 
 
-def _values(record: RunRecord, metric: str) -> dict[int, Values]:
-    """Return a metric by size and seed."""
-    values: dict[int, Values] = {}
-    for result in record.results:
-        value = getattr(result, metric)
-        values.setdefault(result.samples, {})[result.seed] = nan if value is None else float(value)
-    return values
-
-
-def _fits(points: pd.DataFrame, samples: list[int]) -> list[tuple[int, int, PowerLaw]]:
-    """Return first size, last size and power law of each window of 4 sizes, then over all."""
-    points = points[points.index.isin(samples)]
-    if len(points) < 2:
-        return []
-    sizes = points.index.tolist()
-    columns = (points["train_tokens"].tolist(), points["val_ppl"].tolist())
-    windows = sliding_windows(*columns) if len(points) > 4 else []
-    spans = [(sizes[i], sizes[i + 3], fit) for i, fit in enumerate(windows)]
-    return [*spans, (sizes[0], sizes[-1], fit_power_law(*columns))]
-
-
-def _alphas(
-    record: RunRecord, whole: RunRecord, samples: list[int]
-) -> dict[tuple[int, int], Values]:
-    """Return α by window (first and last size) and seed; print knows it without a seed."""
-    alphas: dict[tuple[int, int], Values] = {}
-    for seed in {result.seed for result in record.results}:
-        for first, last, fit in _fits(curve(record, [seed]), samples):
-            alphas.setdefault((first, last), {})[seed] = fit.alpha
-    sizes = [result.samples for result in whole.results]
-    if whole.alpha is not None and set(sizes) == set(samples):
-        alphas[min(sizes), max(sizes)] = {None: whole.alpha}
-    return alphas
-
-
 def _relative(x: object, y: object) -> float | None:
     if isinstance(x, bool) or isinstance(y, bool):
         return None
     if isinstance(x, int | float) and isinstance(y, int | float) and x != 0:
         return (y - x) / x
     return None
-
-
-def _seconds(record: RunRecord, whole: RunRecord) -> Values:
-    """Return the time of all stages at the compared sizes, by seed."""
-    if whole.seconds is not None:  # of the whole run, so of no part of it
-        return {None: whole.seconds if len(record.results) == len(whole.results) else nan}
-    times: Values = {}
-    for result in record.results:
-        own = sum(result.seconds.values()) if result.seconds else nan
-        times[result.seed] = times.get(result.seed, 0.0) + own
-    return times

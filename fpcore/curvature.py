@@ -2,7 +2,13 @@
 
 import pandas as pd
 
-from fpcore.scaling import fit_power_law, fit_saturating_law, loss_rms, saturation_p
+from fpcore.scaling import (
+    fit_power_law,
+    fit_saturating_law,
+    local_exponents,
+    loss_rms,
+    saturation_p,
+)
 from fpcore.tables import number
 
 MANY_ENOUGH = 4  # for a bend to be seen
@@ -17,7 +23,7 @@ def bends(points: pd.DataFrame) -> list[str]:
     if len(points) < MANY_ENOUGH:
         half = number(fit_power_law(tokens, ppl).half_width, 3)
         return [f"n={len(points)} では曲がりを調べられない（α の 95 % 区間は ±{half}）"]
-    local = [fit_power_law(tokens[i : i + 2], ppl[i : i + 2]).alpha for i in range(len(points) - 1)]
+    local = local_exponents(tokens, ppl)
     power, floor = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
     found = []
     monotone = local in (sorted(local), sorted(local, reverse=True))

@@ -31,6 +31,12 @@ def axes() -> Axes:
     return plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
 
 
+def panels(count: int) -> list[Axes]:
+    """Return axes side by side in a new figure; they share what runs down the side."""
+    size = (3.4 * count, 4.0)
+    return list(plt.subplots(1, count, figsize=size, layout="constrained", sharey=True)[1])
+
+
 def by_size(records: Iterable[RunRecord], metric: str, label: str, ax: Axes) -> Axes:
     """Draw a metric against training tokens, one line per run, the band over its seeds."""
     rows = frame(records).dropna(subset=[metric, "train_tokens"])
@@ -171,6 +177,41 @@ def er_ppl(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.margins(x=0.12)
     ax.legend(title="", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=3)
     return ax
+
+
+def study(rows: pd.DataFrame, panels: list[Axes]) -> list[Axes]:
+    """Draw the runs of a study (`Evidence.frame`), one panel each for rate, ER and PPL.
+
+    Points are seeds, the bar is the mean ± standard deviation; the base is the dashed line.
+    """
+    metrics = {
+        "convergence_rate": "収束率",
+        "val_er": "Val ER（D に対する比）",
+        "val_ppl": "Val PPL",
+    }
+    for (metric, label), ax in zip(metrics.items(), panels, strict=True):
+        _study_panel(rows, metric, ax)
+        ax.set(xlabel=label, ylabel="")
+        if metric != "val_ppl":
+            ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    samples, n = rows["samples"].iloc[0], rows["seed"].nunique()
+    title = f"{samples} サンプル、シード n={n}（点はシード、線は平均 ± 標準偏差、破線は基準）"
+    panels[0].figure.suptitle(title, fontsize="medium")
+    return panels
+
+
+def _study_panel(rows: pd.DataFrame, metric: str, ax: Axes) -> None:
+    names = rows["label"].unique().tolist()
+    stats = rows.groupby("label", sort=False)[metric].agg(["mean", "std"])
+    color = sns.color_palette("colorblind")[0]
+    at = range(len(names))
+    ax.errorbar(stats["mean"], at, xerr=stats["std"], fmt="none", color="0.3", lw=1.5, capsize=3)
+    ax.scatter(rows[metric], rows["label"].map(names.index), s=22, color=color, zorder=3)
+    base = next(name for name in names if name.endswith("（基準）"))
+    ax.axvline(stats.loc[base, "mean"], color="0.4", ls="--", lw=1)
+    ax.set_yticks(at, names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.grid(axis="y", visible=False)
 
 
 def speedups(rows: pd.DataFrame, ax: Axes) -> Axes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, stats
 
-FIRST_BETAS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # where the fits of the saturating law start
+from fpcore.projection import centre, project
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,17 @@ def fit_power_law(tokens: Sequence[float], ppl: Sequence[float]) -> PowerLaw:
         ValueError: fewer than two different sizes, unequal lengths, or a value that is not a
             positive finite number.
     """
-    x, y = _points(tokens, ppl, 2, "a power law")
+    x, y = points(tokens, ppl, 2, "a power law")
     fit = stats.linregress(np.log(x), np.log(y))
     stderr = float(fit.stderr) if len(x) > 2 else math.nan
     r_squared = float(fit.rvalue) ** 2
     span = (float(x.min()), float(x.max()))
     return PowerLaw(float(fit.slope), math.exp(fit.intercept), r_squared, stderr, len(x), span)
+
+
+def local_exponents(tokens: Sequence[float], ppl: Sequence[float]) -> list[float]:
+    """Return α between each two neighbouring sizes, smallest first: Δ log PPL / Δ log tokens."""
+    return [window.alpha for window in sliding_windows(tokens, ppl, 2)]
 
 
 def sliding_windows(tokens: Sequence[float], ppl: Sequence[float], size: int = 4) -> list[PowerLaw]:
@@ -79,20 +84,21 @@ class SaturatingLaw:
 
 
 def fit_saturating_law(tokens: Sequence[float], ppl: Sequence[float]) -> SaturatingLaw:
-    """Fit log PPL = E∞ + B · tokens^−β with E∞, B, β ≥ 0, the best of several starts.
+    """Fit log PPL = E∞ + B · tokens^−β with E∞, B, β ≥ 0 by least squares.
+
+    The search over all exponents (`projection`) finds the minimum, the solver its last digits.
 
     Raises:
         ValueError: fewer than three different sizes, or as `fit_power_law`.
     """
-    x, y = _points(tokens, ppl, 3, "a saturating law")
-    loss, scale = np.log(y), np.exp(np.log(x).mean())
+    x, y = points(tokens, ppl, 3, "a saturating law")
+    loss, scale = np.log(y), centre(x)
 
     def residuals(p: np.ndarray) -> np.ndarray:
         return np.asarray(p[0] + p[1] * (x / scale) ** -p[2] - loss)
 
-    starts = [(loss.min() / 2, loss.mean() / 2, beta) for beta in FIRST_BETAS]
-    fits = [optimize.least_squares(residuals, s, bounds=(0, np.inf), xtol=1e-14) for s in starts]
-    best = min(fits, key=lambda fit: float(fit.cost))
+    start = project(x, loss[None])[:3, 0]
+    best = optimize.least_squares(residuals, start, bounds=(0, np.inf), xtol=1e-14, ftol=1e-14)
     floor, b, beta = (float(v) for v in best.x)
     rms = math.sqrt(float((best.fun**2).mean()))
     return SaturatingLaw(floor, float(b * scale**beta), beta, rms, len(x), len(x) - 3)
@@ -118,9 +124,15 @@ def loss_rms(law: PowerLaw | SaturatingLaw, tokens: Sequence[float], ppl: Sequen
     return math.sqrt(sum(gap**2 for gap in gaps) / len(gaps))
 
 
-def _points(
+def points(
     tokens: Sequence[float], ppl: Sequence[float], sizes: int, law: str
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Return tokens and PPL as arrays [n], if a law that needs so many sizes can be fitted.
+
+    Raises:
+        ValueError: fewer different sizes, unequal lengths, or a value that is not a positive finite
+            number.
+    """
     x, y = np.asarray(tokens, float), np.asarray(ppl, float)
     if x.shape != y.shape or x.ndim != 1 or len(set(x.tolist())) < sizes:
         raise ValueError(f"{law} needs tokens and ppl of equal length and {sizes} different sizes")

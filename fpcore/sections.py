@@ -63,8 +63,13 @@ def common(c: Comparison) -> Markdown:
 def summary(c: Comparison) -> Markdown:
     """結果サマリー: the metrics at the largest common size."""
     rows = c.summary
-    values = {side: [tables.metric(m, v) for m, v in zip(rows["metric"], rows[side], strict=True)]
-              for side in ("a", "b")}  # fmt: skip
+    values = {
+        side: [
+            tables.with_spread(m, v, s)
+            for m, v, s in rows[["metric", side, f"{side}_spread"]].itertuples(index=False)
+        ]
+        for side in ("a", "b")
+    }
     shown = pd.DataFrame(
         {
             "指標": [tables.METRICS[m] for m in rows["metric"]],
@@ -91,8 +96,8 @@ def effective_rank(c: Comparison) -> Markdown:
     shown = pd.DataFrame(
         {
             "サンプル数": t["samples"].astype(str),
-            f"{c.a.name} Val ER": t["a"].map(percent),
-            f"{c.b.name} Val ER ": t["b"].map(percent),
+            f"{c.a.name} Val ER": _spreads(t, "val_er", "a"),
+            f"{c.b.name} Val ER ": _spreads(t, "val_er", "b"),
             "差分": t["difference"].map(points),
         }
     )
@@ -108,8 +113,8 @@ def perplexity(c: Comparison) -> Markdown:
     shown = pd.DataFrame(
         {
             "サンプル数": t["samples"].astype(str),
-            f"{c.a.name} Val PPL": [number(v, 1) for v in t["a"]],
-            f"{c.b.name} Val PPL ": [number(v, 1) for v in t["b"]],
+            f"{c.a.name} Val PPL": _spreads(t, "val_ppl", "a"),
+            f"{c.b.name} Val PPL ": _spreads(t, "val_ppl", "b"),
             "差分": [tables.with_relative("val_ppl", d, r) for d, r in gaps],
         }
     )
@@ -118,7 +123,8 @@ def perplexity(c: Comparison) -> Markdown:
     subject = f"{c.b.name} の Val PPL は {c.a.name} より、"
     said = sentences.direction(t, subject, "高い（悪い）", "低い（良い）")
     gap = sentences.spread(t["relative"], lambda v: percent(v, signed=True))
-    return _observed(tables.table(shown), said + gap, c, "val_ppl", sentences.unigram(c))
+    more = sentences.unigram(c) + sentences.resampled(c)
+    return _observed(tables.table(shown), said + gap, c, "val_ppl", more)
 
 
 def alpha(c: Comparison) -> Markdown:
@@ -206,6 +212,12 @@ def progression(c: Comparison) -> Markdown:
         for record in (c.a, c.b)
     ]
     return Markdown("\n\n".join(["### Alpha Progression", *parts]))
+
+
+def _spreads(t: pd.DataFrame, metric: str, side: str) -> list[str]:
+    """Return the means of a metric by size, with their standard deviations over seeds."""
+    pairs = zip(t[side], t[f"{side}_spread"], strict=True)
+    return [tables.with_spread(metric, mean, spread) for mean, spread in pairs]
 
 
 def _observed(table: str, said: str, c: Comparison, metric: str, more: str = "") -> Markdown:

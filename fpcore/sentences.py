@@ -1,6 +1,7 @@
 """The sentences of the report: every number and direction word follows from the tables."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from fpcore.compare import Comparison
 from fpcore.records import RunRecord
 from fpcore.tables import glued, number, percent
 from fpcore.tradeoff import FEW_RUNS, TradeOff
+from fpcore.uncertainty import LEVEL
 
 UNCLEAR = "差があるとは言えない"
 TINY = "表示の桁では差がない"
@@ -19,10 +21,16 @@ def certainty(c: Comparison) -> str:
     """Say what the differences rest on."""
     if c.seeds < 2:
         return "確からしさは判定できない（シード1）。"
-    return f"方向は差の 95 % 区間（シード n={c.seeds}）が 0 を含まないときだけ言う。"
+    known = f"± はシード間の標準偏差（シード n={c.seeds}）。"
+    return f"{known}方向は差の {level(c.level)} 区間が 0 を含まないときだけ言う。"
 
 
-def sizes(samples: pd.Series) -> str:
+def level(share: float) -> str:
+    """Write the level of an interval."""
+    return number(100 * share, 0 if share == LEVEL else 1, " %")
+
+
+def sizes(samples: Iterable[int]) -> str:
     """Name some sizes."""
     return f"{', '.join(map(str, samples))} サンプル"
 
@@ -71,6 +79,20 @@ def unigram(c: Comparison) -> str:
             said.append(f"{name}: {sizes(better) if len(better) else 'どのサイズでもない'}")
     means = "（シードの平均で）" if c.seeds > 1 else ""
     return f"unigram モデルに勝るのは{means}、{'; '.join(said)}。" if said else ""
+
+
+def resampled(c: Comparison) -> str:
+    """Give the interval of the difference of PPL at the largest size over other conversations."""
+    gap = c.resampled.get(c.samples[-1])
+    if gap is None or math.isnan(gap.low) or gap.low == gap.high:
+        return ""
+    low, high = (percent(v, 1, signed=True) for v in gap.relative_ppl[1:])
+    what = "検証会話とシード" if min(gap.seeds) > 1 else "検証会話"
+    said = (
+        f"{what}を選び直すと（会話 n={gap.conversations}、bootstrap）、{c.samples[-1]} サンプルの"
+    )
+    said += f"差の {level(c.level)} 区間は {low} から {high}"
+    return said + ("で、0 を含む。" if gap.direction == "unclear" else "。")
 
 
 def alpha(c: Comparison) -> str:

@@ -74,6 +74,24 @@ def metric(name: str, value: float | None) -> str:
     return number(value, 1)
 
 
+def with_spread(name: str, value: float, spread: float) -> str:
+    """Return the mean of a metric over seeds with its standard deviation; alone for one seed."""
+    text = metric(name, value)
+    if math.isnan(value) or math.isnan(spread):
+        return text
+    unit = next((u for u in ("%", " 分") if text.endswith(u)), "")
+    return f"{text.removesuffix(unit)} ± {metric(name, spread).removesuffix(unit)}{unit}"
+
+
+def interval(name: str, low: float, high: float) -> str:
+    """Return the interval of a difference of a metric; a dash where it is unknown."""
+    if math.isnan(low) or math.isnan(high):
+        return DASH
+    ends = [difference(name, value) for value in (low, high)]
+    unit = next((u for u in (" ポイント", " 分") if ends[0].endswith(u)), "")
+    return f"[{', '.join(end.removesuffix(unit) for end in ends)}]{unit}"
+
+
 def difference(name: str, value: float | None) -> str:
     """Return the difference of a metric as tables show it."""
     match name:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-LEVEL = 0.95  # of every interval
+LEVEL = 0.95  # of an interval, where nothing else is said
 
 Direction = Literal["up", "down", "same", "tiny", "unclear", "unknown"]
 Values = dict[int | None, float]  # by seed; None where the record does not tell it
@@ -17,8 +17,9 @@ Values = dict[int | None, float]  # by seed; None where the record does not tell
 class Difference:
     """A metric of runs a and b, and the difference b - a.
 
-    `low` and `high` bound the 95 % interval of the difference, NaN from fewer than 2 seeds;
-    `seeds` is the number that it rests on.
+    `low` and `high` bound the interval of the difference (95 % unless asked otherwise), NaN from
+    fewer than 2 seeds; `seeds` is the number that it rests on. `a_spread` and `b_spread` are the
+    standard deviations over seeds, NaN from fewer than 2.
     """
 
     a: float
@@ -26,6 +27,8 @@ class Difference:
     low: float
     high: float
     seeds: int
+    a_spread: float = math.nan
+    b_spread: float = math.nan
 
     @property
     def difference(self) -> float:
@@ -51,7 +54,7 @@ class Difference:
         return "up" if low > 0 else "down" if high < 0 else "unclear"
 
 
-def difference(a: Values, b: Values) -> Difference:
+def difference(a: Values, b: Values, level: float = LEVEL) -> Difference:
     """Compare a metric of two runs, each given by seed; values that are NaN do not count.
 
     Runs that share seeds are compared on those, in pairs (Student's t); runs that do not, by their
@@ -64,19 +67,24 @@ def difference(a: Values, b: Values) -> Difference:
     if shared:
         a, b = ({seed: side[seed] for seed in shared} for side in (a, b))
     if len(shared) > 1:
-        low, high = _interval([np.subtract([*b.values()], [*a.values()])])
+        low, high = _interval([np.subtract([*b.values()], [*a.values()])], level)
     elif min(len(a), len(b)) > 1:
-        low, high = _interval([np.array([*b.values()]), -np.array([*a.values()])])
+        low, high = _interval([np.array([*b.values()]), -np.array([*a.values()])], level)
     else:
         low = high = math.nan
-    return Difference(_mean(a), _mean(b), low, high, min(len(a), len(b)))
+    seeds = min(len(a), len(b))
+    return Difference(_mean(a), _mean(b), low, high, seeds, _spread(a), _spread(b))
+
+
+def _spread(values: Values) -> float:
+    return float(np.std([*values.values()], ddof=1)) if len(values) > 1 else math.nan
 
 
 def _mean(values: Values) -> float:
     return sum(values.values()) / len(values) if values else math.nan
 
 
-def _interval(samples: list[np.ndarray]) -> tuple[float, float]:
+def _interval(samples: list[np.ndarray], level: float) -> tuple[float, float]:
     """Return the interval of the sum of the means of some samples (Welch's degrees of freedom)."""
     centre = float(sum(sample.mean() for sample in samples))
     errors = [float(sample.var(ddof=1)) / len(sample) for sample in samples]
@@ -85,5 +93,5 @@ def _interval(samples: list[np.ndarray]) -> tuple[float, float]:
     dof = sum(errors) ** 2 / sum(
         error**2 / (len(sample) - 1) for error, sample in zip(errors, samples, strict=True)
     )
-    half = float(stats.t.ppf((1 + LEVEL) / 2, dof)) * math.sqrt(sum(errors))
+    half = float(stats.t.ppf((1 + level) / 2, dof)) * math.sqrt(sum(errors))
     return centre - half, centre + half

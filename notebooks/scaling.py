@@ -18,7 +18,7 @@ runs = []
 
 # %%
 import fpcore
-from fpcore import plots, tables
+from fpcore import laws, plots, tables
 
 plots.use_style()
 runs = fpcore.parameters.check(globals(), runs=list)["runs"]
@@ -41,6 +41,34 @@ tables.windows_table(records)
 
 # %%
 ax = plots.power_laws(records, plots.axes())
+
+# %% [markdown]
+# ## 2 つの法則
+#
+# べき乗則は 0 まで下がり続け、飽和則（saturating law）は底 E∞ で止まる。
+
+# %%
+laws.laws_table(records)
+
+# %% [markdown]
+# ### 隣り合うサイズの間の α
+#
+# べき乗則が正しければ、どこでも同じになる。
+
+# %%
+laws.local_table(records)
+
+# %% [markdown]
+# ### 最大のサイズの予測
+
+# %%
+laws.held_out_table(records)
+
+# %% [markdown]
+# ### 区間はどれだけ当たるか
+
+# %%
+laws.coverage_table(records)
 
 # %% [markdown]
 # ## データ

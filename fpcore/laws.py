@@ -1,0 +1,149 @@
+"""Both scaling laws side by side, as tables: intervals, local exponents, held-out predictions."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+import pandas as pd
+from scipy import stats
+
+from fpcore import tables
+from fpcore.coverage import NOISE, coverage
+from fpcore.intervals import (
+    TAIL,
+    Interval,
+    power_interval,
+    power_prediction,
+    saturating_intervals,
+    saturating_prediction,
+)
+from fpcore.records import RunRecord, curve
+from fpcore.scaling import (
+    fit_power_law,
+    fit_saturating_law,
+    local_exponents,
+    loss_rms,
+    saturation_p,
+)
+from fpcore.tables import DASH, Markdown, number, percent
+
+FEW_DOF = 3  # with fewer degrees of freedom a law is not put to the test by its own data
+TRIALS = 1000
+POWER, SATURATING = "べき乗則", "飽和則"
+
+
+def laws_table(records: Iterable[RunRecord]) -> Markdown:
+    """Return both laws of each run with 95 % intervals, residuals and degrees of freedom."""
+    rows = [row for record in records for row in _laws(record)]
+    if not rows:
+        return Markdown("どの実行もサイズが 3 未満なので、2 つの法則は比べられない。")
+    few = sorted({row["run"] for row in rows if int(row["自由度"]) < FEW_DOF})
+    note = (
+        "べき乗則 log PPL = log A + α·log トークン（区間は Student の t）、"
+        "飽和則 L = E∞ + B·トークン^−β（区間は profile likelihood）。p は、べき乗則が正しいときに"
+        "飽和則の方がこれ以上よく合う確率（F 検定）。"
+    )
+    if few:
+        note += (
+            f"**注意**: 自由度が {FEW_DOF} 未満の法則がある（{'、'.join(few)}）。"
+            "残差が小さくても、パラメータの数が点の数に近いためかもしれない。"
+        )
+    return Markdown(f"{tables.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def local_table(records: Iterable[RunRecord]) -> Markdown:
+    """Return α between each two neighbouring sizes of each run."""
+    rows: list[tuple[str, dict[tuple[int, int], float]]] = []
+    for record in records:
+        points = curve(record)
+        sizes = points.index.tolist()
+        if len(sizes) > 1:
+            found = local_exponents(*_columns(points))
+            names = pairwise(sizes)
+            rows.append((record.name, dict(zip(names, found, strict=True))))
+    if not rows:
+        return Markdown("どの実行もサイズが 2 未満なので、傾きはない。")
+    columns = sorted({pair for _, found in rows for pair in found})
+    shown = {"run": [name for name, _ in rows]} | {
+        f"{a}–{b}": [number(found.get((a, b)), 3) for _, found in rows] for a, b in columns
+    }
+    return tables.table(pd.DataFrame(shown))
+
+
+def held_out_table(records: Iterable[RunRecord]) -> Markdown:
+    """Return what each law, fitted without the largest size, predicts there."""
+    rows = [row for record in records for row in _held_out(record)]
+    if not rows:
+        return Markdown("どの実行もサイズが 4 未満なので、最大のサイズを残して予測できない。")
+    note = "最大のサイズを除いて当てはめ、そこでの Val PPL を予測した。[ ] は 95 % 予測区間。"
+    return Markdown(f"{tables.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def coverage_table(records: Iterable[RunRecord]) -> Markdown:
+    """Return how often the intervals hold the truth at the runs' numbers of sizes, and at 12."""
+    counts = sorted({len(curve(record)) for record in records} | {12})
+    rows = [
+        {"サイズの数": str(n), "飽和則の自由度": str(n - 3)}
+        | {_NAMES[k]: percent(v) for k, v in coverage(n, TRIALS).items()}
+        for n in counts
+        if n > 3
+    ]
+    note = (
+        f"真の法則が分かっている合成データ（log PPL の雑音 {NOISE} nat、{TRIALS:,} 回）で、"
+        "95 % 区間が真の値を含んだ割合。区間の幅は別の話で、自由度 2 では t の倍率が"
+        f" {number(_factor(2), 1)}（自由度 9 では {number(_factor(9), 1)}）なので、"
+        "5 点の区間は当たっていても広い。"
+    )
+    return Markdown(f"{tables.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+_NAMES = {"alpha": "α", "floor": "E∞", "B": "B", "beta": "β"}
+
+
+def _factor(dof: int) -> float:
+    return float(stats.t.ppf(TAIL, dof))
+
+
+def _laws(record: RunRecord) -> list[dict[str, str]]:
+    tokens, ppl = _columns(curve(record))
+    if len(tokens) < 3:
+        return []
+    power, law = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
+    ends = saturating_intervals(tokens, ppl)
+    said = [
+        f"α {number(power.alpha, 3)} {_ends(power_interval(power), 3)}",
+        f"E∞ {number(law.floor, 2)} {_ends(ends['floor'], 2)}、"
+        f"β {number(law.beta, 3)} {_ends(ends['beta'], 3)}",
+    ]
+    rms = [loss_rms(power, tokens, ppl), law.rms]
+    dof, p = [power.n - 2, law.dof], [DASH, number(saturation_p(power, law, tokens, ppl), 3)]
+    return [
+        {"run": record.name, "法則": name, "パラメータと 95 % 区間": said[i]}
+        | {"残差 RMS (nat)": number(rms[i], 4), "自由度": str(dof[i]), "p": p[i]}
+        for i, name in enumerate((POWER, SATURATING))
+    ]
+
+
+def _held_out(record: RunRecord) -> list[dict[str, str]]:
+    tokens, ppl = _columns(curve(record))
+    if len(tokens) < 4:
+        return []
+    known, at, measured = (tokens[:-1], ppl[:-1]), tokens[-1], ppl[-1]
+    found = {
+        POWER: (fit_power_law(*known)(at), power_prediction(*known, at)),
+        SATURATING: (fit_saturating_law(*known)(at), saturating_prediction(*known, at)),
+    }
+    return [
+        {"run": record.name, "法則": name, "トークン": number(at, 0)}
+        | {"予測": number(value, 1), "区間": _ends(ends, 1), "測定": number(measured, 1)}
+        | {"予測の誤差": percent(value / measured - 1, signed=True)}
+        | {"区間に": "入る" if ends.covers(measured) else "入らない"}
+        for name, (value, ends) in found.items()
+    ]
+
+
+def _ends(interval: Interval, digits: int) -> str:
+    return f"[{', '.join(number(end, digits) for end in interval)}]"
+
+
+def _columns(points: pd.DataFrame) -> tuple[list[float], list[float]]:
+    return points["train_tokens"].tolist(), points["val_ppl"].tolist()

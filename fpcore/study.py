@@ -1,0 +1,113 @@
+"""A study: a grid of knobs over one base config, described by a YAML file."""
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fpcore.config import RunConfig
+from fpcore.errors import ConfigError, suggestion
+from fpcore.paths import PARAMS, shown
+
+FIELDS = {
+    "title": "a text, the heading of the report",
+    "question": "a text, what the study shall answer",
+    "base": "the name of a config in params/, or the path of a YAML file",
+    "grid": "a mapping of knobs to lists of values",
+    "also": "a list of mappings of knobs to values, further runs outside the grid",
+}
+
+
+class Study(BaseModel):
+    """Runs that differ from `base` in the knobs of a grid, every combination once.
+
+    `also` adds single runs outside the grid. A run is called after the base and what differs from
+    it, so that studies over one base share the runs that they have in common.
+
+    Raises:
+        ConfigError: an unknown field or knob, a wrong type, or an impossible value.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str = Field(min_length=1)
+    question: str = Field(min_length=1)
+    base: str
+    grid: dict[str, list[Any]] = Field(min_length=1)
+    also: list[dict[str, Any]] = []
+
+    @classmethod
+    def load(cls, source: str | Path) -> "Study":
+        """Read `params/studies/<source>.yaml`, or the YAML file at the path `source`.
+
+        Raises:
+            ConfigError: no such file, or no study in it.
+        """
+        path = _path(source)
+        try:
+            fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            names = (p.stem for p in (PARAMS / "studies").glob("*.yaml"))
+            near = suggestion(path.stem, names)
+            raise ConfigError(f"There is no readable study {shown(path)}{near}.") from None
+        except (yaml.YAMLError, RecursionError) as error:
+            problem = " ".join(str(error).split())
+            raise ConfigError(f"{shown(path)} is not readable YAML: {problem}.") from None
+        if not isinstance(fields, dict):
+            raise ConfigError(f"{shown(path)} must hold lines of the form 'field: value'.")
+        try:
+            study = cls(**{str(k): v for k, v in fields.items()} | {"name": path.stem})
+            study.configs()
+        except ValidationError as error:
+            raise ConfigError(f"{shown(path)}: {_sentence(error)}.") from None
+        except ConfigError as error:
+            raise ConfigError(f"{shown(path)}: {error}") from None
+        return study
+
+    def configs(self) -> list[RunConfig]:
+        """Return the config of every run: the grid in its order, then `also`; the base is there."""
+        base = RunConfig.load(self.base)
+        points = [dict(zip(self.grid, values, strict=True)) for values in self._points()]
+        runs = [_varied(base, knobs) for knobs in [*points, *self.also]]
+        return runs if base in runs else [*runs, base]
+
+    @property
+    def base_name(self) -> str:
+        """The name of the run that all others are compared with."""
+        return RunConfig.load(self.base).run_name
+
+    def knobs(self) -> list[str]:
+        """Return the knobs that the study varies, those of the grid first."""
+        return list(dict.fromkeys([*self.grid, *(k for knobs in self.also for k in knobs)]))
+
+    def _points(self) -> list[tuple[Any, ...]]:
+        return list(product(*self.grid.values()))
+
+
+def _varied(base: RunConfig, knobs: dict[str, Any]) -> RunConfig:
+    """Return the base with some knobs changed, named after what then differs."""
+    varied = RunConfig(**base.model_dump() | knobs)
+    own, new = base.knobs(), varied.knobs()
+    parts = [f"{k}{v}" for k, v in new.items() if v != own[k]]
+    return RunConfig(**new | {"name": "-".join([base.run_name, *parts])})
+
+
+def _path(source: str | Path) -> Path:
+    path = Path(source).expanduser()
+    if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
+        return path
+    return PARAMS / "studies" / f"{source}.yaml"
+
+
+def _sentence(error: ValidationError) -> str:
+    """Say which fields are wrong, and what they must be."""
+    wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
+    return "; ".join(
+        f"{key} must be {FIELDS[key]}"
+        if key in FIELDS
+        else f"{key} is not a field of a study{suggestion(key, FIELDS)}"
+        for key in wrong
+    )

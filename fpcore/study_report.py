@@ -1,0 +1,164 @@
+"""The Japanese report of a study: its tables, its figures, and the files that it is written to."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from fpcore import answers, checks, page, plots, tables
+from fpcore.by_seed import values
+from fpcore.evidence import METRICS, Evidence, moments
+from fpcore.paths import reports, write_atomically
+from fpcore.sentences import level
+from fpcore.tables import METRICS as NAMES
+from fpcore.tables import Markdown, number, percent
+
+SAID = {"up": "高い", "down": "低い", "same": "同じ", "tiny": "表示の桁では同じ"}
+
+
+def question(e: Evidence) -> Markdown:
+    """問い: what the study asks, and what it varies."""
+    grid = "、".join(f"`{k}` {{{', '.join(map(str, v))}}}" for k, v in e.study.grid.items())
+    also = "".join(
+        f"\n- 加えて: {'、'.join(f'`{k}` {v}' for k, v in knobs.items())}" for knobs in e.study.also
+    )
+    sizes = ", ".join(str(n) for n in sorted({r.samples for r in e.base.results}))
+    return Markdown(
+        f"**問い**: {e.study.question}\n\n- 変える条件: {grid}{also}\n"
+        f"- 基準: `{e.base.name}`（{e.base.label}、サンプル {sizes}、シード n={e.seeds}、"
+        f"エポックの選択は `{e.base.config['select_on']}`）"
+    )
+
+
+def answer(e: Evidence) -> Markdown:
+    """答え: the sentences of `answers`."""
+    return Markdown("\n".join(f"- {line}" for line in answers.answer(e)))
+
+
+def results(e: Evidence) -> Markdown:
+    """結果: every run at the largest size, mean ± standard deviation over seeds."""
+    rows = []
+    for record in e.records:
+        means = e.means(record)
+        cells = {NAMES[m]: tables.with_spread(m, *means[m]) for m in METRICS}
+        rows.append({"設定": e.label(record), "n": str(record.seeds)} | cells)
+    note = f"{e.samples} サンプルでの平均 ± シード間の標準偏差。"
+    return Markdown(f"{tables.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def by_size(e: Evidence) -> Markdown:
+    """サイズごとの Val PPL, mean ± standard deviation over seeds."""
+    rows = []
+    for record in e.records:
+        found = values(record, "val_ppl")
+        cells = {
+            f"{n} サンプル": tables.with_spread("val_ppl", *moments(found[n]))
+            for n in sorted(found)
+        }
+        rows.append({"設定": e.label(record)} | cells)
+    return tables.table(pd.DataFrame(rows))
+
+
+def differences(e: Evidence) -> Markdown:
+    """基準との差: differences at the largest size, intervals, and what may be said."""
+    rows = []
+    for name, c in e.comparisons.items():
+        t = c.summary.set_index("metric").to_dict("index")
+        row = {"設定": e.label(e.record(name))}
+        for m in ("convergence_rate", "val_er", "val_ppl"):
+            gap = tables.difference(m, t[m]["difference"])
+            row[f"{NAMES[m]} の差"] = f"{gap} {tables.interval(m, t[m]['low'], t[m]['high'])}"
+        row["会話を選び直した PPL の差"] = _resampled(e, name)
+        row["Val PPL"] = SAID.get(t["val_ppl"]["direction"], "差があるとは言えない")
+        rows.append(row)
+    note = (
+        f"差は基準との対（同じシード）の差、[ ] は {level(e.level)} 区間。"
+        "会話の列は検証会話とシードを選び直した bootstrap。"
+    )
+    return Markdown(f"{tables.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def effects(e: Evidence) -> Markdown:
+    """主効果と交互作用, of two knobs of two values each."""
+    if e.effects.empty:
+        return Markdown("2 条件 × 2 値の格子ではないので、主効果の表はない。")
+    rows = [
+        {
+            "効果": f"`{row['effect']}`",
+            "指標": NAMES[row["metric"]],
+            "差": tables.difference(row["metric"], row["difference"]),
+            "区間": tables.interval(row["metric"], row["low"], row["high"]),
+            "": SAID.get(row["direction"], "差があるとは言えない"),
+        }
+        for row in e.effects.to_dict("records")
+    ]
+    note = (
+        "主効果は、もう一方の条件の 2 値で平均した差（後の値 − 前の値）。"
+        "区間はシードの対で、3 つの効果が同時に 95 %。"
+    )
+    return Markdown(f"{tables.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def clipping(e: Evidence) -> Markdown:
+    """勾配ノルムとクリップ, of every run over all iterations, seeds and sizes."""
+    rows = [
+        {
+            "設定": e.label(e.record(row["run"])),
+            "gradient_clip": f"{row['clip']:g}",
+            "phase1_lr": f"{row['lr']:g}",
+            "勾配ノルム（中央値）": number(row["norm"], 4),
+            "クリップされた更新": percent(row["clipped"], 1),
+            "勾配の平均倍率": number(row["scale"], 3),
+        }
+        for row in e.clipping.to_dict("records")
+    ]
+    return tables.table(pd.DataFrame(rows))
+
+
+def next_steps(e: Evidence) -> Markdown:
+    """次に試すこと."""
+    return Markdown("\n".join(f"- {line}" for line in answers.next_steps(e)))
+
+
+def render(e: Evidence) -> Markdown:
+    """Return the whole report as Markdown; the figure is linked by file name."""
+    records = "、".join(f"`{r.name}`" for r in e.records)
+    parts = [
+        f"# {e.study.title}",
+        question(e),
+        f"## 答え\n\n{answer(e)}",
+        "![結果の図](study.png)",
+        f"## 結果\n\n{results(e)}",
+        f"### サイズごとの Val PPL\n\n{by_size(e)}",
+        f"## 基準との差\n\n{differences(e)}",
+        *([] if e.effects.empty else [f"## 主効果と交互作用\n\n{effects(e)}"]),
+        f"## 勾配ノルムとクリップ\n\n{clipping(e)}",
+        f"## 次に試すこと\n\n{next_steps(e)}",
+        f"## 検証\n\n{checks.checks_list(list(e.records))}",
+        f"## 記録\n\n`reports/runs/` の {records}。",
+    ]
+    return Markdown("\n\n".join(parts) + "\n")
+
+
+def write(e: Evidence) -> Path:
+    """Write `report.md`, its figure and `report.html` to `reports/studies/<name>/`.
+
+    Returns the path of `report.md`.
+    """
+    target, text = reports() / "studies" / e.study.name, render(e)
+    target.mkdir(parents=True, exist_ok=True)
+    plots.use_style()
+    plots.study(e.frame, plots.panels(3))
+    plt.savefig(target / "study.png", dpi=150, metadata={"Software": None})
+    plt.close()
+    write_atomically(target / "report.html", page.page(text, target).encode())
+    write_atomically(target / "report.md", text.encode())
+    return target / "report.md"
+
+
+def _resampled(e: Evidence, run: str) -> str:
+    gap = e.comparisons[run].resampled.get(e.samples)
+    if gap is None:
+        return tables.DASH
+    middle, low, high = (percent(v, 1, signed=True) for v in gap.relative_ppl)
+    return f"{middle} [{low}, {high}]"

@@ -1,0 +1,60 @@
+"""Both laws side by side: what the tables say of the published runs, and where they say nothing."""
+
+import re
+
+import pytest
+from test_compare import record
+
+from fpcore import laws, load_record
+from fpcore.paths import ROOT
+from fpcore.records import RunRecord, curve
+from fpcore.scaling import fit_saturating_law
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> RunRecord:
+    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+    return load_record("v5-published")
+
+
+def test_the_saturating_law_follows_the_published_table(published: RunRecord) -> None:
+    points = curve(published)
+    law = fit_saturating_law(points["train_tokens"].tolist(), points["val_ppl"].tolist())
+    assert law.rms <= 0.004 and law.dof == 2
+    text = laws.laws_table([published])
+    assert f"{law.rms:.4f}" in text and "自由度が 3 未満" in text
+    assert "α -0.440 [-0.525, -0.356]" in text  # the spec: about ± 0.085
+
+
+def test_local_exponents_of_the_published_table(published: RunRecord) -> None:
+    row = laws.local_table([published]).splitlines()[2]
+    assert re.findall(r"-0\.\d+", row) == ["-0.577", "-0.460", "-0.405", "-0.334"]
+
+
+def test_sizes_stand_in_order_where_runs_differ(published: RunRecord) -> None:
+    head = laws.local_table([published, record("a")]).splitlines()[0]
+    assert re.findall(r"(\d+)–", head) == ["25", "50", "100", "200", "400"]
+
+
+def test_the_largest_size_is_predicted_from_the_others(published: RunRecord) -> None:
+    """A change of the largest size alone changes the measured value, not the prediction."""
+    changed = published.model_copy(
+        update={
+            "results": [
+                r.model_copy(update={"val_ppl": 300.0}) if r.samples == 800 else r
+                for r in published.results
+            ]
+        }
+    )
+    one, two = (laws.held_out_table([r]).splitlines()[2:4] for r in (published, changed))
+    for before, after in zip(one, two, strict=True):
+        a, b = ([cell.strip() for cell in row.split("|")] for row in (before, after))
+        assert a[4:6] == b[4:6] and a[6] == "180.0" and b[6] == "300.0"
+        assert a[8] == "入る" and b[8] == "入らない"
+
+
+def test_a_run_of_few_sizes_says_so() -> None:
+    few = record("a")
+    few = few.model_copy(update={"results": few.results[:1]})
+    for table in (laws.laws_table, laws.local_table, laws.held_out_table):
+        assert "未満なので" in table([few])

@@ -1,0 +1,220 @@
+"""Studies: their grids, what their records show, and what they may say."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_compare import record
+
+from fpcore import RunConfig, answers, study_report
+from fpcore.errors import ConfigError
+from fpcore.evidence import Evidence, gather
+from fpcore.paths import PARAMS, ROOT
+from fpcore.records import RunRecord
+from fpcore.sentences import UNCLEAR
+from fpcore.study import Study
+
+STUDIES = sorted(path.stem for path in (PARAMS / "studies").glob("*.yaml"))
+COUNTS = [100, 50, 30, 20, 80]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_shipped_studies(name: str) -> None:
+    study = Study.load(name)
+    configs = study.configs()
+    assert len({config.run_name for config in configs}) == len(configs)
+    assert study.base_name in {config.run_name for config in configs}
+    for config in configs:
+        assert config.select_on == "dev" and len(config.seeds) >= 3
+        changed = {k for k, v in config.knobs().items() if v != RunConfig.load("study").knobs()[k]}
+        assert changed <= set(study.knobs())
+
+
+def test_a_grid_is_every_combination_once(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        "title: t\nquestion: q\nbase: study\ngrid: {max_iter: [60, 70], gradient_clip: [1.0, 2]}\n"
+        "also: [{phase1_lr: 1e-3}]\n"
+    )
+    found = [(c.name, c.max_iter, c.gradient_clip, c.phase1_lr) for c in Study.load(path).configs()]
+    assert found == [
+        ("study", 60, 1.0, 0.002),
+        ("study-gradient_clip2.0", 60, 2.0, 0.002),
+        ("study-max_iter70", 70, 1.0, 0.002),
+        ("study-max_iter70-gradient_clip2.0", 70, 2.0, 0.002),
+        ("study-phase1_lr0.001", 60, 1.0, 0.001),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("title: t\nquestion: q\nbase: study\n", "grid must be a mapping of knobs"),
+        ("title: t\nquestion: q\nbase: study\ngird: {}\n", "gird is not a field of a study (did"),
+        ("title: t\nquestion: q\nbase: studi\ngrid: {max_iter: [3]}\n", "params/studi.yaml"),
+        ("title: t\nquestion: q\nbase: study\ngrid: {max_itr: [3]}\n", "did you mean max_iter"),
+        ("title: t\nquestion: q\nbase: study\ngrid: {max_iter: [0]}\n", "at least 2"),
+        ("title: t\nquestion: q\nbase: study\ngrid: {max_iter: 3}\n", "grid must be a mapping"),
+        ("- a\n", "must hold lines of the form"),
+        ("a: [\n", "is not readable YAML"),
+    ],
+)
+def test_a_bad_study_says_what_is_wrong(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        Study.load(path)
+    assert sentence in str(error.value) and "bad.yaml" in str(error.value)
+
+
+def test_an_unknown_study_is_suggested() -> None:
+    with pytest.raises(ConfigError, match="did you mean iterations"):
+        Study.load("iteration")
+
+
+def arm(config: RunConfig, gap: float = 0.0, noise: int = 0, **fields: Any) -> RunRecord:
+    """A run of three seeds whose losses are `gap` nats per token above a common level."""
+    rng, results = np.random.default_rng(noise), []
+    for seed in (42, 43, 44):
+        for base in record("x").results:
+            jitter = rng.normal(0, 1e-3, len(COUNTS)) if noise else np.zeros(len(COUNTS))
+            means = 6.0 + 0.01 * (seed - 43) + gap + jitter
+            sums = (means * COUNTS).tolist()
+            ppl = float(np.exp(sum(sums) / sum(COUNTS)))
+            own = {"seed": seed, "val_ppl": ppl, "val_loss_sums": sums, "val_token_counts": COUNTS}
+            dev = {"phase2": {"epoch": [1], "dev_loss": [6.0 + gap], "val_loss": [6.0]}}
+            results.append(base.model_copy(update=own | dev | fields))
+    knobs = config.model_dump()
+    return record(config.run_name).model_copy(update={"config": knobs, "results": results})
+
+
+def clip_trace(norms: list[float], clip: float) -> dict[str, list[Any]]:
+    clipped = [norm > clip for norm in norms]
+    return {
+        "iteration": list(range(2, len(norms) + 2)), "convergence_rate": [0.7] * len(norms),
+        "loss": [-0.1] * len(norms), "grad_norm": norms, "clipped": clipped,
+    }  # fmt: skip
+
+
+def evidence(name: str, **by_knob: Any) -> Evidence:
+    """The records of a shipped study; `by_knob` maps run names to what `arm` takes."""
+    study = Study.load(name)
+    arms = [arm(c, **by_knob.get(c.run_name, {})) for c in study.configs()]
+    return Evidence(study, tuple(arms))
+
+
+def test_effects_of_two_factors_are_taken_apart() -> None:
+    """Iterations add 0.02 nats, the clip nothing, and both together nothing more."""
+    more = {"gap": 0.02, "val_er": 0.66, "convergence_rate": 0.84}
+    names = ("study-max_iter100", "study-max_iter100-gradient_clip2.0")
+    e = evidence("two-factors", **dict.fromkeys(names, more))
+    rows = e.effects[e.effects["metric"] == "val_er"].set_index("effect").to_dict("index")
+    assert rows["max_iter"]["difference"] == pytest.approx(-0.04)
+    assert rows["gradient_clip"]["difference"] == 0
+    assert rows["max_iter × gradient_clip"]["difference"] == 0
+    ppl = e.effects[e.effects["metric"] == "val_ppl"].set_index("effect").to_dict("index")
+    assert ppl["max_iter"]["direction"] == "up" and ppl["max_iter"]["low"] > 0
+    assert e.unchanged == ["study-gradient_clip2.0"]
+    said = "\n".join(answers.answer(e))
+    assert "`gradient_clip` の主効果: どの指標もまったく変わらない" in said
+    assert "Val ER は 4.0 ポイント低い" in said
+
+
+def test_an_interaction_is_seen() -> None:
+    e = evidence("two-factors", **{"study-max_iter100-gradient_clip2.0": {"val_er": 0.60}})
+    rows = e.effects[e.effects["metric"] == "val_er"].set_index("effect").to_dict("index")
+    gaps = [row["difference"] for row in rows.values()]
+    assert gaps == pytest.approx([-0.05, -0.05, -0.10])
+
+
+def test_a_run_that_cannot_be_told_from_the_best_is_a_rival() -> None:
+    far = {n: {"gap": 0.05} for n in ("study-max_iter30", "study-max_iter100", "study-max_iter40")}
+    near = {"study-max_iter50": {"gap": -1e-5, "noise": 7}, "study-max_iter70": {"gap": 0.05}}
+    e = evidence("iterations", **far, **near)
+    assert e.best.name == "study-max_iter50" and e.rivals == ["study"]
+    said = "\n".join(answers.answer(e))
+    assert f"Val PPL に{UNCLEAR}: max_iter 60（基準）" in said
+    assert "最も低いのは max_iter 50" in said
+    assert any("シードが要る" in line for line in answers.next_steps(e))
+
+
+def test_the_best_at_the_end_of_the_range_asks_for_more() -> None:
+    gaps = dict(zip((30, 40, 50, 70, 100), (0.03, 0.02, 0.01, -0.01, -0.02), strict=True))
+    e = evidence("iterations", **{f"study-max_iter{n}": {"gap": g} for n, g in gaps.items()})
+    assert e.rivals == []
+    assert any("端なので、その先の値を試す" in line for line in answers.next_steps(e))
+    weights = dict(zip((0.0, 0.5, 0.8), (-0.03, -0.02, -0.01), strict=True))
+    arms = {f"study-dist_reg_weight{w}": {"gap": g} for w, g in weights.items()}
+    lowest = evidence("dist-reg-weight", **arms)  # a weight below 0 is no weight
+    assert any("端なので、隣の値との間を試す" in s for s in answers.next_steps(lowest))
+
+
+def test_more_seeds_only_where_they_would_help() -> None:
+    runs = {"study-max_iter30": {"gap": 0.001, "noise": 3}}
+    few = answers.next_steps(evidence("iterations", **runs))
+    assert any(re.search(r"max_iter 30 を基準と区別するには、.*約 \d+ シード", s) for s in few)
+    runs = {"study-max_iter30": {"gap": 1e-6, "noise": 3}}
+    many = answers.next_steps(evidence("iterations", **runs))
+    assert any("ほかの条件を試す" in line for line in many)
+
+
+def test_rank_kept_or_lost_while_the_rate_rises() -> None:
+    faster = {"convergence_rate": 0.8}
+    runs = {
+        "study-dist_reg_weight0.95": faster | {"val_er": 0.70},
+        "study-dist_reg_weight0.99": faster | {"val_er": 0.65},
+    }
+    said = answers.answer(evidence("dist-reg-weight", **runs))
+    kept = next(line for line in said if "低いとは言えない" in line)
+    lost = next(line for line in said if "Val ER が下がる" in line)
+    assert "0.95" in kept and "0.99" not in kept and "0.99" in lost
+    none = answers.answer(evidence("dist-reg-weight"))
+    assert "収束率が基準より高いと言える設定は、この中にない。" in none
+
+
+def test_clipping_and_making_a_difference_are_kept_apart() -> None:
+    norms = [0.02, 0.01, 0.004]
+    runs: dict[str, dict[str, Any]] = {
+        config.run_name: {"phase1": clip_trace(norms, config.gradient_clip)}
+        for config in Study.load("gradient-clip").configs()
+    }
+    runs["study-gradient_clip0.003"] |= {"val_er": 0.6}
+    e = evidence("gradient-clip", **runs)
+    rows = {row["run"]: row for row in e.clipping.to_dict("records")}
+    assert rows["study-gradient_clip0.01"]["clipped"] == pytest.approx(1 / 3)
+    assert rows["study-gradient_clip0.003"]["scale"] == pytest.approx((0.15 + 0.3 + 0.75) / 3)
+    said = answers.answer(e)
+    assert "クリップが一度も働かない値: 0.1, 0.5, 1, 2。" in said
+    idle = next(line for line in said if line.startswith("gradient_clip 0.001"))
+    assert "更新の 100% でクリップが働き" in idle and UNCLEAR in idle
+    acts = next(line for line in said if line.startswith("gradient_clip 0.003"))
+    assert "Val ER は 10.0 ポイント低い" in acts
+    assert any(line.startswith("phase1_lr 0.0002 に変えたときは") for line in said)
+
+
+def test_intervals_are_simultaneous() -> None:
+    e = evidence("iterations")
+    assert e.level == pytest.approx(1 - 0.05 / 5)
+    assert "99.0 %" in answers.answer(e)[0]
+
+
+def test_the_report_names_every_run_and_its_records() -> None:
+    e = evidence("iterations", **{"study-max_iter100": {"gap": 0.02}})
+    text = study_report.render(e)
+    for r in e.records:
+        assert f"`{r.name}`" in text and e.label(r) in text
+    assert "± " in text and "検証" in text
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "reports" / "studies").glob("*/report.md")), ids=lambda p: p.parent.name
+)
+def test_committed_reports_are_what_their_records_give(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+    e = gather(Study.load(path.parent.name))
+    assert path.read_text("utf-8") == study_report.render(e)
+    assert all(min(r.seed or 0 for r in record.results) == 42 for record in e.records)
