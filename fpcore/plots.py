@@ -68,6 +68,18 @@ def perplexity(records: Iterable[RunRecord], ax: Axes) -> Axes:
     return ax
 
 
+def perplexity_log(records: Iterable[RunRecord], ax: Axes) -> Axes:
+    """Draw what `perplexity` does on two logarithmic axes, for models that lie far apart."""
+    ax = perplexity(records, ax)
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(THOUSANDS)
+    ax.yaxis.set_minor_formatter(THOUSANDS)
+    ax.tick_params(axis="y", which="minor", labelsize="small")
+    ax.set_ylabel("Val PPL（対数）")
+    ax.legend(title="", fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
 def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
     """Draw Val PPL against tokens on log axes with each run's fitted power law."""
     records = list(records)

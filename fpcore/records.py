@@ -30,7 +30,9 @@ class SizeResult(BaseModel):
     Ratios (`convergence_rate`, `train_er`, `val_er` as a share of D, `val_acc`) are from 0 to 1.
     `phase1` and `phase2` hold the traces by column. `shared_iterations` of phase 1 were taken
     over from a shorter run; `seconds` count them. `val_loss_sums` [conversations] are nats and
-    `val_token_counts` the predicted tokens of each validation conversation.
+    `val_token_counts` the predicted tokens of each validation conversation. `chosen` is the
+    learning rate or n-gram order that a baseline took, and `candidates` the development loss in
+    nats of those that were tried here; `trained_parameters` are those that training changes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +61,9 @@ class SizeResult(BaseModel):
     phase2: dict[str, list[Any]] = Field(default_factory=dict)
     seconds: dict[str, float] = Field(default_factory=dict)
     shared_iterations: int = 0
+    trained_parameters: int | None = None
+    chosen: float | None = None
+    candidates: dict[str, float] = Field(default_factory=dict)
 
 
 class RunRecord(BaseModel):

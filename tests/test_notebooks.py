@@ -259,6 +259,9 @@ def test_the_same_config_reuses_its_record_and_says_so(home: Home, toy: dict[str
         ("compare", {"a": "v4-small"}, "There is no record reports/runs/v4-small.json"),
         ("compare", {"a": "corrupt"}, "reports/runs/corrupt.json is not a readable record"),
         ("compare", {"A": "v5-small"}, "A is not a parameter of this notebook"),
+        ("baselines", {"configs": "[lstm-smal]"}, "lstm-smal.yaml (did you mean lstm-small?)"),
+        ("baselines", {"runs": "[v4-small]"}, "There is no record reports/runs/v4-small.json"),
+        ("baselines", {"seeds": "[1]"}, "seeds is not a parameter of this notebook"),
         (
             "study",
             {"study": "iteration"},
@@ -290,6 +293,27 @@ def test_bad_input_ends_with_one_sentence(
     assert sentence in last_line(done) and "fpcore/" not in last_line(done)
     after = {path: path.read_bytes() for path in (folder / "reports").rglob("*") if path.is_file()}
     assert after == before
+
+
+def test_baselines_stand_beside_a_run_on_the_same_tokens(
+    home: Home, tmp_path: Path, toy: dict[str, Any]
+) -> None:
+    shutil.copytree(home[0] / "reports", tmp_path / "reports")
+    data = {k: toy[k] for k in ("corpus", "tokenizer", "embed_dim", "samples", "val_samples")}
+    models: dict[str, dict[str, Any]] = {
+        "counts": {"model": "kneser-ney", "orders": [2, 3]},
+        "lstm": {"model": "lstm", "context_dim": 90, "epochs": 1, "learning_rates": [0.01]},
+    }
+    paths = [tmp_path / f"{name}.yaml" for name in models]
+    for path, knobs in zip(paths, models.values(), strict=True):
+        path.write_text(yaml.safe_dump(data | knobs), encoding="utf-8")
+    given, output = json.dumps([str(path) for path in paths]), tmp_path / "out.ipynb"
+    done = papermill(tmp_path, "notebooks/baselines.ipynb", str(output), configs=given)
+    assert done.returncode == 0, done.stderr
+    stored = json.dumps(nbformat.read(output, as_version=4), ensure_ascii=False)
+    assert "40 サンプルで `v5-small` の Val PPL は、" in stored
+    assert "image/png" in stored and "Glyph" not in stored and "Warning" not in stored
+    assert {"counts.json", "lstm.json"} <= {p.name for p in (tmp_path / "reports/runs").iterdir()}
 
 
 @pytest.mark.parametrize("name", NAMES)

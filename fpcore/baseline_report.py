@@ -1,0 +1,216 @@
+"""Where the fixed-point model stands among the baselines: one table, and sentences by rule."""
+
+import math
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+import torch
+
+from fpcore import tables
+from fpcore.bootstrap import LossDifference
+from fpcore.by_seed import values
+from fpcore.comparable import incomparable
+from fpcore.config import RunConfig
+from fpcore.conversations import resampled
+from fpcore.evidence import moments
+from fpcore.metrics import bits_per_byte
+from fpcore.model import FixedPointModel
+from fpcore.records import RunRecord, SizeResult
+from fpcore.sentences import UNCLEAR, level
+from fpcore.tables import DASH, Markdown, number, percent
+from fpcore.uncertainty import LEVEL
+
+METRICS = ("val_ppl", "bits_per_byte", "val_acc")
+UNIGRAM = "unigram モデル"
+
+
+def by_size(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
+    """Return a row per size and model, fewest tokens first: means ± standard deviations."""
+    records = runs + baselines
+    rows = []
+    for samples in sorted({r.samples for record in records for r in record.results}):
+        own = [record for record in records if _at(record, samples)]
+        rows += [_unigram(own[0], samples), *(_row(record, samples) for record in own)]
+    note = (
+        "Val PPL などはシードの平均 ± 標準偏差（シード 1 つなら値だけ）。"
+        "パラメータは訓練されるものだけを数える。「選択」は開発（development）テキストで選んだ"
+        f"学習率または n-gram の次数、{DASH} は該当なしか不明。"
+    )
+    return Markdown(f"{tables.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def standing(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
+    """Say of every run which baselines it beats at the largest common size, and by how much."""
+    lines = [line for run in runs for line in _standing(run, baselines)]
+    return Markdown("\n".join(f"- {line}" for line in lines))
+
+
+def embeddings(baselines: list[RunRecord]) -> Markdown:
+    """Say what the frozen embedding costs a baseline that exists with one of its own, too."""
+    pairs = [
+        (frozen, free)
+        for frozen in baselines
+        for free in baselines
+        if _variant(frozen) == (_variant(free)[0], False) and _variant(free)[1] is True
+    ]
+    lines = [
+        f"{line}。" for frozen, free in pairs for line in [_compared(frozen, free)] if line
+    ] or ["凍結した埋め込みと自分の埋め込みの両方で訓練したモデルの組はない。"]
+    return Markdown("\n".join(f"- {line}" for line in lines))
+
+
+def caveats(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
+    """Say what the comparison rests on: conversations, seeds, how epochs were chosen and ended."""
+    records = runs + baselines
+    lines = [
+        *_conversations(records),
+        *_said(records, lambda r: r.seeds < 2 and r.results[0].seed is not None,
+               "シードが 1 つで、シードによるばらつきは区間に入っていない"),
+        *_said(records, lambda r: r.config.get("select_on") == "val",
+               "エポックを検証テキスト自身で選んだ（開発テキストで選ぶ他のモデルより有利）"),
+        *_said(records, _at_the_limit, "最良エポックが上限の回数で、訓練を続ければまだ下がりうる"),
+        *_said(records, _at_an_end, "選ばれた学習率が候補の端で、候補の外がもっとよいかもしれない"),
+    ]  # fmt: skip
+    return Markdown("\n".join(f"- {line}。" for line in lines))
+
+
+def trained_parameters(record: RunRecord) -> int | None:
+    """Return how many parameters training changes; None where the record does not tell."""
+    told = next((r.trained_parameters for r in record.results if r.trained_parameters), None)
+    if told is not None or not set(RunConfig.model_fields) >= set(record.config):
+        return told
+    if "vocabulary" not in record.data or "context_dim" not in record.config:
+        return None
+    config = RunConfig(**record.config)
+    with torch.device("meta"):
+        weights = torch.empty(record.data["vocabulary"], config.embed_dim)
+        counts = FixedPointModel(weights, config, 0).parameter_counts()
+    blocks = ("context_block", "token_block") if config.contexts == "trained" else ("token_block",)
+    return sum(counts[block] for block in blocks)
+
+
+def _row(record: RunRecord, samples: int) -> dict[str, str]:
+    own = _at(record, samples)
+    cells = {
+        tables.METRICS[m]: tables.with_spread(m, *moments(values(record, m)[samples]))
+        for m in METRICS
+    }
+    return {
+        "サンプル数": number(samples, 0),
+        "トークン": number(own[0].train_tokens, 0),
+        "モデル": f"`{record.name}`",
+        "パラメータ": number(trained_parameters(record), 0),
+        **cells,
+        "選択": DASH if own[0].chosen is None else f"{own[0].chosen:g}",
+        "n": DASH if own[0].seed is None else str(len(own)),
+    }
+
+
+def _unigram(record: RunRecord, samples: int) -> dict[str, str]:
+    own = _at(record, samples)[0]
+    bits = None
+    if own.unigram_ppl and own.val_bytes and own.val_token_counts:
+        bits = bits_per_byte(math.log(own.unigram_ppl) * sum(own.val_token_counts), own.val_bytes)
+    return {
+        "サンプル数": number(samples, 0),
+        "トークン": number(own.train_tokens, 0),
+        "モデル": UNIGRAM,
+        "パラメータ": DASH,
+        tables.METRICS["val_ppl"]: tables.metric("val_ppl", own.unigram_ppl),
+        tables.METRICS["bits_per_byte"]: tables.metric("bits_per_byte", bits),
+        tables.METRICS["val_acc"]: DASH,
+        "選択": DASH,
+        "n": DASH,
+    }
+
+
+def _standing(run: RunRecord, baselines: list[RunRecord]) -> list[str]:
+    """Return one sentence per baseline, then which ones the run beats and which beat it."""
+    told: dict[str, list[str]] = {"down": [], "up": [], "unclear": []}
+    lines = []
+    for baseline in baselines:
+        why = incomparable(baseline, run).get("val_ppl")
+        lines.append(f"`{baseline.name}` と `{run.name}`: {why}。" if why else "")
+        gap = None if why else _gap(baseline, run)
+        if gap:
+            key = gap.direction if gap.direction in ("up", "down") else "unclear"
+            told[key].append(f"`{baseline.name}`")
+            lines[-1] = f"{_compared(baseline, run)}。"
+    words = {"down": "より低く（よく）", "up": "より高く（悪く）", "unclear": f"とは{UNCLEAR}"}
+    said = [f"{'、'.join(names)} {words[key]}" for key, names in told.items() if names]
+    if not said:
+        return [line for line in lines if line]
+    ending = "" if told["unclear"] else "なっている"
+    samples = {_largest(run, b) for b in baselines if _largest(run, b)}
+    at = f"{', '.join(map(str, sorted(samples)))} サンプルで"  # type: ignore[type-var]
+    text = "、".join(said) + ending
+    return [f"**{at} `{run.name}` の Val PPL は、{text}。**", *(line for line in lines if line)]
+
+
+def _compared(a: RunRecord, b: RunRecord) -> str:
+    """Say how the PPL of b lies to that of a at the largest common size, with its interval."""
+    samples, gap = _largest(a, b), _gap(a, b)
+    if samples is None or gap is None:
+        return ""
+    ppl = {r.name: tables.metric("val_ppl", _ppl(r, samples)) for r in (a, b)}
+    share, low, high = gap.relative_ppl
+    text = (
+        f"`{b.name}` の Val PPL {ppl[b.name]} は `{a.name}` の {ppl[a.name]} に対し "
+        f"{percent(share, signed=True)}（{samples} サンプル"
+    )
+    if not math.isnan(low):
+        ends = f"{percent(low, signed=True)}, {percent(high, signed=True)}"
+        text += f"、{level(LEVEL)} 区間 [{ends}]、検証会話 n={gap.conversations}"
+    return text + "）" + (f"で、{UNCLEAR}" if gap.direction == "unclear" else "")
+
+
+def _gap(a: RunRecord, b: RunRecord) -> LossDifference | None:
+    samples = _largest(a, b)
+    return None if samples is None else resampled(a, b, samples)
+
+
+def _ppl(record: RunRecord, samples: int) -> float:
+    """Return the geometric mean over seeds: the PPL of the mean loss, which is resampled."""
+    losses = [math.log(r.val_ppl) for r in _at(record, samples) if r.val_ppl]
+    return math.exp(sum(losses) / len(losses)) if losses else math.nan
+
+
+def _largest(a: RunRecord, b: RunRecord) -> int | None:
+    shared = {r.samples for r in a.results} & {r.samples for r in b.results}
+    return max(shared, default=None)
+
+
+def _at(record: RunRecord, samples: int) -> list[SizeResult]:
+    return [r for r in record.results if r.samples == samples]
+
+
+def _variant(record: RunRecord) -> tuple[tuple[object, ...], object]:
+    """Return what a neural baseline shares with its other variant, and which one it is."""
+    keys = ("model", "corpus", "tokenizer", "embedding", "embed_dim", "context_dim", "layers")
+    return tuple(str(record.config.get(k)) for k in keys), record.config.get("own_embedding")
+
+
+def _conversations(records: Iterable[RunRecord]) -> list[str]:
+    """Say on how many conversations the intervals rest, and how unequal these are."""
+    counts = {tuple(r.val_token_counts) for x in records for r in x.results if r.val_token_counts}
+    return [
+        f"区間は検証会話 n={len([c for c in own if c])} を選び直した bootstrap で、"
+        f"最大の会話が検証トークンの {percent(max(own) / sum(own), 0)}を占めるので粗い"
+        for own in sorted(counts)
+    ]
+
+
+def _said(records: Iterable[RunRecord], holds: Callable[[RunRecord], bool], text: str) -> list[str]:
+    names = [f"`{record.name}`" for record in records if holds(record)]
+    return [f"{'、'.join(names)}: {text}"] if names else []
+
+
+def _at_the_limit(record: RunRecord) -> bool:
+    limit = record.config.get("epochs")
+    return any(r.best_epoch is not None and r.best_epoch == limit for r in record.results)
+
+
+def _at_an_end(record: RunRecord) -> bool:
+    tried = record.config.get("learning_rates") or []
+    chosen = {r.chosen for r in record.results}
+    return len(tried) > 1 and bool(chosen & {min(tried), max(tried)})

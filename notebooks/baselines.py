@@ -1,0 +1,69 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 同じトークンの基準モデル（baselines）
+#
+# 固定点モデルと同じ会話・同じ tokenizer・同じ検証トークンで、n-gram（modified Kneser-Ney）、
+# LSTM、小さな GPT を訓練し、同じ表に並べる。ニューラルの 2 つは、訓練されるパラメータの数を
+# 固定点モデルに合わせ（差 10 % 以内）、凍結した同じ埋め込み（embedding）を使うものと、
+# 自分の埋め込みを訓練するもの（`-free`）がある。学習率・次数・エポックはすべて開発テキストで選び、
+# 検証テキストは最後に 1 度だけ読む。
+
+# %% tags=["parameters"]
+# Parameters: names in params/baselines/ (or paths of YAML files), and of records beside them
+configs = ["kneser-ney-small", "lstm-small", "lstm-small-free", "gpt-small", "gpt-small-free"]
+runs = ["v5-small"]
+
+# %%
+import fpcore
+from fpcore import baseline_report, plots
+from fpcore.baseline_config import load_baseline
+from fpcore.baseline_run import run_baseline
+
+plots.use_style()
+given = fpcore.parameters.check(globals(), configs=list, runs=list)
+records = [fpcore.load_record(name) for name in given["runs"]]
+
+# %% [markdown]
+# ## 訓練
+#
+# 同じ設定・同じ digest の記録があれば、それを使う。
+
+# %%
+baselines = [run_baseline(load_baseline(name)) for name in given["configs"]]
+
+# %% [markdown]
+# ## 固定点モデルの位置
+#
+# 区間は、検証会話（とシード）を選び直した対の bootstrap。隣り合うトークンは独立でないので、
+# 会話を単位にする。
+
+# %%
+baseline_report.standing(records, baselines)
+
+# %% [markdown]
+# ## 凍結した埋め込みの代償
+
+# %%
+baseline_report.embeddings(baselines)
+
+# %% [markdown]
+# ## サイズごとの結果
+
+# %%
+baseline_report.by_size(records, baselines)
+
+# %%
+ax = plots.perplexity_log([*records, *baselines], plots.axes())
+
+# %% [markdown]
+# ## この比較の限界
+
+# %%
+baseline_report.caveats(records, baselines)
