@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from fpcore.baseline_config import NeuralConfig
 from fpcore.errors import TrainingError
-from fpcore.head import ROWS, pieces, predict
+from fpcore.head import ROWS, Head, pieces
 from fpcore.phase2 import GRADIENT_CLIP, Evaluation
 from fpcore.tied import TiedModel
 from fpcore.tokens import HeldOut
@@ -94,11 +94,11 @@ def evaluate(model: TiedModel, text: HeldOut) -> Evaluation:
     device = model.weights.device
     ids, group = text.ids.to(device), text.conversation.to(device)
     with torch.no_grad():
-        h = model.read(ids[:-1])
+        h, head = model.read(ids[:-1]), Head(model.weights)
         parts = [
             (loss, likeliest == ids[1:][part])
             for part in pieces(len(h), ROWS)
-            for loss, likeliest in [predict(h[part], model.weights, ids[1:][part])]
+            for loss, likeliest in [head.predict(h[part], ids[1:][part])]
         ]
     losses, hits = (torch.cat(column) for column in zip(*parts, strict=True))
     return by_conversation(losses, hits, group)

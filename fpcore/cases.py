@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fpcore import metrics, plain
 from fpcore.config import RunConfig
+from fpcore.head import Head
 from fpcore.model import FixedPointModel
 from fpcore.phase1 import sequential_contexts, train_contexts
 from fpcore.phase2 import Text, evaluate, train_tokens
@@ -110,7 +111,7 @@ class Cases:
             self.shapes.phase2_tokens,
             1e3,
             lambda: self._plain_evaluation(block, contexts, ids),
-            {"float32": lambda: evaluate(model.token_block, self.weights, text)},
+            {"float32": lambda: evaluate(model.token_block, Head(self.weights), text)},
             {"float32": self._phase2_products("float32", training=False)},
         )
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from fpcore import corpus as corpora
 from fpcore import tokens
 from fpcore.config import RunConfig
-from fpcore.embedding import load_embedding, tensor_digest
+from fpcore.embedding import embedding_digest, load_embedding, tensor_digest
 from fpcore.errors import CorpusError
 
 
@@ -23,6 +23,7 @@ class Data:
     dev: tokens.HeldOut
     weights: Tensor
     vocabulary_digest: str
+    embedding_digest: str
 
     def training_ids(self, samples: int) -> Tensor:
         """Return the tokens [N] of the first `samples` conversations, with nothing between."""
@@ -32,7 +33,7 @@ class Data:
         """Return digests of the vocabulary, the embedding and the ids of every split and size."""
         return {
             "vocabulary": self.vocabulary_digest,
-            "embedding": tensor_digest(self.weights),
+            "embedding": self.embedding_digest,
             "validation_ids": tensor_digest(self.val.ids),
             "development_ids": tensor_digest(self.dev.ids),
         } | {f"training_ids/{n}": tensor_digest(self.training_ids(n)) for n in samples}
@@ -54,13 +55,15 @@ def prepare(config: RunConfig) -> Data:
     tokenizer = tokens.load_tokenizer(config.tokenizer, corpus)
     conversations = tokens.training_conversations(tokenizer, corpus.train)
     _check_size(config, conversations)
+    weights = load_embedding(config, conversations, tokenizer.get_vocab_size())
     return Data(
         corpus,
         conversations,
         tokens.held_out(tokenizer, corpus.val),
         tokens.held_out(tokenizer, corpus.dev),
-        load_embedding(config, conversations, tokenizer.get_vocab_size()),
+        weights,
         tokens.vocabulary_digest(tokenizer),
+        embedding_digest(config, conversations, weights),
     )
 
 

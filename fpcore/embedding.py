@@ -48,6 +48,19 @@ def load_embedding(
     return weights
 
 
+def embedding_digest(
+    config: RunConfig, conversations: list[torch.Tensor], weights: torch.Tensor
+) -> str:
+    """Digest of what an embedding is made from; of the values `weights` where they are given.
+
+    A factorisation rounds differently by processor and number of threads, which makes no other run
+    of it, just as the training itself rounds differently there.
+    """
+    if config.embedding == "ppmi":
+        return _recipe(conversations, *weights.shape)
+    return tensor_digest(weights)
+
+
 def tensor_digest(tensor: torch.Tensor) -> str:
     """Digest of a tensor's shape and values."""
     head = f"{tuple(tensor.shape)}:{tensor.dtype}:".encode()
@@ -94,6 +107,7 @@ def factorise(matrix: sparse.csr_array, width: int) -> torch.Tensor:
         )
     # A fixed start makes ARPACK repeatable.
     u, s, _ = svds(matrix[used][:, used], k=width, v0=np.ones(len(used)))
+    u *= np.sign(u[np.abs(u).argmax(0), np.arange(width)])  # a singular vector has no sign
     order = np.argsort(-s)
     vectors = np.zeros((matrix.shape[0], width))
     vectors[used] = u[:, order] * np.sqrt(s[order])
@@ -114,16 +128,21 @@ def _cooccurrence(conversations: list[torch.Tensor], vocabulary: int) -> sparse.
 
 
 def _cached_ppmi(conversations: list[torch.Tensor], vocabulary: int, width: int) -> torch.Tensor:
-    ids = torch.cat(conversations)
-    lengths = torch.tensor([len(c) for c in conversations])
-    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
-    key = f"{tensor_digest(ids)}-{tensor_digest(lengths)}-{vocabulary}-{width}-{recipe}"
-    path = cache("embeddings") / f"ppmi-{key}.safetensors"
+    path = cache("embeddings") / f"{_recipe(conversations, vocabulary, width)}.safetensors"
     if not path.is_file():
         made = factorise(ppmi(conversations, vocabulary), width)
         write_atomically(path, save({"wte.weight": made}))
     weights: torch.Tensor = load_file(path)["wte.weight"]
     return weights
+
+
+def _recipe(conversations: list[torch.Tensor], vocabulary: int, width: int) -> str:
+    """Name a PPMI embedding by its texts, its shape and the code that makes it."""
+    lengths = torch.tensor([len(c) for c in conversations])
+    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    parts = [tensor_digest(torch.cat(conversations)), tensor_digest(lengths), vocabulary, width]
+    text = "-".join(map(str, [*parts, code]))
+    return f"ppmi-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _stored(source: str) -> torch.Tensor:

@@ -17,6 +17,8 @@ from fpcore.intervals import (
     saturating_prediction,
 )
 from fpcore.records import RunRecord, curve
+from fpcore.refits import DRAWS, bootstrap_power_law, bootstrap_saturating_law
+from fpcore.robust import robust_power_law, robust_saturating_law
 from fpcore.scaling import (
     fit_power_law,
     fit_saturating_law,
@@ -40,7 +42,9 @@ def laws_table(records: Iterable[RunRecord]) -> Markdown:
     note = (
         "べき乗則 log PPL = log A + α·log トークン（区間は Student の t）、"
         "飽和則 L = E∞ + B·トークン^−β（区間は profile likelihood）。p は、べき乗則が正しいときに"
-        "飽和則の方がこれ以上よく合う確率（F 検定）。"
+        "飽和則の方がこれ以上よく合う確率（F 検定）。bootstrap は、当てはめた法則から"
+        f"データを {DRAWS:,} 回引いて当てはめ直した区間（parametric）。Huber は、外れたサイズを"
+        "弱めた当てはめで、最小二乗と離れていれば、1 つのサイズが結果を決めている。"
     )
     if few:
         note += (
@@ -108,19 +112,48 @@ def _laws(record: RunRecord) -> list[dict[str, str]]:
     if len(tokens) < 3:
         return []
     power, law = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
-    ends = saturating_intervals(tokens, ppl)
-    said = [
-        f"α {number(power.alpha, 3)} {_ends(power_interval(power), 3)}",
-        f"E∞ {number(law.floor, 2)} {_ends(ends['floor'], 2)}、"
-        f"β {number(law.beta, 3)} {_ends(ends['beta'], 3)}",
-    ]
+    columns = zip(_fitted(tokens, ppl), _redrawn(tokens, ppl), _robust(tokens, ppl), strict=True)
     rms = [loss_rms(power, tokens, ppl), law.rms]
     dof, p = [power.n - 2, law.dof], [DASH, number(saturation_p(power, law, tokens, ppl), 3)]
     return [
-        {"run": record.name, "法則": name, "パラメータと 95 % 区間": said[i]}
+        {"run": record.name, "法則": name, "パラメータと 95 % 区間": fitted}
+        | {"bootstrap の区間": redrawn, "Huber": robust}
         | {"残差 RMS (nat)": number(rms[i], 4), "自由度": str(dof[i]), "p": p[i]}
-        for i, name in enumerate((POWER, SATURATING))
+        for i, (name, (fitted, redrawn, robust)) in enumerate(
+            zip((POWER, SATURATING), columns, strict=True)
+        )
     ]
+
+
+def _fitted(tokens: list[float], ppl: list[float]) -> tuple[str, str]:
+    """Return both laws' parameters by least squares with their intervals."""
+    power, law = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
+    ends = saturating_intervals(tokens, ppl)
+    return (
+        f"α {number(power.alpha, 3)} {_ends(power_interval(power), 3)}",
+        f"E∞ {number(law.floor, 2)} {_ends(ends['floor'], 2)}、"
+        f"β {number(law.beta, 3)} {_ends(ends['beta'], 3)}",
+    )
+
+
+def _redrawn(tokens: list[float], ppl: list[float]) -> tuple[str, str]:
+    """Return the bootstrap's intervals of both laws' parameters; dashes from too few sizes."""
+    if len(tokens) < 4:
+        return DASH, DASH
+    power, law = bootstrap_power_law(tokens, ppl), bootstrap_saturating_law(tokens, ppl)
+    return (
+        f"α {_ends(power.interval('alpha'), 3)}",
+        f"E∞ {_ends(law.interval('floor'), 2)}、β {_ends(law.interval('beta'), 3)}",
+    )
+
+
+def _robust(tokens: list[float], ppl: list[float]) -> tuple[str, str]:
+    """Return both laws' parameters by Huber's loss."""
+    power, law = robust_power_law(tokens, ppl), robust_saturating_law(tokens, ppl)
+    return (
+        f"α {number(power.alpha, 3)}",
+        f"E∞ {number(law.floor, 2)}、β {number(law.beta, 3)}",
+    )
 
 
 def _held_out(record: RunRecord) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fpcore.config import RunConfig
 from fpcore.errors import TrainingError
-from fpcore.head import ROWS, cross_entropy, pieces, predict
+from fpcore.head import ROWS, Head, pieces
 from fpcore.metrics import perplexity
 from fpcore.model import Inputs, TokenBlock, clip, flat_gradient
 from fpcore.precision import resolve, rounded_products
@@ -91,13 +91,12 @@ def train_tokens(
     """
     product = resolve(config, weights.device).product
     with rounded_products(product):
-        return _train(block, weights, weights.to(product), train, val, config, dev, on_epoch)
+        return _train(block, Head(weights, product), train, val, config, dev, on_epoch)
 
 
 def _train(
     block: TokenBlock,
-    weights: Tensor,
-    head: Tensor,
+    head: Head,
     train: Text,
     val: Text,
     config: RunConfig,
@@ -110,11 +109,11 @@ def _train(
     best_loss = math.inf
     for epoch in range(1, config.epochs + 1):
         train_loss = _train_epoch(block, adam, head, train, config.phase2_batch)
-        evaluation = evaluate(block, weights, val)
+        evaluation = evaluate(block, head, val)
         row = {"epoch": epoch, "train_loss": train_loss}
         row |= {"val_loss": evaluation.loss, "val_acc": evaluation.accuracy}
         if dev is not None:
-            row["dev_loss"] = evaluate(block, weights, dev).loss
+            row["dev_loss"] = evaluate(block, head, dev).loss
         _check_finite(row, len(train.targets), config)
         trace.append(row)
         on_epoch(row)
@@ -128,11 +127,11 @@ def _train(
 
 
 @torch.no_grad()
-def evaluate(block: TokenBlock, weights: Tensor, text: Text) -> Evaluation:
+def evaluate(block: TokenBlock, head: Head, text: Text) -> Evaluation:
     """Return loss and accuracy of next-token prediction on a text, forward only."""
     losses, correct = [], []
     for part in pieces(len(text.targets), ROWS):
-        loss, likeliest = predict(block(*text.rows(part)), weights, text.targets[part])
+        loss, likeliest = head.predict(block(*text.rows(part)), text.targets[part])
         losses.append(loss)
         correct.append(likeliest == text.targets[part])
     loss = torch.cat(losses).double()
@@ -147,14 +146,14 @@ def evaluate(block: TokenBlock, weights: Tensor, text: Text) -> Evaluation:
 
 @torch.no_grad()
 def _train_epoch(
-    block: TokenBlock, adam: torch.optim.Adam, head: Tensor, text: Text, batch: int
+    block: TokenBlock, adam: torch.optim.Adam, head: Head, text: Text, batch: int
 ) -> float:
     """Run one epoch in text order; return the token-weighted mean loss before the updates."""
-    total = torch.zeros((), dtype=torch.float64, device=head.device)
     gradient = flat_gradient(block)
+    total = torch.zeros((), dtype=torch.float64, device=gradient.device)
     for part in pieces(len(text.targets), batch):
         h, saved = block.step(*text.rows(part))
-        loss, slope = cross_entropy(h, head, text.targets[part])
+        loss, slope = head.cross_entropy(h, text.targets[part])
         block.backward(saved, slope)
         clip(gradient, GRADIENT_CLIP)
         adam.step()

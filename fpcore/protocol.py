@@ -104,7 +104,7 @@ def _data(
     cuts = [0, *sizes]
     pieces = [ids[a:b] for a, b in zip(cuts, sizes, strict=False)]
     val = HeldOut(ids[-val_tokens:], torch.zeros(val_tokens, dtype=torch.int64), 4 * val_tokens)
-    return Data(load(config), pieces, val, val, weights, "timing")
+    return Data(load(config), pieces, val, val, weights, "timing", "timing")
 
 
 def _device() -> torch.device:

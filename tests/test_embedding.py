@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from scipy import sparse
 
 from fpcore import CorpusError, embedding
-from fpcore.embedding import factorise, load_embedding, ppmi
+from fpcore.embedding import embedding_digest, factorise, load_embedding, ppmi
 
 TALK = [torch.tensor(ids) for ids in ([0, 1, 2, 0, 1, 3, 0, 1], [4, 4, 0], [3], [2, 3, 2, 5, 1, 0])]
 
@@ -77,6 +77,7 @@ def test_factorise_equals_the_dense_decomposition() -> None:
     expected /= np.linalg.norm(expected, axis=1).mean()
     assert got.dtype == np.float32
     assert np.linalg.norm(got, axis=1).mean() == pytest.approx(1, rel=1e-6)
+    assert (got[np.abs(got).argmax(0), range(5)] > 0).all()  # the sign that every machine takes
     for column in range(5):
         sign = np.sign(got[:, column] @ expected[:, column])
         np.testing.assert_allclose(sign * got[:, column], expected[:, column], atol=1e-5)
@@ -112,6 +113,19 @@ def test_ppmi_refuses_more_columns_than_types_occur(toy: Toy, width: int) -> Non
 def test_ppmi_refuses_a_corpus_without_neighbours(toy: Toy) -> None:
     with pytest.raises(CorpusError, match="at least 2 tokens"):
         load_embedding(toy(embed_dim=3), [torch.tensor([1]), torch.tensor([2])], 7)
+
+
+def test_a_ppmi_embedding_is_known_by_what_it_is_made_from(toy: Toy) -> None:
+    """Its values differ in the last bits between processors; other texts make another one."""
+    weights = load_embedding(toy(embed_dim=4), TALK, 7)
+    digest = embedding_digest(toy(embed_dim=4), TALK, weights)
+    assert embedding_digest(toy(embed_dim=4), TALK, weights * (1 + 1e-7)) == digest
+    others = [TALK[:-1], [torch.cat(TALK)], [talk.flip(0) for talk in TALK]]
+    digests = {embedding_digest(toy(embed_dim=4), other, weights) for other in others}
+    assert len(digests | {digest}) == 4
+    assert embedding_digest(toy(embed_dim=4), TALK, weights[:, :3]) not in digests | {digest}
+    random = toy(embedding="random")
+    assert embedding_digest(random, TALK, weights) != embedding_digest(random, TALK, weights * 2)
 
 
 def test_random_embedding_is_the_same_for_every_seed(toy: Toy) -> None:

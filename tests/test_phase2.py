@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fpcore import RunConfig, TrainingError, head, phase2, plain
+from fpcore.head import Head
 from fpcore.model import FixedPointModel
 from fpcore.phase2 import Evaluation, Phase2, Text, evaluate, train_tokens
 
@@ -69,7 +70,7 @@ def test_evaluation_by_hand(build: Build, toy: Toy, layers: int, tokens: int) ->
     weights = by_hand.parameters(model.token_block)
     h = by_hand.token_block(weights, [c.numpy() for c in contexts], x)[:-1]
     targets = ids.tolist()[1:]  # token i + 1 given the context and input of token i
-    got = evaluate(model.token_block, model.embedding.weight, val)
+    got = evaluate(model.token_block, Head(model.embedding.weight), val)
     assert got.loss == pytest.approx(by_hand.losses(h, embedding, targets).mean(), rel=1e-12)
     assert got.accuracy == np.mean((h @ embedding.T).argmax(1) == targets)
     assert got.loss_sums == got.token_counts == []
@@ -79,11 +80,11 @@ def test_loss_of_an_epoch_is_taken_before_each_update(build: Build, toy: Toy) ->
     """With one batch, the first epoch's loss is that of the initial weights."""
     config = toy(precision="float64", phase2_batch=1000, epochs=2, patience=5)
     model, train, val, _ = texts(build, config)
-    initial = evaluate(model.token_block, model.embedding.weight, train).loss
+    initial = evaluate(model.token_block, Head(model.embedding.weight), train).loss
     after_first: list[float] = []
 
     def on_epoch(row: dict[str, Any]) -> None:
-        after_first.append(evaluate(model.token_block, model.embedding.weight, train).loss)
+        after_first.append(evaluate(model.token_block, Head(model.embedding.weight), train).loss)
 
     trace = train_tokens(
         model.token_block, model.embedding.weight, train, val, config, on_epoch=on_epoch
@@ -96,7 +97,7 @@ def test_train_loss_weighs_batches_by_their_tokens(build: Build, toy: Toy) -> No
     """With a learning rate of almost nothing, batches of 64 and a last one of 7 mean the whole."""
     config = toy(precision="float64", phase2_lr=1e-15, phase2_batch=64, epochs=1)
     model, train, val, _ = texts(build, config)
-    whole = evaluate(model.token_block, model.embedding.weight, train).loss
+    whole = evaluate(model.token_block, Head(model.embedding.weight), train).loss
     row = train_tokens(model.token_block, model.embedding.weight, train, val, config).trace[0]
     assert row["train_loss"] == pytest.approx(whole, rel=1e-10)
 
@@ -129,14 +130,34 @@ def products(seed: int = 4) -> tuple[Tensor, Tensor, Tensor]:
 @pytest.mark.parametrize("logits", [None, 2**22, 100, 1])  # fused; all rows at once, two, one
 def test_cross_entropy_equals_autograd(monkeypatch: pytest.MonkeyPatch, logits: int | None) -> None:
     if logits is not None:
-        monkeypatch.setattr(head, "LOGITS", logits)
-        monkeypatch.setattr(head, "expectation", head.chunked_expectation)
+        monkeypatch.setattr(head, "LOGITS_CPU", logits)
+        monkeypatch.setattr(head, "fuses", lambda weights: False)
     h, weights, targets = products()
     expected = F.cross_entropy(h.requires_grad_() @ weights.T, targets)
     (slope,) = torch.autograd.grad(expected, h)
-    loss, gradient = head.cross_entropy(h.detach(), weights, targets)
-    assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
-    torch.testing.assert_close(gradient, slope, atol=1e-12, rtol=1e-12)
+    own = Head(weights)
+    for _ in range(2):  # the second time in the room of the first
+        loss, gradient = own.cross_entropy(h.detach(), targets)
+        assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
+        torch.testing.assert_close(gradient, slope, atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("format", "tiles", "fused"), [
+    ("float32", False, True), ("bfloat16", False, False), ("bfloat16", True, True),
+])  # fmt: skip
+def test_bfloat16_is_fused_only_where_a_cpu_has_tiles(
+    monkeypatch: pytest.MonkeyPatch, format: str, tiles: bool, fused: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": tiles})
+    assert head.fuses(torch.zeros(2, 2, dtype=getattr(torch, format))) is fused
+
+
+def test_steep_logits_stay_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target's probability underflows; its loss is the difference of two logits."""
+    monkeypatch.setattr(head, "fuses", lambda weights: False)
+    h, weights = torch.tensor([[1000.0]]), torch.tensor([[-1.0], [1.0], [0.5]])
+    loss, slope = Head(weights).cross_entropy(h, torch.tensor([0]))
+    assert (loss.item(), slope.item()) == (2000, 2)
 
 
 @pytest.mark.parametrize("columns", [4096, 40, 39, 7, 1])
@@ -144,7 +165,7 @@ def test_predictions_of_a_cut_vocabulary(monkeypatch: pytest.MonkeyPatch, column
     monkeypatch.setattr(head, "COLUMNS", columns)
     h, weights, targets = products()
     weights[30] = weights[3]  # ties between tiles go to the first type
-    losses, likeliest = head.predict(h, weights, targets)
+    losses, likeliest = Head(weights).predict(h, targets)
     logits = h @ weights.T
     expected = F.cross_entropy(logits, targets, reduction="none")
     torch.testing.assert_close(losses, expected, atol=1e-12, rtol=1e-12)
@@ -184,7 +205,7 @@ def test_evaluation_per_conversation_by_hand() -> None:
     group = torch.tensor([0, 0, 0, 2, 2])  # of the tokens; the first is not predicted
     ids = torch.tensor([1, 0, 0, 1, 1])
     text = Text.of([torch.zeros(5, 3)], inputs, ids, group)
-    got = evaluate(Given(h), weights, text)  # type: ignore[arg-type]
+    got = evaluate(Given(h), Head(weights), text)  # type: ignore[arg-type]
     half, quarter, most = math.log(2), math.log(4), math.log(4 / 3)
     assert got.loss_sums == pytest.approx([2 * half, 0, quarter + most])
     assert got.token_counts == [2, 0, 2]
@@ -206,11 +227,12 @@ def test_conversations_add_up(
     model, _, _, (_, (contexts, _, ids)) = texts(build, toy(precision="float64"))
     group = torch.arange(100) // 30
     text = Text.of(contexts, model.inputs(ids), ids, group)
-    got = evaluate(model.token_block, model.embedding.weight, text)
+    got = evaluate(model.token_block, Head(model.embedding.weight), text)
     assert got.token_counts == [29, 30, 30, 10]
     assert sum(got.loss_sums) == pytest.approx(99 * got.loss, rel=1e-12)
     assert got.loss_sums[0] == pytest.approx(
-        29 * evaluate(model.token_block, model.embedding.weight, _cut(text, 29)).loss, rel=1e-12
+        29 * evaluate(model.token_block, Head(model.embedding.weight), _cut(text, 29)).loss,
+        rel=1e-12,
     )
 
 
@@ -232,7 +254,7 @@ def scripted(
     steps: Iterator[int] = iter(range(1, 100))
     losses = {id(val_text): iter(val), id(dev_text): iter(dev or [])}
 
-    def given(block: Any, weights: Tensor, text: Text) -> Evaluation:
+    def given(block: Any, own: Head, text: Text) -> Evaluation:
         loss = next(losses[id(text)])
         return Evaluation(loss, loss / 100, [loss, loss], [1, 1])
 
@@ -304,20 +326,26 @@ def test_chunks_that_do_not_fit_are_halved(monkeypatch: pytest.MonkeyPatch) -> N
     """A product that runs out of memory above 3 rows, and the results of one that never does."""
     source = torch.Generator().manual_seed(0)
     h, weights = torch.randn(20, 8, generator=source), torch.randn(30, 8, generator=source)
-    whole = head.chunked_expectation(h, weights)
+    targets = torch.randint(30, (20,), generator=source)
+    monkeypatch.setattr(head, "fuses", lambda weights: False)
+    whole = Head(weights).cross_entropy(h, targets)
     sizes: list[int] = []
-    real = head._chunked
+    real = Head._mean_of_rows
 
-    def limited(h: Tensor, weights: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-        sizes.append(rows)
-        if rows > 3:
+    def limited(self: Head, h: Tensor) -> tuple[Tensor, Tensor]:
+        sizes.append(len(h))
+        if len(h) > 3:
             raise torch.OutOfMemoryError
-        return real(h, weights, rows)
+        return real(self, h)
 
-    monkeypatch.setattr(head, "_chunked", limited)
-    halved = head.chunked_expectation(h, weights, 16 * 30)
-    assert sizes == [16, 8, 4, 2]
+    monkeypatch.setattr(Head, "_mean_of_rows", limited)
+    monkeypatch.setattr(head, "LOGITS_CPU", 16 * 30)
+    small = Head(weights)
+    halved = small.cross_entropy(h, targets)
+    assert sizes == [16, 8, 4] + [2] * 10
     assert all(torch.allclose(x, y, atol=1e-6) for x, y in zip(whole, halved, strict=True))
-    monkeypatch.setattr(head, "_chunked", Mock(side_effect=torch.OutOfMemoryError))
+    small.cross_entropy(h, targets)
+    assert sizes[13:] == [2] * 10  # what did not fit once is not tried again
+    monkeypatch.setattr(Head, "_mean_of_rows", Mock(side_effect=torch.OutOfMemoryError))
     with pytest.raises(torch.OutOfMemoryError):
-        head.chunked_expectation(h, weights)
+        small.cross_entropy(h, targets)
