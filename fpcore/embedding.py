@@ -107,7 +107,6 @@ def factorise(matrix: sparse.csr_array, width: int) -> torch.Tensor:
         )
     # A fixed start makes ARPACK repeatable.
     u, s, _ = svds(matrix[used][:, used], k=width, v0=np.ones(len(used)))
-    u *= np.sign(u[np.abs(u).argmax(0), np.arange(width)])  # a singular vector has no sign
     order = np.argsort(-s)
     vectors = np.zeros((matrix.shape[0], width))
     vectors[used] = u[:, order] * np.sqrt(s[order])

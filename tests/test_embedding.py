@@ -77,7 +77,6 @@ def test_factorise_equals_the_dense_decomposition() -> None:
     expected /= np.linalg.norm(expected, axis=1).mean()
     assert got.dtype == np.float32
     assert np.linalg.norm(got, axis=1).mean() == pytest.approx(1, rel=1e-6)
-    assert (got[np.abs(got).argmax(0), range(5)] > 0).all()  # the sign that every machine takes
     for column in range(5):
         sign = np.sign(got[:, column] @ expected[:, column])
         np.testing.assert_allclose(sign * got[:, column], expected[:, column], atol=1e-5)
