@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fpcore import tables
+from fpcore import controls, tables
 from fpcore.config import RunConfig
 from fpcore.errors import ConfigError
 from fpcore.evidence import METRICS, Evidence, seeds_needed
@@ -16,7 +16,8 @@ FEW = 0.005  # share of clipped updates below which clipping is not said to act
 
 def answer(e: Evidence) -> list[str]:
     """Return the answer of a study, a sentence or a few for each point."""
-    lines = [_basis(e), *_effects(e), *_kept_rank(e), *_best(e), *_clip(e), *_unchanged(e)]
+    worth = controls.worth(e.base, controls.beside(e.base, e.varied), e.level)
+    lines = [_basis(e), worth, *_effects(e), *_kept_rank(e), *_best(e), *_clip(e), *_unchanged(e)]
     return [line for line in lines if line]
 
 
@@ -54,7 +55,10 @@ def _kept_rank(e: Evidence) -> list[str]:
     """Say which runs raise the convergence rate, and what that does to the effective rank."""
     if not e.effects.empty:
         return []
-    faster = [r.name for r in e.varied if e.direction(r.name, "convergence_rate") == "up"]
+    moved = {r.name: e.direction(r.name, "convergence_rate") for r in e.varied}
+    if set(moved.values()) == {"unknown"}:
+        return []
+    faster = [run for run, direction in moved.items() if direction == "up"]
     if not faster:
         return ["収束率が基準より高いと言える設定は、この中にない。"]
     kept = [run for run in faster if e.direction(run, "val_er") not in ("down", "unknown")]

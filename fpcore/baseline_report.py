@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import pandas as pd
 import torch
 
-from fpcore import tables
+from fpcore import controls, tables
 from fpcore.bootstrap import LossDifference
 from fpcore.by_seed import values
 from fpcore.comparable import incomparable
@@ -40,8 +40,13 @@ def by_size(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
 
 
 def standing(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
-    """Say of every run which baselines it beats at the largest common size, and by how much."""
+    """Say of every run which baselines it beats at the largest common size, and by how much.
+
+    Then what phase 1 is worth, where a run's controls are among the runs.
+    """
+    worth = [controls.worth(run, controls.beside(run, runs)) for run in runs]
     lines = [line for run in runs for line in _standing(run, baselines)]
+    lines += [line for line in worth if line]
     return Markdown("\n".join(f"- {line}" for line in lines))
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
 from fpcore.records import RunRecord, epochs, frame, traces
-from fpcore.scaling import fit_power_law
+from fpcore.scaling import fit_power_law, fit_saturating_law
 
 FONT = "IPAexGothic"
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
@@ -81,7 +81,10 @@ def perplexity_log(records: Iterable[RunRecord], ax: Axes) -> Axes:
 
 
 def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
-    """Draw Val PPL against tokens on log axes with each run's fitted power law."""
+    """Draw Val PPL against tokens on log axes with each run's fitted power law.
+
+    From four sizes on the saturating law stands beside it, dashed.
+    """
     records = list(records)
     rows = frame(records).dropna(subset=["val_ppl", "train_tokens"])
     if rows.empty:
@@ -93,7 +96,11 @@ def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
         if own["train_tokens"].nunique() > 1:
             fit = fit_power_law(own["train_tokens"].tolist(), own["val_ppl"].tolist())
             grid = np.geomspace(*fit.tokens, 50)
-            ax.plot(grid, [fit(x) for x in grid], color=points.get_facecolor()[0], lw=1.3)
+            color = points.get_facecolor()[0]
+            ax.plot(grid, [fit(x) for x in grid], color=color, lw=1.3)
+            if own["train_tokens"].nunique() > 3:
+                law = fit_saturating_law(own["train_tokens"].tolist(), own["val_ppl"].tolist())
+                ax.plot(grid, [law(x) for x in grid], color=color, lw=1.3, ls="--")
             label = f"{record.name}（α={fit.alpha:.3f}, R²={fit.r_squared:.3f}, n={fit.n}）"
         points.set_label(label)
     _token_axis(ax, rows["train_tokens"])
@@ -101,7 +108,7 @@ def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
     ax.yaxis.set_major_formatter(THOUSANDS)
     ax.yaxis.set_minor_formatter(THOUSANDS)
     ax.tick_params(axis="y", which="minor", labelsize="small")
-    ax.set(ylabel="Val PPL（対数）", title="スケーリング則 PPL = A·トークン^α")
+    ax.set(ylabel="Val PPL（対数）", title="べき乗則（実線）と飽和則（破線）")
     ax.legend(fontsize="small")
     return ax
 

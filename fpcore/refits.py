@@ -39,17 +39,6 @@ class Draws:
         """Return the interval of a parameter between its quantiles."""
         return Interval(*map(float, np.quantile(self.values[name], (1 - TAIL, TAIL))))
 
-    def loss(self, tokens: np.ndarray) -> np.ndarray:
-        """Return what each draw predicts at sizes [k], in nats [draws, k]."""
-        v = {name: values[:, None] for name, values in self.values.items()}
-        if "alpha" in v:
-            return np.asarray(np.log(v["A"]) + v["alpha"] * np.log(tokens))
-        return np.asarray(v["floor"] + v["B"] * tokens ** -v["beta"])
-
-    def band(self, tokens: np.ndarray) -> np.ndarray:
-        """Return the quantiles of the PPL that is predicted at sizes [k], low and high [2, k]."""
-        return np.asarray(np.exp(np.quantile(self.loss(tokens), (1 - TAIL, TAIL), axis=0)))
-
 
 def bootstrap_power_law(
     tokens: Sequence[float], ppl: Sequence[float], draws: int = DRAWS, seed: Seed = 0

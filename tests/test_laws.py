@@ -8,6 +8,7 @@ from test_compare import record
 from fpcore import laws, load_record
 from fpcore.paths import ROOT
 from fpcore.records import RunRecord, curve
+from fpcore.robust import robust_power_law
 from fpcore.scaling import fit_saturating_law
 
 
@@ -24,6 +25,11 @@ def test_the_saturating_law_follows_the_published_table(published: RunRecord) ->
     text = laws.laws_table([published])
     assert f"{law.rms:.4f}" in text and "自由度が 3 未満" in text
     assert "α -0.440 [-0.525, -0.356]" in text  # the spec: about ± 0.085
+    power, bent = (line.split(" | ") for line in text.splitlines()[2:4])
+    low, high = map(float, re.findall(r"-0\.\d+", power[3]))  # of the bootstrap: nearly the same
+    assert low == pytest.approx(-0.525, abs=0.02) and high == pytest.approx(-0.356, abs=0.02)
+    robust = robust_power_law(points["train_tokens"].tolist(), points["val_ppl"].tolist())
+    assert f"α {robust.alpha:.3f}" in power[4] and "E∞ 4.02" in bent[4]
 
 
 def test_local_exponents_of_the_published_table(published: RunRecord) -> None:
