@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pandas as pd
 import torch
 
-from fpcore import controls, tables
+from fpcore import controls, plots, tables
 from fpcore.bootstrap import LossDifference
 from fpcore.by_seed import values
 from fpcore.comparable import incomparable
@@ -15,6 +16,8 @@ from fpcore.conversations import resampled
 from fpcore.evidence import moments
 from fpcore.metrics import bits_per_byte
 from fpcore.model import FixedPointModel
+from fpcore.paths import reports
+from fpcore.publish import publish
 from fpcore.records import RunRecord, SizeResult
 from fpcore.sentences import UNCLEAR, level
 from fpcore.tables import DASH, Markdown, number, percent
@@ -77,6 +80,30 @@ def caveats(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
         *_said(records, _at_an_end, "選ばれた学習率が候補の端で、候補の外がもっとよいかもしれない"),
     ]  # fmt: skip
     return Markdown("\n".join(f"- {line}。" for line in lines))
+
+
+def render(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
+    """Return the whole report as Markdown; the figure is linked by file name."""
+    records = "、".join(f"`{record.name}`" for record in runs + baselines)
+    parts = [
+        "# 固定点モデルの位置: 同じトークンの基準モデルと対照",
+        standing(runs, baselines),
+        f"## 凍結した埋め込みの代償\n\n{embeddings(baselines)}",
+        f"## サイズごとの結果\n\n{by_size(runs, baselines)}",
+        "![Val PPL とトークン](perplexity.png)",
+        f"## この比較の限界\n\n{caveats(runs, baselines)}",
+        f"## 記録\n\n`reports/runs/` の {records}。",
+    ]
+    return Markdown("\n\n".join(parts) + "\n")
+
+
+def write(runs: list[RunRecord], baselines: list[RunRecord]) -> Path:
+    """Write `report.md`, its figure and `report.html` to `reports/baselines/`.
+
+    Returns the path of `report.md`.
+    """
+    figure = {"perplexity": lambda: plots.perplexity_log(runs + baselines, plots.axes())}
+    return publish(reports() / "baselines", render(runs, baselines), figure)
 
 
 def trained_parameters(record: RunRecord) -> int | None:

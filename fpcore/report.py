@@ -1,14 +1,15 @@
 """The Japanese comparison report: its order, its figures, and the files that it is written to."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from fpcore import checks, conclusions, factors, page, plots, sections
+from fpcore import checks, conclusions, factors, plots, sections
 from fpcore.compare import Comparison, load_comparison
 from fpcore.paths import reports, write_atomically
+from fpcore.publish import publish
 from fpcore.tables import Markdown
 
 FIGURES: dict[str, tuple[str, Callable[[Comparison, Axes], Axes]]] = {
@@ -73,17 +74,13 @@ def write(c: Comparison) -> Path:
 
     Returns the path of `report.md`.
     """
-    target, text = folder(c), render(c)
-    target.mkdir(parents=True, exist_ok=True)
-    plots.use_style()
-    for name, (_, draw) in FIGURES.items():
-        draw(c, plots.axes())
-        plt.savefig(target / f"{name}.png", dpi=150, metadata={"Software": None})
-        plt.close()
-    _write_params(c, target / "params")
-    write_atomically(target / "report.html", page.page(text, target).encode())
-    write_atomically(target / "report.md", text.encode())
-    return target / "report.md"
+    _write_params(c, folder(c) / "params")
+    figures = {name: partial(_draw, draw, c) for name, (_, draw) in FIGURES.items()}
+    return publish(folder(c), render(c), figures)
+
+
+def _draw(draw: Callable[[Comparison, Axes], object], c: Comparison) -> None:
+    draw(c, plots.axes())
 
 
 def _write_params(c: Comparison, target: Path) -> None:
@@ -91,7 +88,6 @@ def _write_params(c: Comparison, target: Path) -> None:
     for old in target.glob("*.yaml"):
         old.unlink()
     for name, text in factors.missing_runs(c.a, c.b, c.records).items():
-        target.mkdir(exist_ok=True)
         write_atomically(target / f"{name}.yaml", text.encode())
 
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
 
-from fpcore import answers, checks, page, plots, tables
+from fpcore import answers, checks, plots, tables
 from fpcore.by_seed import values
 from fpcore.evidence import METRICS, Evidence, moments
-from fpcore.paths import reports, write_atomically
+from fpcore.paths import reports
+from fpcore.publish import publish
 from fpcore.sentences import level
 from fpcore.tables import METRICS as NAMES
 from fpcore.tables import Markdown, number, percent
@@ -145,15 +145,8 @@ def write(e: Evidence) -> Path:
 
     Returns the path of `report.md`.
     """
-    target, text = reports() / "studies" / e.study.name, render(e)
-    target.mkdir(parents=True, exist_ok=True)
-    plots.use_style()
-    plots.study(e.frame, plots.panels(3))
-    plt.savefig(target / "study.png", dpi=150, metadata={"Software": None})
-    plt.close()
-    write_atomically(target / "report.html", page.page(text, target).encode())
-    write_atomically(target / "report.md", text.encode())
-    return target / "report.md"
+    target = reports() / "studies" / e.study.name
+    return publish(target, render(e), {"study": lambda: plots.study(e.frame, plots.panels(3))})
 
 
 def _resampled(e: Evidence, run: str) -> str:

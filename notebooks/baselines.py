@@ -14,11 +14,14 @@
 # 固定点モデルに合わせ（差 10 % 以内）、凍結した同じ埋め込み（embedding）を使うものと、
 # 自分の埋め込みを訓練するもの（`-free`）がある。学習率・次数・エポックはすべて開発テキストで選び、
 # 検証テキストは最後に 1 度だけ読む。
+#
+# 対照（control）は Phase 1 のない固定点モデルで、文脈が訓練されていない（`untrained`）か、
+# ゼロ（`zero`）。study の `controls` で訓練する。
 
 # %% tags=["parameters"]
 # Parameters: names in params/baselines/ (or paths of YAML files), and of records beside them
 configs = ["kneser-ney-small", "lstm-small", "lstm-small-free", "gpt-small", "gpt-small-free"]
-runs = ["v5-small"]
+runs = ["study", "study-contextsuntrained", "study-contextszero"]
 
 # %%
 import fpcore
@@ -67,3 +70,9 @@ ax = plots.perplexity_log([*records, *baselines], plots.axes())
 
 # %%
 baseline_report.caveats(records, baselines)
+
+# %% [markdown]
+# ## 報告を書く
+
+# %%
+print(fpcore.paths.shown(baseline_report.write(records, baselines)))

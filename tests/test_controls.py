@@ -1,5 +1,7 @@
 """What is said of phase 1 beside its controls follows from the differences."""
 
+from typing import Any
+
 import pytest
 from test_study import arm, evidence
 
@@ -24,7 +26,8 @@ def test_what_phase_1_is_worth(gap: float, noise: int, said: str) -> None:
 
 def test_a_control_differs_in_its_contexts_alone() -> None:
     trained = arm(RunConfig.load("study"))
-    knobs = [{"contexts": "zero"}, {"contexts": "untrained"}, {"max_iter": 70}]
+    knobs: list[dict[str, Any]] = [{"contexts": "zero"}, {"contexts": "untrained"}]
+    knobs += [{"max_iter": 70}]
     knobs += [{"contexts": "zero", "phase2_lr": 0.01}]
     others = [arm(RunConfig(**trained.config | {"name": "c"} | k)) for k in knobs]
     assert controls.beside(trained, [trained, *others]) == others[:2]
