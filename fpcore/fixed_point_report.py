@@ -114,28 +114,14 @@ def spectra(d: Diagnosis) -> Markdown:
 def late_fall(d: Diagnosis) -> Markdown:
     """Say how much of the late fall of the loss is the diversity term, and of that the gain."""
     late = d.phase1.iloc[len(d.phase1) // 2 :]
-    a, b = late.iloc[0], late.iloc[-1]
-    w, count = d.config.dist_reg_weight, max(1, len(late) - 1)
-    fall = {
-        "損失": (b["loss"] - a["loss"]) / count,
-        "固定点の項": (1 - w) * (b["fixed_point_loss"] - a["fixed_point_loss"]) / count,
-        "多様性の項": w * (b["diversity_loss"] - a["diversity_loss"]) / count,
-    }
-    said = "、".join(f"{name} {number(v, 5, signed=True)}" for name, v in fall.items())
-    span = f"後半（反復 {a['iteration']:.0f}–{b['iteration']:.0f}）"
-    text = f"{span}の 1 反復あたりの変化は、重み込みで {said}。"
-    if not b["diversity_loss"] < a["diversity_loss"] < 0:
-        return Markdown(f"- {text}\n- 後半に多様性の項は下がっていない。")
-    grown, gained = (
-        b["diversity_loss"] / a["diversity_loss"],
-        b["layernorm_gain"] / a["layernorm_gain"],
-    )
-    share = math.log(gained) / math.log(grown)
+    first, last = late.iloc[0], late.iloc[-1]
+    terms = ["loss", "fixed_point_loss", "diversity_loss"]
+    w, change = d.config.dist_reg_weight, (last[terms] - first[terms]) / max(1, len(late) - 1)
     return Markdown(
-        f"- {text}\n- 多様性の項の大きさは {percent(grown - 1, signed=True)}、LayerNorm の利得"
-        f"（scale の平均）は {percent(gained - 1, signed=True)}。利得で割った多様性の項、つまり"
-        f"利得を止めたときの大きさは {percent(grown / gained - 1, signed=True)} で、"
-        f"**後半の低下の {percent(share, 0)} は利得の伸び**（対数での割合）。"
+        f"- 後半（反復 {first['iteration']:.0f}–{last['iteration']:.0f}）の 1 反復あたりの変化は、"
+        f"重み込みで損失 {number(change['loss'], 5, signed=True)}、固定点の項 "
+        f"{number((1 - w) * change['fixed_point_loss'], 5, signed=True)}、多様性の項 "
+        f"{number(w * change['diversity_loss'], 5, signed=True)}。\n- {_gained(first, last)}"
     )
 
 
@@ -170,6 +156,24 @@ def write(d: Diagnosis) -> Path:
     write_atomically(target / "report.html", page.page(text, target).encode())
     write_atomically(target / "report.md", text.encode())
     return target / "report.md"
+
+
+def _gained(first: pd.Series, last: pd.Series) -> str:
+    """Say how much of the growth of the diversity term goes with that of the LayerNorm gain.
+
+    The term is proportional to the gain, so their quotient is the term with the gain held fixed.
+    """
+    if not last["diversity_loss"] < first["diversity_loss"] < 0:
+        return "後半に多様性の項は下がっていない。"
+    grown = last["diversity_loss"] / first["diversity_loss"]
+    gained = last["layernorm_gain"] / first["layernorm_gain"]
+    share = math.log(gained) / math.log(grown)
+    return (
+        f"多様性の項の大きさは {percent(grown - 1, signed=True)}、LayerNorm の利得"
+        f"（scale の平均）は {percent(gained - 1, signed=True)}。利得で割った多様性の項、つまり"
+        f"利得を止めたときの大きさは {percent(grown / gained - 1, signed=True)} で、"
+        f"**後半の低下の {percent(share, 0)} は利得の伸び**（対数での割合）。"
+    )
 
 
 def _approach(d: Diagnosis, last: pd.Series) -> str:
