@@ -183,6 +183,10 @@ def test_a_trained_model_is_measured_as_it_was_trained(small: Trained, found: Di
     first = found.train.settling.iloc[0]
     assert first["converged"] == metrics.convergence_rate(used, P, 0.03)
     assert first["median"] == distance(P, used)["median"]
+    again = training_contexts(block, used.clone(), inputs)[-1]
+    ratios = (again - used).norm(dim=1)[1:] / (used - P).norm(dim=1)[:-1]  # of a token to the next
+    local = found.train.settling["local_median"][1]
+    assert local == pytest.approx(float(ratios.quantile(0.5)), rel=1e-5)
     assert found.parallel == distance(used, goal)
     assert found.threshold == pytest.approx(math.sqrt(0.03 / float(goal.square().mean())))
     assert found.rows == min(len(P), len(small.val.index))
