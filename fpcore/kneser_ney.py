@@ -36,15 +36,23 @@ class KneserNey:
     probability, and they sum to 1.
     """
 
-    def __init__(self, ids: Ids, vocabulary: int, order: int) -> None:
+    def __init__(
+        self, ids: Ids, vocabulary: int, order: int, discount: float | None = None
+    ) -> None:
         """Count the n-grams of `ids` [N] up to `order`.
 
+        `discount` is taken off every count, as in Kneser & Ney's own model; without one, the
+        counts of 1, of 2 and of 3 or more have discounts estimated from the text.
+
         Raises:
-            ValueError: a text with fewer than `order` tokens, or an order below 1.
+            ValueError: a text with fewer than `order` tokens, an order below 1, or a discount
+                that is not above 0 and at most 1.
         """
         if not 1 <= order <= len(ids):
             raise ValueError(f"order must be from 1 to the {len(ids)} tokens, not {order}")
-        self.vocabulary, self.order = vocabulary, order
+        if discount is not None and not 0 < discount <= 1:
+            raise ValueError(f"discount must be above 0 and at most 1, not {discount}")
+        self.vocabulary, self.order, self._discount = vocabulary, order, discount
         self._keys: list[Ids] = []
         codes = [np.zeros(len(ids) + 1, np.int64)]  # [length][start]: which n-gram starts there
         for length in range(1, order + 1):
@@ -93,12 +101,18 @@ class KneserNey:
         context, word = np.divmod(keys, self.vocabulary)
         contexts = len(self._keys[length - 2]) if length > 1 else 1
         total = np.bincount(context, counts, contexts)
-        taken = discounts(counts)[np.minimum(counts, KINDS)]
+        taken = self._taken(counts)
         divisor = np.maximum(total, 1)
         shares = (counts - taken) / divisor[context]
         rest = np.where(total > 0, np.bincount(context, taken, contexts) / divisor, 1.0)
         shape = (contexts, self.vocabulary)
         return Level(sparse.csr_array((shares, (context, word)), shape=shape), rest)
+
+    def _taken(self, counts: Ids) -> Array:
+        """Return what is taken off each count."""
+        if self._discount is None:
+            return discounts(counts)[np.minimum(counts, KINDS)]
+        return np.where(counts > 0, self._discount, 0.0)
 
     def _find(self, contexts: Ids) -> Ids:
         """Return the numbers [B] of contexts [B, length], -1 for those that the text has not."""

@@ -19,6 +19,7 @@ from fpcore.errors import ConfigError, suggestion
 WORDS = {
     str: "text",
     bool: "true or false",
+    int: "a whole number",
     list: "a list, such as [a, b]",
 }
 
@@ -28,7 +29,7 @@ def check(namespace: dict[str, Any], **types: type) -> dict[str, Any]:
 
     Args:
         namespace: the notebook's `globals()`.
-        types: the names that are parameters, and the type of each (str, bool or list).
+        types: the names that are parameters, and the type of each (str, bool, int or list).
 
     Raises:
         ConfigError: a name that is not a parameter, or a value of another type.

@@ -267,6 +267,10 @@ def test_the_same_config_reuses_its_record_and_says_so(home: Home, toy: dict[str
             {"study": "iteration"},
             "no readable study params/studies/iteration.yaml (did",
         ),
+        ("fixed-point", {"config": "v5-smal"}, "params/v5-smal.yaml (did you mean v5-small?)"),
+        ("fixed-point", {"iterations": 1}, "iterations must be a whole number of at least 2, not"),
+        ("fixed-point", {"samples": "many"}, "samples must be a whole number, not 'many'"),
+        ("fixed-point", {"sample": 5}, "sample is not a parameter of this notebook (did you mean"),
         ("scaling", {"runs": "[corrupt]"}, "reports/runs/corrupt.json is not a readable record"),
     ],
 )
@@ -314,6 +318,19 @@ def test_baselines_stand_beside_a_run_on_the_same_tokens(
     assert "40 サンプルで `v5-small` の Val PPL は、" in stored
     assert "image/png" in stored and "Glyph" not in stored and "Warning" not in stored
     assert {"counts.json", "lstm.json"} <= {p.name for p in (tmp_path / "reports/runs").iterdir()}
+
+
+def test_the_fixed_point_notebook_writes_its_report(tmp_path: Path, toy: dict[str, Any]) -> None:
+    path, output = tmp_path / "toy.yaml", tmp_path / "out.ipynb"
+    path.write_text(yaml.safe_dump(toy), encoding="utf-8")
+    knobs: dict[str, Any] = {"config": path, "samples": 10, "seed": 3, "iterations": 4}
+    done = papermill(tmp_path, "notebooks/fixed-point.ipynb", str(output), **knobs)
+    assert done.returncode == 0, done.stderr
+    report = (tmp_path / "reports" / "fixed-point" / "toy-10" / "report.md").read_text("utf-8")
+    assert "シード 3）の Phase 1 を 10 サンプル" in report
+    assert "固定点にいる割合（4 歩目）" in report
+    stored = json.dumps(nbformat.read(output, as_version=4), ensure_ascii=False)
+    assert stored.count("image/png") == 4 and "Glyph" not in stored and "Warning" not in stored
 
 
 @pytest.mark.parametrize("name", NAMES)

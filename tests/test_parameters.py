@@ -138,6 +138,18 @@ def test_check_refuses_other_types(values: dict[str, Any], message: str) -> None
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("value", [7, "7"])
+def test_check_takes_whole_numbers(value: Any) -> None:
+    assert check({"size": value}, size=int) == {"size": 7}
+
+
+@pytest.mark.parametrize("value", [7.5, True, "many", None])
+def test_check_refuses_what_is_not_a_whole_number(value: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check({"size": value}, size=int)
+    assert str(caught.value) == f"size must be a whole number, not {value!r}."
+
+
 def test_check_refuses_unknown_names() -> None:
     with pytest.raises(ConfigError, match=r"^run is not a parameter .* \(did you mean runs\?\)\.$"):
         compare("# Parameters\nrun = ['a']")

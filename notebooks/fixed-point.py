@@ -1,0 +1,84 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # どこまで固定点か（fixed point）
+#
+# Phase 1 の「収束」は、雑音（noise）が入り重みが動いている間の、1 反復の変化が閾値より小さいこと。
+# ここでは重みを止め、雑音を切って並列の反復（parallel map）を続け、文脈が本当の固定点から
+# どれだけ離れているかを測る。並列の反復の固定点は、検証に使う逐次（sequential）の文脈ただ 1 つ。
+
+# %% tags=["parameters"]
+# Parameters: a config in params/ (or the path of a YAML file), one size, one seed, and iterations
+config = "v5-small"
+samples = 100
+seed = 42
+iterations = 40
+
+# %%
+import fpcore
+from fpcore import diagnosis, fixed_point_plots, fixed_point_report, plots
+
+plots.use_style()
+given = fpcore.parameters.check(globals(), config=str, samples=int, seed=int, iterations=int)
+
+# %% [markdown]
+# ## 訓練と測定
+
+# %%
+d = diagnosis.diagnose(**given)
+fixed_point_report.setting(d)
+
+# %% [markdown]
+# ## 収束と固定点
+
+# %%
+fixed_point_report.settled(d)
+
+# %%
+fixed_point_report.meaning(d)
+
+# %% [markdown]
+# ## 相対残差（relative residual）
+
+# %%
+ax = fixed_point_plots.residuals(d, plots.axes())
+
+# %%
+fixed_point_report.residuals(d)
+
+# %% [markdown]
+# ## Effective Rank の推移
+#
+# 雑音なしの反復ごとに、中心化（平均を引く）しないものとしたものを、同じ行数で。
+
+# %%
+fixed_point_report.spectra(d)
+
+# %%
+ax = fixed_point_plots.spectra(d, plots.axes())
+
+# %% [markdown]
+# ## 訓練中の損失と LayerNorm の利得（gain）
+#
+# 多様性の項（diversity term）は LayerNorm の scale に比例して大きくなる。
+
+# %%
+fixed_point_report.late_fall(d)
+
+# %%
+ax = fixed_point_plots.loss_terms(d, plots.axes())
+
+# %%
+ax = fixed_point_plots.gain(d, plots.axes())
+
+# %% [markdown]
+# ## 報告を書く
+
+# %%
+print(fpcore.paths.shown(fixed_point_report.write(d)))
