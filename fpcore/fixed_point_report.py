@@ -1,15 +1,18 @@
 """What a diagnosis says: tables, sentences by rule, and the files that they are written to."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 
-from fpcore import fixed_point_plots, page, plots, tables
+from fpcore import fixed_point_plots, plots, tables
 from fpcore.diagnosis import LOOKS, Diagnosis, Text
 from fpcore.fixed_point import TOLERANCE
-from fpcore.paths import reports, write_atomically
+from fpcore.paths import reports
+from fpcore.publish import publish
 from fpcore.tables import DASH, Markdown, number, percent, points
 
 FIGURES = {
@@ -145,17 +148,13 @@ def write(d: Diagnosis) -> Path:
 
     Returns the path of `report.md`.
     """
-    folder = f"{d.config.run_name}-{d.config.samples[0]}"
-    target, text = reports() / "fixed-point" / folder, render(d)
-    target.mkdir(parents=True, exist_ok=True)
-    plots.use_style()
-    for name, (draw, _) in FIGURES.items():
-        draw(d, plots.axes())
-        plt.savefig(target / f"{name}.png", dpi=150, metadata={"Software": None})
-        plt.close()
-    write_atomically(target / "report.html", page.page(text, target).encode())
-    write_atomically(target / "report.md", text.encode())
-    return target / "report.md"
+    target = reports() / "fixed-point" / f"{d.config.run_name}-{d.config.samples[0]}"
+    figures = {name: partial(_draw, draw, d) for name, (draw, _) in FIGURES.items()}
+    return publish(target, render(d), figures)
+
+
+def _draw(draw: Callable[[Diagnosis, Axes], Axes], d: Diagnosis) -> None:
+    draw(d, plots.axes())
 
 
 def _gained(first: pd.Series, last: pd.Series) -> str:
