@@ -1,23 +1,24 @@
 """What a study answers, sentence by sentence: each follows from its intervals by rule."""
 
+import math
 from typing import Any
 
-from fpcore import controls, tables
+from fpcore import clips, controls, tables
 from fpcore.config import RunConfig
 from fpcore.errors import ConfigError
-from fpcore.evidence import METRICS, Evidence, seeds_needed
+from fpcore.evidence import MOST_SEEDS, Evidence, seeds_needed
 from fpcore.sentences import UNCLEAR, level, metric, sizes
 from fpcore.tables import METRICS as NAMES
-from fpcore.tables import number, percent
+from fpcore.tables import number
 
 MANY_SEEDS = 30  # more than anyone would run to see so small a difference
-FEW = 0.005  # share of clipped updates below which clipping is not said to act
 
 
 def answer(e: Evidence) -> list[str]:
     """Return the answer of a study, a sentence or a few for each point."""
-    worth = controls.worth(e.base, controls.beside(e.base, e.varied), e.level)
-    lines = [_basis(e), worth, *_effects(e), *_kept_rank(e), *_best(e), *_clip(e), *_unchanged(e)]
+    worth = controls.worth(e.base, controls.beside(e.base, e.varied))
+    lines = [_basis(e), worth, *_effects(e), *_kept_rank(e), *_both_down(e), *_best(e)]
+    lines += [*clips.answer(e), *_unchanged(e), *_stopped(e), *_budget(e)]
     return [line for line in lines if line]
 
 
@@ -27,10 +28,13 @@ def next_steps(e: Evidence) -> list[str]:
 
 
 def _basis(e: Evidence) -> str:
+    head = f"値は {sizes([e.samples])}、シード n={e.seeds}。"
+    if e.seeds < 2:
+        return f"{head}シードが 1 つなので、差の確からしさは判定できない。"
     return (
-        f"値は {sizes([e.samples])}、シード n={e.seeds}。{len(e.varied)} 個の比較がすべて同時に"
-        f" 95 % で成り立つように、区間は 1 つずつ {level(e.level)} に広げた（Bonferroni）。"
-        "Val PPL の差は、シードの区間と検証会話を選び直した区間の両方が 0 を含まないときだけ言う。"
+        f"{head}どの指標についても {len(e.varied)} 個の比較が同時に 95 % で成り立つように、区間は "
+        f"1 つずつ {level(e.level)} に広げた（Bonferroni）。Val PPL の差は、シードの区間と"
+        "検証会話を選び直した区間の両方が 0 を含まないときだけ言う。"
     )
 
 
@@ -44,11 +48,13 @@ def _effects(e: Evidence) -> list[str]:
 
 def _effect(name: str, rows: list[dict[Any, Any]]) -> str:
     """Say of one effect which metrics it moves; every one is named once."""
-    head = f"`{name}` の交互作用" if "×" in name else f"`{name}` の主効果"
-    if all(row["direction"] == "same" for row in rows):
-        return f"{head}: どの指標もまったく変わらない。"
-    said = "、".join(metric(row) for row in rows if row["direction"] != "unknown")
-    return f"{head}（後の値 − 前の値）: {said}。"
+    crossed = "×" in name
+    head = f"`{name}` の交互作用" if crossed else f"`{name}` の主効果"
+    known = [row for row in rows if row["direction"] != "unknown"]
+    if all(row["direction"] == "same" for row in known):
+        return f"{head}: どの指標もまったく変わらない。" if known else ""
+    said = "、".join(metric(row) for row in known)
+    return f"{head}（{'効果の差' if crossed else '後の値 − 前の値'}）: {said}。"
 
 
 def _kept_rank(e: Evidence) -> list[str]:
@@ -76,7 +82,7 @@ def _kept_rank(e: Evidence) -> list[str]:
 
 
 def _gains(e: Evidence, run: str) -> str:
-    rows = e.comparisons[run].summary.set_index("metric").to_dict("index")
+    rows = e.rows(run)
     gaps = [
         f"{NAMES[m]} {tables.difference(m, rows[m]['difference'])}"
         for m in ("convergence_rate", "val_er")
@@ -84,55 +90,43 @@ def _gains(e: Evidence, run: str) -> str:
     return f"{e.label(e.record(run))}（{'、'.join(gaps)}）"
 
 
-def _best(e: Evidence) -> list[str]:
-    """Name the run with the lowest development loss, and those that it cannot be told from."""
-    ppl, spread = e.means(e.best)["val_ppl"]
-    said = f"開発テキストの損失が最も低いのは {e.label(e.best)}"
-    said += f"（Val PPL {tables.with_spread('val_ppl', ppl, spread)}）。"
-    names = "、".join(e.label(e.record(run)) for run in e.rivals)
-    told = len(e.records) - 1 - len(e.rivals)
-    if not e.rivals:
-        return [f"{said}ほかの {told} 設定より Val PPL が違うと言える。"]
-    return [f"{said}ただし次の設定とは Val PPL に{UNCLEAR}: {names}。"]
-
-
-def _clip(e: Evidence) -> list[str]:
-    """Say where clipping acts, and apart from that whether it made a difference."""
-    if "gradient_clip" not in e.study.knobs():
+def _both_down(e: Evidence) -> list[str]:
+    """Name the runs that lose effective rank and gain perplexity: a low rank is not the harm."""
+    found = [
+        f"{e.label(e.record(run))}（"
+        + "、".join(
+            f"{NAMES[m]} {tables.difference(m, e.rows(run)[m]['difference'])}"
+            for m in ("val_er", "val_ppl")
+        )
+        + "）"
+        for run in e.comparisons
+        if e.direction(run, "val_er") == e.direction(run, "val_ppl") == "down"
+    ]
+    if not found:
         return []
-    rows = e.clipping.to_dict("records")
-    norm = next(row["norm"] for row in rows if row["run"] == e.base.name)
-    lines = [f"基準の勾配ノルムの中央値は {number(norm, 4)}。"]
-    acting = [row for row in rows if row["clipped"] > FEW]
-    idle = [row for row in rows if row["clipped"] == 0]
-    if idle:
-        clips = ", ".join(sorted({f"{row['clip']:g}" for row in idle}, key=float))
-        lines.append(f"クリップが一度も働かない値: {clips}。")
-    return [*lines, *(_acting(e, row) for row in acting), *_scaled_rates(e)]
+    return [f"ER が下がり、Val PPL も下がる（よくなる）設定: {'、'.join(found)}。"]
 
 
-def _acting(e: Evidence, row: dict[Any, Any]) -> str:
-    """Say how much a clip that acts does to the gradients, and what comes of it."""
-    share, scale = percent(row["clipped"], 0), number(row["scale"], 2)
-    how = f"更新の {share} でクリップが働き、勾配は平均 {scale} 倍になる。"
-    return f"{e.label(e.record(row['run']))}: {how}{_outcome(e, row['run'])}"
+def _best(e: Evidence) -> list[str]:
+    """Name the run with the lowest development loss, and how its Val PPL stands to the others'."""
+    ppl, spread = e.means(e.best)["val_ppl"]
+    twins = "、".join(e.label(e.record(run)) for run in e.twins)
+    said = f"開発テキストの損失が最も低いのは {e.label(e.best)}"
+    said += f"（Val PPL {tables.with_spread('val_ppl', ppl, spread)}"
+    said += f"、結果がすべて同じ設定: {twins}）。" if twins else "）。"
+    return [said + _standing(e)]
 
 
-def _outcome(e: Evidence, run: str) -> str:
-    """Say which metrics of a run differ from the base's."""
-    if run == e.base.name:
-        return "基準そのもの。"
-    rows = e.comparisons[run].summary.set_index("metric", drop=False).to_dict("index")
-    moved = [m for m in METRICS if m in rows and rows[m]["direction"] in ("up", "down")]
-    if not moved:
-        return f"働いても、どの指標にも基準との{UNCLEAR}。"
-    return f"基準より {'、'.join(metric(rows[m]) for m in moved)}。"
-
-
-def _scaled_rates(e: Evidence) -> list[str]:
-    """Set each run with a smaller phase1_lr beside the clip that scales gradients alike."""
-    rates = [r for r in e.varied if r.config["phase1_lr"] != e.base.config["phase1_lr"]]
-    return [f"{e.label(r)} に変えたときは: {_outcome(e, r.name)}" for r in rates]
+def _standing(e: Evidence) -> str:
+    """Say beside which runs the best's Val PPL is lower, and beside which it cannot be told."""
+    told = list(e.beside_best.values())
+    lower, higher = told.count("up"), told.count("down")
+    if lower == len(told) > 0:
+        return f"その Val PPL は、ほかの {lower} 設定のどれよりも低いと言える。"
+    said = f"その Val PPL は、ほかの {lower} 設定より低いと言える。" if lower else ""
+    said += f"{higher} 設定よりは高いと言える。" if higher else ""
+    names = "、".join(e.label(e.record(run)) for run in e.rivals)
+    return f"{said}次の設定とは Val PPL に{UNCLEAR}: {names}。" if names else said
 
 
 def _unchanged(e: Evidence) -> list[str]:
@@ -142,22 +136,64 @@ def _unchanged(e: Evidence) -> list[str]:
     return [f"結果が基準とすべて同じで、何も変えていない設定: {names}。"]
 
 
+def _stopped(e: Evidence) -> list[str]:
+    """Name the runs that reached the convergence rate before `max_iter`: they did less."""
+    found = []
+    for record in e.records:
+        own = [r.phase1_iterations for r in record.results if r.phase1_iterations]
+        if own and min(own) < record.config["max_iter"]:
+            span = f"{min(own)}" if min(own) == max(own) else f"{min(own)}–{max(own)}"
+            found.append(f"{e.label(record)}（{span} 反復）")
+    if not found:
+        return []
+    return [
+        f"収束率の条件で `max_iter` より早く止まった設定: {'、'.join(found)}。"
+        "ほかの設定との差には、反復数の違いも入っている。"
+    ]
+
+
+def _budget(e: Evidence) -> list[str]:
+    """Say that training stopped at the cap on epochs while it still got better."""
+    results = [(r, record.config["epochs"]) for record in e.records for r in record.results]
+    capped = sum(r.best_epoch == epochs for r, epochs in results)
+    if not capped:
+        return []
+    limits = ", ".join(str(n) for n in sorted({epochs for _, epochs in results}))
+    return [
+        f"{len(results)} 件中 {capped} 件で最良エポックが上限（{limits}）なので、"
+        "ここで言う差は、そこで打ち切った訓練についてのものである。"
+    ]
+
+
 def _edge(e: Evidence) -> list[str]:
     """Say that the best lies at the end of what was tried, if it stands out from the rest."""
     found = []
-    for knob, tried in e.study.grid.items():
-        value, order = e.best.config[knob], sorted(tried)
-        if len(order) < 3 or value not in (order[0], order[-1]) or e.rivals:
+    for knob in e.study.grid:
+        tried = {record.config[knob] for record in e.records}
+        if len(tried) < 3 or e.rivals or not all(_is_number(value) for value in tried):
             continue
-        further = "その先の値" if _goes_on(knob, value, value == order[-1]) else "隣の値との間"
-        found.append(f"最良の `{knob}` {value} は試した範囲の端なので、{further}を試す。")
+        value, order = e.best.config[knob], sorted(tried)
+        if value in (order[0], order[-1]):
+            further = "その先の値" if _goes_on(knob, order, value) else "隣の値との間"
+            found.append(f"最良の `{knob}` {value} は試した範囲の端なので、{further}を試す。")
     return found
 
 
-def _goes_on(knob: str, value: float, up: bool) -> bool:
-    """Whether a knob may lie further up or down than a value."""
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _goes_on(knob: str, order: list[float], value: float) -> bool:
+    """Whether a knob may lie further out than its end value: by one more step, or at half of it."""
+    low = value == order[0]
+    further = [value - (order[1] - order[0]) if low else value + (order[-1] - order[-2])]
+    further += [value / 2] if low and value > 0 else []
+    return any(_allowed(knob, v) for v in further)
+
+
+def _allowed(knob: str, value: float) -> bool:
     try:
-        RunConfig(**{knob: value + 1 if up else value / 2 if value else -1})
+        RunConfig(**{knob: value})
     except ConfigError:
         return False
     return True
@@ -171,13 +207,18 @@ def _more_seeds(e: Evidence) -> list[str]:
     if not known:
         return []
     run = min(known, key=lambda name: known[name])
-    count, name = number(known[run], 0), e.label(e.record(run))
+    count, name = _count(known[run]), e.label(e.record(run))
     if known[run] > MANY_SEEDS:
         return [
-            f"Val PPL で基準と区別できない設定は、最も区別しやすい {name} でも約 {count} シードが"
+            f"Val PPL で基準と区別できない設定は、最も区別しやすい {name} でも{count}シードが"
             "要るほど差が小さい。シードを増やすより、ほかの条件を試す。"
         ]
-    return [f"Val PPL で {name} を基準と区別するには、いまのばらつきなら約 {count} シードが要る。"]
+    return [f"Val PPL で {name} を基準と区別するには、いまのばらつきなら{count}シードが要る。"]
+
+
+def _count(seeds: float) -> str:
+    more = math.isinf(seeds)
+    return f" {MOST_SEEDS:,} を超える" if more else f"約 {number(seeds, 0)} "
 
 
 def _one_setting(e: Evidence) -> str:

@@ -16,7 +16,7 @@ from fpcore.records import RunRecord, SizeResult, curve, distinct, frame, restri
 from fpcore.sentences import counter_examples
 from fpcore.tables import Markdown, number, percent
 from fpcore.tradeoff import FEW_RUNS, trade_off
-from fpcore.verdicts import CARE, OK, WRONG, Check
+from fpcore.verdicts import CARE, OK, ORDER, WRONG, Check
 
 ENVIRONMENT = ("device", "precision", "packages", "threads")
 FEW_SEEDS = 3
@@ -29,10 +29,14 @@ def run_checks(records: list[RunRecord]) -> list[Check]:
 
 
 def checks_list(records: list[RunRecord]) -> Markdown:
-    """Return the outcomes as a Markdown list, the worst first."""
-    order = [WRONG, CARE, OK]
-    outcomes = sorted(run_checks(records), key=lambda check: order.index(check.verdict))
-    return Markdown("\n".join(check.item for check in outcomes))
+    """Return the outcomes of all checks as a Markdown list, the worst first."""
+    return listed(run_checks(records))
+
+
+def listed(outcomes: list[Check]) -> Markdown:
+    """Return outcomes as a Markdown list, the worst first."""
+    worst = sorted(outcomes, key=lambda check: -ORDER.index(check.verdict))
+    return Markdown("\n".join(check.item for check in worst))
 
 
 def counts(records: list[RunRecord]) -> str:
@@ -183,15 +187,19 @@ def early_stop(records: list[RunRecord]) -> Check:
     whole = frame(records)
     ran = sorted({int(n) for n in whole["epochs_run"].dropna()})
     on_val = [r.name for r in records if r.config.get("select_on") == "val"]
-    found = [f"実行したエポック数が違う（{ran[0]}–{ran[-1]}）"] if len(ran) > 1 else []
-    found += [f"報告する検証テキストで選んでいる: {'、'.join(on_val)}"] if on_val else []
+    spans = f"{ran[0]}–{ran[-1]}" if ran else ""
     unknown = int(whole["epochs_run"].isna().sum())
-    found += [f"{unknown} 件でエポック数の記録がない"] if unknown else []
-    capped = whole[whole["best_epoch"] == whole["run"].map(_epoch_limits(records))]
-    if len(capped):
-        found.append(f"{len(capped)} 件で最良が最終エポック（`epochs` の上限）")
-    if found:
-        return Check(title, CARE, "; ".join(found), "`select_on: dev`、`epochs` を増やす")
+    capped = int((whole["best_epoch"] == whole["run"].map(_epoch_limits(records))).sum())
+    found = [
+        (len(ran) > 1, f"実行したエポック数が違う（{spans}）", "同じエポック数にする"),
+        (on_val, f"報告する検証テキストで選んでいる: {'、'.join(on_val)}", "`select_on: dev`"),
+        (unknown, f"{unknown} 件でエポック数の記録がない", "この本で実行し直す"),
+        (capped, f"{capped} 件で最良が最終エポック（`epochs` の上限）", "`epochs` を増やす"),
+    ]
+    said = [(text, settle) for holds, text, settle in found if holds]
+    if said:
+        texts, settles = zip(*said, strict=True)
+        return Check(title, CARE, "; ".join(texts), "、".join(settles))
     return Check(title, OK, "エポック数は同じで、開発テキストで選んでいる")
 
 

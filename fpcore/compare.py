@@ -21,7 +21,7 @@ from fpcore.conversations import resampled
 from fpcore.errors import RecordError
 from fpcore.records import RunRecord, curve, frame, load_record, load_records, restricted, traces
 from fpcore.scaling import PowerLaw
-from fpcore.uncertainty import LEVEL, Difference, difference
+from fpcore.uncertainty import LEVEL, Difference, Direction, difference
 
 SUMMARY = "val_ppl val_acc alpha val_er train_er convergence_rate seconds".split()
 OF_LOSS = ("val_ppl", "bits_per_byte")  # what resampled conversations bear on
@@ -201,18 +201,11 @@ class Comparison:
         return {key: (self.a.config[key], self.b.config[key]) for key in keys}
 
     def _columns(self, metric: str, d: Difference, samples: int = 0) -> dict[str, object]:
-        """Return a difference as columns; one that cannot be compared, or seen, is no direction.
-
-        Nor is one of several seeds that other conversations might turn round.
-        """
+        """Return a difference as columns; one that cannot be compared is no direction."""
         if metric in self.incomparable:
             return asdict(d) | {"difference": nan, "relative": nan, "direction": "unknown"}
-        printed = tables.difference(metric, d.difference)
-        seen = any(ch in "123456789" for ch in printed)
-        direction = "tiny" if d.direction in ("up", "down") and not seen else d.direction
-        text = self.resampled.get(samples) if metric in OF_LOSS and d.seeds > 1 else None
-        if text is not None and direction in ("up", "down") and text.direction == "unclear":
-            direction = "unclear"
+        text = self.resampled.get(samples) if metric in OF_LOSS else None
+        direction = told(metric, d, text)
         known = {"difference": d.difference, "relative": d.relative, "direction": direction}
         return asdict(d) | known
 
@@ -225,6 +218,20 @@ class Comparison:
         """Return the differences of a metric by common size."""
         a, b = (values(record, metric) for record in (self.a, self.b))
         return [difference(a[n], b[n], self.level) for n in self.samples]
+
+
+def told(metric: str, d: Difference, text: LossDifference | None) -> Direction:
+    """Return what may be said of the difference of a metric.
+
+    One that prints as 0 is `tiny`; one of several seeds that other conversations of the validation
+    text might turn round (`text`) is `unclear`.
+    """
+    if d.direction not in ("up", "down"):
+        return d.direction
+    if not any(ch in "123456789" for ch in tables.difference(metric, d.difference)):
+        return "tiny"
+    turned = text is not None and d.seeds > 1 and text.direction == "unclear"
+    return "unclear" if turned else d.direction
 
 
 def compare_runs(

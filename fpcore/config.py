@@ -233,9 +233,9 @@ def _made_name(config: RunConfig) -> str:
         for key, value in config.knobs().items()
         if key not in {"layers", "context_dim", "input_tokens"} and value != fields[key].default
     }
-    name = "-".join([config.label, *(key + _short(value) for key, value in changed.items())])
+    name = "-".join([config.label, *(key + short(value) for key, value in changed.items())])
     lossy = any(
-        _short(changed[key]) != changed[key] for key in ("corpus", "embedding") if key in changed
+        short(changed[key]) != changed[key] for key in ("corpus", "embedding") if key in changed
     )
     if lossy or len(name) > MAX_NAME:
         text = json.dumps(config.knobs(), sort_keys=True)
@@ -243,7 +243,8 @@ def _made_name(config: RunConfig) -> str:
     return name
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return the value of a knob as the name of a run holds it."""
     if isinstance(value, list):
         return "-".join(str(v) for v in value)
     text = Path(value).stem if isinstance(value, str) else json.dumps(value)

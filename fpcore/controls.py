@@ -6,7 +6,7 @@ from fpcore import tables
 from fpcore.compare import Comparison, compare_runs
 from fpcore.records import RunRecord
 from fpcore.sentences import level, sizes
-from fpcore.uncertainty import LEVEL
+from fpcore.uncertainty import LEVEL, certain
 
 SAID = {"up": "役に立つと言える", "down": "害になると言える", "same": "まったく同じ"}
 
@@ -24,11 +24,12 @@ def beside(record: RunRecord, others: Iterable[RunRecord]) -> list[RunRecord]:
     ]
 
 
-def worth(record: RunRecord, controls: Sequence[RunRecord], share: float = LEVEL) -> str:
-    """Say in one sentence whether phase 1 lowers Val PPL, with intervals of the level `share`.
+def worth(record: RunRecord, controls: Sequence[RunRecord]) -> str:
+    """Say in one sentence whether phase 1 lowers Val PPL, with simultaneous 95 % intervals.
 
     The difference is the control's Val PPL less the trained run's, at the largest size.
     """
+    share = 1 - (1 - LEVEL) / max(1, len(controls))
     found = [compare_runs(record, control, level=share) for control in controls]
     if not found:
         return ""
@@ -41,5 +42,7 @@ def _said(c: Comparison) -> str:
     row = c.summary.set_index("metric").loc["val_ppl"].to_dict()
     gap = tables.difference("val_ppl", row["difference"])
     ends = tables.interval("val_ppl", row["low"], row["high"])
-    what = SAID.get(row["direction"], "役に立つとも害になるとも言えない")
+    direction = certain(row["direction"], c.seeds)
+    what = SAID.get(direction, "役に立つとも害になるとも言えない")
+    what += "（シード 1）" if c.seeds < 2 else ""
     return f"{c.b.config['contexts']} に対して {gap} {ends} で、{what}"

@@ -1,24 +1,32 @@
 """What the records of a study show: every run against the base, and the best by development loss.
 
 Values are those at the largest size. Intervals are simultaneous (Bonferroni): with m runs beside
-the base each has the level 1 - 0.05/m, so that all of them hold together in 95 % of studies.
+the base each has the level 1 - 0.05/m, so that all those of one metric hold together in 95 % of
+studies. From one seed nothing is said of a direction.
 """
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from fpcore.by_seed import values
 from fpcore.compare import Comparison, compare_runs
+from fpcore.config import RunConfig
+from fpcore.effects import effects
+from fpcore.errors import RecordError
+from fpcore.paths import shown
 from fpcore.records import RunRecord, frame, load_record, same_results
 from fpcore.study import Study
 from fpcore.tables import plain
-from fpcore.uncertainty import LEVEL, Difference, Values, difference
+from fpcore.uncertainty import LEVEL, Values, certain
 
+MOST_SEEDS = 10_000  # that are looked at
 METRICS = "convergence_rate train_er val_er val_ppl bits_per_byte val_acc".split()
 
 
@@ -69,8 +77,8 @@ class Evidence:
     def label(self, record: RunRecord) -> str:
         """Name a run by the values of the varied knobs that are not the base's; else the base."""
         knobs = [k for k in self.study.knobs() if record.config[k] != self.base.config[k]]
-        shown = "、".join(f"{k} {plain(record.config[k])}" for k in knobs)
-        own = "、".join(f"{k} {plain(self.base.config[k])}" for k in self.study.grid)
+        shown = " / ".join(f"{k} {plain(record.config[k])}" for k in knobs)
+        own = " / ".join(f"{k} {plain(self.base.config[k])}" for k in self.study.grid)
         return shown or f"{own}（基準）"
 
     @cached_property
@@ -84,19 +92,34 @@ class Evidence:
         return min(self.records, key=lambda record: _development_loss(record, self.samples))
 
     @cached_property
-    def rivals(self) -> list[str]:
-        """The runs whose Val PPL cannot be told from that of the best."""
+    def twins(self) -> list[str]:
+        """The runs whose every figure is that of the best."""
         others = [r for r in self.records if r.name != self.best.name]
+        return [r.name for r in others if same_results(self.best, r)]
+
+    @cached_property
+    def beside_best(self) -> dict[str, str]:
+        """By run, what may be said of its Val PPL beside the best's; twins are left out."""
+        others = [r for r in self.records if r.name not in (self.best.name, *self.twins)]
         told = {r.name: compare_runs(self.best, r, level=self.level) for r in others}
-        return [name for name, c in told.items() if _direction(c, "val_ppl") not in ("up", "down")]
+        return {name: summary(c)["val_ppl"]["direction"] for name, c in told.items()}
+
+    @cached_property
+    def rivals(self) -> list[str]:
+        """The runs whose Val PPL cannot be told from that of the best, without its twins."""
+        return [run for run, said in self.beside_best.items() if said not in ("up", "down")]
 
     def record(self, run: str) -> RunRecord:
         """Return the record of a run of the study."""
         return next(r for r in self.records if r.name == run)
 
+    def rows(self, run: str) -> dict[str, dict[str, Any]]:
+        """Return the summary of a run beside the base, by metric."""
+        return summary(self.comparisons[run])
+
     def direction(self, run: str, metric: str) -> str:
         """Return what may be said of a run's metric beside the base's (see `uncertainty`)."""
-        return _direction(self.comparisons[run], metric)
+        return str(self.rows(run)[metric]["direction"])
 
     def means(self, record: RunRecord) -> dict[str, tuple[float, float]]:
         """Return mean and standard deviation over seeds of every metric of METRICS."""
@@ -104,37 +127,16 @@ class Evidence:
 
     @cached_property
     def effects(self) -> pd.DataFrame:
-        """The main effects and the interaction of two knobs of two values each, with intervals.
-
-        Rows `effect` (the knob, or both joined), `metric` and the columns of `Difference`; empty
-        for another grid. A main effect is the mean over the values of the other knob, taken seed by
-        seed; the interaction is the effect of the first knob at the second value of the other
-        minus that at the first.
-        """
-        grid = self.study.grid
-        if sorted(map(len, grid.values())) != [2, 2]:
+        """The main effects and the interaction (`effects`) of a 2 × 2 grid; empty for another."""
+        knobs = tuple(self.study.grid)
+        if len(knobs) != 2 or any(len(tried) != 2 for tried in self.study.grid.values()):
             return pd.DataFrame()
-        rows = [
-            {"effect": name, "metric": metric, "difference": d.difference}
-            | {"low": d.low, "high": d.high, "direction": d.direction}
-            for metric in METRICS
-            for name, d in self._effects(metric).items()
-        ]
-        return pd.DataFrame(rows)
-
-    def _effects(self, metric: str) -> dict[str, Difference]:
-        p, q = self.study.grid
-        x = [values(r, metric)[self.samples] for r in self.records[:4]]  # (p0,q0) (p0,q1) (p1,q0) …
-        level = 1 - (1 - LEVEL) / 3
-        return {
-            p: difference(_mean(x[0], x[1]), _mean(x[2], x[3]), level),
-            q: difference(_mean(x[0], x[2]), _mean(x[1], x[3]), level),
-            f"{p} × {q}": difference(_minus(x[2], x[0]), _minus(x[3], x[1]), level),
-        }
+        return effects(self.records[:4], (knobs[0], knobs[1]), self.samples, METRICS)
 
     @cached_property
     def clipping(self) -> pd.DataFrame:
-        """By run: `clip`, `lr`, `clipped` (share of updates), `norm` (median), `scale`.
+        """By run: `clip`, `lr`, `clipped` (share of updates), `norm` (median), `least`, `most`,
+        `scale`.
 
         Over all iterations, seeds and sizes; `scale` is the mean factor that clipping put on the
         gradient, min(1, clip / norm).
@@ -146,26 +148,47 @@ def gather(study: Study) -> Evidence:
     """Read the records of a study.
 
     Raises:
-        RecordError: one is missing or damaged.
+        RecordError: one is missing or damaged, or of another config than the study's.
     """
-    return Evidence(study, tuple(load_record(config.run_name) for config in study.configs()))
+    return Evidence(study, tuple(_load(config) for config in study.configs()))
+
+
+def _load(config: RunConfig) -> RunRecord:
+    record, own = load_record(config.run_name), config.knobs()
+    before = RunConfig().model_dump() | record.config  # a knob that is younger had its default
+    other = [k for k in own if before[k] != own[k]]
+    if other:
+        raise RecordError(
+            f"{shown(record.path)} is the record of another {', '.join(other)} than the study's; "
+            "give it another name, and run the study again."
+        )
+    return record
 
 
 def seeds_needed(d: Comparison, metric: str) -> float:
     """Return about how many seeds would tell the difference seen, if its spread stayed the same.
 
-    From the half width of the interval, which shrinks with the square root of the seeds (Student's
-    factor is left as it is, so it is an upper bound); NaN where there is no interval.
+    The smallest n whose half width t(n - 1)·s/√n is below the difference; infinity above
+    MOST_SEEDS, NaN where there is no interval or no difference.
     """
     row = d.summary.set_index("metric").loc[metric].to_dict()
     low, high, gap, seeds = (float(row[k]) for k in ("low", "high", "difference", "seeds"))
     if math.isnan(high - low) or not gap:
         return math.nan
-    return float(math.ceil(seeds * ((high - low) / 2 / abs(gap)) ** 2))
+    n, share = np.arange(2, MOST_SEEDS + 1), (1 + d.level) / 2
+    spread = (high - low) / 2 / stats.t.ppf(share, seeds - 1) * math.sqrt(seeds)
+    enough = n[stats.t.ppf(share, n - 1) * spread / np.sqrt(n) < abs(gap)]
+    return float(enough[0]) if len(enough) else math.inf
 
 
-def _direction(c: Comparison, metric: str) -> str:
-    return str(c.summary.set_index("metric").loc[metric, "direction"])
+def summary(c: Comparison) -> dict[str, dict[str, Any]]:
+    """Return a comparison's summary by metric, with the directions that conclusions may use."""
+    rows = {row["metric"]: row for row in c.summary.to_dict("records")}
+    return {
+        metric: {str(k): v for k, v in row.items()}
+        | {"direction": certain(row["direction"], c.seeds)}
+        for metric, row in rows.items()
+    }
 
 
 def _development_loss(record: RunRecord, samples: int) -> float:
@@ -179,14 +202,6 @@ def moments(by_seed: Values) -> tuple[float, float]:
     return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else math.nan
 
 
-def _mean(a: Values, b: Values) -> Values:
-    return {seed: (a[seed] + b[seed]) / 2 for seed in a}
-
-
-def _minus(a: Values, b: Values) -> Values:
-    return {seed: a[seed] - b[seed] for seed in a}
-
-
 def _clipping(record: RunRecord) -> dict[str, object]:
     clip = float(record.config["gradient_clip"])
     norms = np.array(_trace(record, "grad_norm"))
@@ -196,6 +211,8 @@ def _clipping(record: RunRecord) -> dict[str, object]:
         "lr": float(record.config["phase1_lr"]),
         "clipped": float(np.mean(_trace(record, "clipped"))) if len(norms) else math.nan,
         "norm": float(np.median(norms)) if len(norms) else math.nan,
+        "least": float(norms.min(initial=math.inf)),
+        "most": float(norms.max(initial=-math.inf)),
         "scale": float(np.minimum(1, clip / norms).mean()) if len(norms) else math.nan,
     }
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from fpcore.config import RunConfig
+from fpcore.config import RunConfig, short
 from fpcore.errors import ConfigError, suggestion
 from fpcore.paths import PARAMS, shown
 
@@ -15,9 +15,12 @@ FIELDS = {
     "title": "a text, the heading of the report",
     "question": "a text, what the study shall answer",
     "base": "the name of a config in params/, or the path of a YAML file",
-    "grid": "a mapping of knobs to lists of values",
+    "grid": "a mapping of knobs to lists of different values",
     "also": "a list of mappings of knobs to values, further runs outside the grid",
 }
+
+# What makes two runs incomparable, or cannot be told apart by the name of a run.
+FIXED = {"name", "corpus", "tokenizer", "val_samples", "samples", "seeds", "select_on"}
 
 
 class Study(BaseModel):
@@ -38,6 +41,14 @@ class Study(BaseModel):
     base: str
     grid: dict[str, list[Any]] = Field(min_length=1)
     also: list[dict[str, Any]] = []
+
+    @field_validator("grid")
+    @classmethod
+    def _distinct(cls, grid: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        for values in grid.values():
+            if not values or any(value in values[:n] for n, value in enumerate(values)):
+                raise ValueError("no values, or a repeated one")
+        return grid
 
     @classmethod
     def load(cls, source: str | Path) -> "Study":
@@ -60,7 +71,7 @@ class Study(BaseModel):
             raise ConfigError(f"{shown(path)} must hold lines of the form 'field: value'.")
         try:
             study = cls(**{str(k): v for k, v in fields.items()} | {"name": path.stem})
-            study.configs()
+            study._check()
         except ValidationError as error:
             raise ConfigError(f"{shown(path)}: {_sentence(error)}.") from None
         except ConfigError as error:
@@ -72,7 +83,8 @@ class Study(BaseModel):
         base = RunConfig.load(self.base)
         points = [dict(zip(self.grid, values, strict=True)) for values in self._points()]
         runs = [_varied(base, knobs) for knobs in [*points, *self.also]]
-        return runs if base in runs else [*runs, base]
+        by_name = {run.run_name: run for run in [*runs, base]}
+        return list(by_name.values())
 
     @property
     def base_name(self) -> str:
@@ -83,6 +95,24 @@ class Study(BaseModel):
         """Return the knobs that the study varies, those of the grid first."""
         return list(dict.fromkeys([*self.grid, *(k for knobs in self.also for k in knobs)]))
 
+    def _check(self) -> None:
+        """Refuse what a study cannot compare.
+
+        Raises:
+            ConfigError: a knob of FIXED is varied, or epochs are not chosen on development.
+        """
+        fixed = [knob for knob in self.knobs() if knob in FIXED]
+        if fixed:
+            raise ConfigError(
+                f"a study compares runs on the same texts and seeds, so it cannot vary "
+                f"{', '.join(fixed)}; make a base config of its own for each value."
+            )
+        if any(config.select_on != "dev" for config in self.configs()):
+            raise ConfigError(
+                f"select_on of the base {self.base} must be dev, as a study chooses its best run "
+                "on the development text."
+            )
+
     def _points(self) -> list[tuple[Any, ...]]:
         return list(product(*self.grid.values()))
 
@@ -91,7 +121,7 @@ def _varied(base: RunConfig, knobs: dict[str, Any]) -> RunConfig:
     """Return the base with some knobs changed, named after what then differs."""
     varied = RunConfig(**base.model_dump() | knobs)
     own, new = base.knobs(), varied.knobs()
-    parts = [f"{k}{v}" for k, v in new.items() if v != own[k]]
+    parts = [f"{k}{short(v)}" for k, v in new.items() if v != own[k]]
     return RunConfig(**new | {"name": "-".join([base.run_name, *parts])})
 
 

@@ -1,15 +1,19 @@
 """The Japanese report of a study: its tables, its figures, and the files that it is written to."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from fpcore import answers, checks, plots, tables
+from fpcore import answers, plots, tables
 from fpcore.by_seed import values
 from fpcore.evidence import METRICS, Evidence, moments
 from fpcore.paths import reports
 from fpcore.publish import publish
+from fpcore.records import RunRecord
 from fpcore.sentences import level
+from fpcore.study_checks import study_checks
 from fpcore.tables import METRICS as NAMES
 from fpcore.tables import Markdown, number, percent
 
@@ -41,7 +45,8 @@ def results(e: Evidence) -> Markdown:
     for record in e.records:
         means = e.means(record)
         cells = {NAMES[m]: tables.with_spread(m, *means[m]) for m in METRICS}
-        rows.append({"設定": e.label(record), "n": str(record.seeds)} | cells)
+        done = {"n": str(record.seeds), "P1 反復": _iterations(record, e.samples)}
+        rows.append({"設定": e.label(record)} | done | cells)
     note = f"{e.samples} サンプルでの平均 ± シード間の標準偏差。"
     return Markdown(f"{tables.table(pd.DataFrame(rows))}\n\n{note}")
 
@@ -62,12 +67,13 @@ def by_size(e: Evidence) -> Markdown:
 def differences(e: Evidence) -> Markdown:
     """基準との差: differences at the largest size, intervals, and what may be said."""
     rows = []
-    for name, c in e.comparisons.items():
-        t = c.summary.set_index("metric").to_dict("index")
+    for name in e.comparisons:
+        t = e.rows(name)
         row = {"設定": e.label(e.record(name))}
         for m in ("convergence_rate", "val_er", "val_ppl"):
             gap = tables.difference(m, t[m]["difference"])
-            row[f"{NAMES[m]} の差"] = f"{gap} {tables.interval(m, t[m]['low'], t[m]['high'])}"
+            ends = tables.interval(m, t[m]["low"], t[m]["high"])
+            row[f"{NAMES[m]} の差"] = gap if ends == tables.DASH else f"{gap} {ends}"
         row["会話を選び直した PPL の差"] = _resampled(e, name)
         row["Val PPL"] = SAID.get(t["val_ppl"]["direction"], "差があるとは言えない")
         rows.append(row)
@@ -100,13 +106,14 @@ def effects(e: Evidence) -> Markdown:
 
 
 def clipping(e: Evidence) -> Markdown:
-    """勾配ノルムとクリップ, of every run over all iterations, seeds and sizes."""
+    """勾配ノルムとクリップ, of every run with a phase 1 over all iterations, seeds and sizes."""
     rows = [
         {
             "設定": e.label(e.record(row["run"])),
             "gradient_clip": f"{row['clip']:g}",
             "phase1_lr": f"{row['lr']:g}",
             "勾配ノルム（中央値）": number(row["norm"], 4),
+            "最小–最大": _span(row),
             "クリップされた更新": percent(row["clipped"], 1),
             "勾配の平均倍率": number(row["scale"], 3),
         }
@@ -134,7 +141,7 @@ def render(e: Evidence) -> Markdown:
         *([] if e.effects.empty else [f"## 主効果と交互作用\n\n{effects(e)}"]),
         f"## 勾配ノルムとクリップ\n\n{clipping(e)}",
         f"## 次に試すこと\n\n{next_steps(e)}",
-        f"## 検証\n\n{checks.checks_list(list(e.records))}",
+        f"## 検証\n\n{study_checks(e)}",
         f"## 記録\n\n`reports/runs/` の {records}。",
     ]
     return Markdown("\n\n".join(parts) + "\n")
@@ -147,6 +154,19 @@ def write(e: Evidence) -> Path:
     """
     target = reports() / "studies" / e.study.name
     return publish(target, render(e), {"study": lambda: plots.study(e.frame, plots.panels(3))})
+
+
+def _span(row: dict[Any, Any]) -> str:
+    if math.isinf(row["most"]):
+        return tables.DASH
+    return f"{number(row['least'], 4)}–{number(row['most'], 4)}"
+
+
+def _iterations(record: RunRecord, samples: int) -> str:
+    """Return the iterations of phase 1 at a size, over seeds."""
+    own = {r.phase1_iterations for r in record.results if r.samples == samples}
+    known = sorted(n for n in own if n is not None)
+    return "–".join(map(str, dict.fromkeys((known[0], known[-1])))) if known else tables.DASH
 
 
 def _resampled(e: Evidence, run: str) -> str:

@@ -54,6 +54,11 @@ class Difference:
         return "up" if low > 0 else "down" if high < 0 else "unclear"
 
 
+def certain(direction: Direction, seeds: int) -> Direction:
+    """Return a direction where conclusions are drawn: from one seed, none can be."""
+    return "unclear" if seeds < 2 and direction in ("up", "down") else direction
+
+
 def difference(a: Values, b: Values, level: float = LEVEL) -> Difference:
     """Compare a metric of two runs, each given by seed; values that are NaN do not count.
 

@@ -7,6 +7,7 @@ Verdict = Literal["問題なし", "注意", "誤り"]
 OK: Verdict = "問題なし"
 CARE: Verdict = "注意"
 WRONG: Verdict = "誤り"
+ORDER = (OK, CARE, WRONG)  # the worst last
 
 
 @dataclass(frozen=True)

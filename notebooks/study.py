@@ -19,7 +19,7 @@ study = "two-factors"
 
 # %%
 import fpcore
-from fpcore import evidence, plots, study_report
+from fpcore import evidence, plots, study_checks, study_report
 from fpcore.book import Book
 from fpcore.study import Study
 
@@ -81,7 +81,7 @@ study_report.next_steps(e)
 # ## 検証
 
 # %%
-fpcore.checks.checks_list(e.records)
+study_checks.study_checks(e)
 
 # %% [markdown]
 # ## 報告を書く
