@@ -21,7 +21,7 @@ from fpcore.publish import publish
 from fpcore.records import RunRecord, SizeResult
 from fpcore.sentences import UNCLEAR, level
 from fpcore.tables import DASH, Markdown, number, percent
-from fpcore.uncertainty import LEVEL
+from fpcore.uncertainty import LEVEL, Values, difference
 
 METRICS = ("val_ppl", "bits_per_byte", "val_acc")
 UNIGRAM = "unigram モデル"
@@ -48,7 +48,7 @@ def standing(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     Then what phase 1 is worth, where a run's controls are among the runs.
     """
     worth = [controls.worth(run, controls.beside(run, runs)) for run in runs]
-    lines = [line for run in runs for line in _standing(run, baselines)]
+    lines = [line for run in runs for line in (*_standing(run, baselines), *_beside_unigram(run))]
     lines += [line for line in worth if line]
     return Markdown("\n".join(f"- {line}" for line in lines))
 
@@ -76,6 +76,8 @@ def caveats(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
                "シードが 1 つで、シードによるばらつきは区間に入っていない"),
         *_said(records, lambda r: r.config.get("select_on") == "val",
                "エポックを検証テキスト自身で選んだ（開発テキストで選ぶ他のモデルより有利）"),
+        *_said(runs, lambda r: set(r.config) >= {"phase2_lr"},
+               "学習率は候補から選んでいない（基準モデルは 3 つから選んだ）"),
         *_said(records, _at_the_limit, "最良エポックが上限の回数で、訓練を続ければまだ下がりうる"),
         *_said(records, _at_an_end, "選ばれた学習率が候補の端で、候補の外がもっとよいかもしれない"),
     ]  # fmt: skip
@@ -165,7 +167,7 @@ def _standing(run: RunRecord, baselines: list[RunRecord]) -> list[str]:
         lines.append(f"`{baseline.name}` と `{run.name}`: {why}。" if why else "")
         gap = None if why else _gap(baseline, run)
         if gap:
-            key = gap.direction if gap.direction in ("up", "down") else "unclear"
+            key = _direction(baseline, run, gap)
             told[key].append(f"`{baseline.name}`")
             lines[-1] = f"{_compared(baseline, run)}。"
     words = {"down": "より低く（よく）", "up": "より高く（悪く）", "unclear": f"とは{UNCLEAR}"}
@@ -177,6 +179,16 @@ def _standing(run: RunRecord, baselines: list[RunRecord]) -> list[str]:
     at = f"{', '.join(map(str, sorted(samples)))} サンプルで"  # type: ignore[type-var]
     text = "、".join(said) + ending
     return [f"**{at} `{run.name}` の Val PPL は、{text}。**", *(line for line in lines if line)]
+
+
+def _beside_unigram(run: RunRecord) -> list[str]:
+    """Say at which sizes a run's Val PPL is below that of the unigram model (no interval)."""
+    sizes = sorted({r.samples for r in run.results if r.unigram_ppl and r.val_ppl})
+    better = [n for n in sizes if _ppl(run, n) < (_at(run, n)[0].unigram_ppl or math.nan)]
+    if not sizes:
+        return []
+    where = f"{', '.join(map(str, better))} サンプル" if better else "どのサイズでもない"
+    return [f"`{run.name}` の Val PPL が {UNIGRAM}より低いのは、{where}（区間なし）。"]
 
 
 def _compared(a: RunRecord, b: RunRecord) -> str:
@@ -193,12 +205,38 @@ def _compared(a: RunRecord, b: RunRecord) -> str:
     if not math.isnan(low):
         ends = f"{percent(low, signed=True)}, {percent(high, signed=True)}"
         text += f"、{level(LEVEL)} 区間 [{ends}]、検証会話 n={gap.conversations}"
-    return text + "）" + (f"で、{UNCLEAR}" if gap.direction == "unclear" else "")
+    return text + "）" + (f"で、{UNCLEAR}" if _direction(a, b, gap) == "unclear" else "")
 
 
 def _gap(a: RunRecord, b: RunRecord) -> LossDifference | None:
     samples = _largest(a, b)
     return None if samples is None else resampled(a, b, samples)
+
+
+def _direction(a: RunRecord, b: RunRecord, gap: LossDifference) -> str:
+    """Return `up` or `down` where both intervals allow it: over conversations and over seeds.
+
+    A model without seeds (n-grams) has no spread over them: then the seeds of the other count.
+    """
+    samples = _largest(a, b)
+    if samples is None or gap.direction not in ("up", "down"):
+        return "unclear"
+    x, y = (_losses(record, samples) for record in (a, b))
+    if len(x) > 1 or len(y) > 1:
+        x, y = (_alike(side, other) for side, other in ((x, y), (y, x)))
+        if difference(x, y).direction != gap.direction:
+            return "unclear"
+    return gap.direction
+
+
+def _losses(record: RunRecord, samples: int) -> Values:
+    """Return the mean validation loss by seed, in nats."""
+    return {r.seed: math.log(r.val_ppl) for r in _at(record, samples) if r.val_ppl}
+
+
+def _alike(side: Values, other: Values) -> Values:
+    """Give a model without seeds its one loss at every seed of the other."""
+    return dict.fromkeys(other, *side.values()) if list(side) == [None] else side
 
 
 def _ppl(record: RunRecord, samples: int) -> float:

@@ -167,12 +167,14 @@ def _gained(first: pd.Series, last: pd.Series) -> str:
     grown = last["diversity_loss"] / first["diversity_loss"]
     gained = last["layernorm_gain"] / first["layernorm_gain"]
     share = math.log(gained) / math.log(grown)
-    return (
+    said = (
         f"多様性の項の大きさは {percent(grown - 1, signed=True)}、LayerNorm の利得"
         f"（scale の平均）は {percent(gained - 1, signed=True)}。利得で割った多様性の項、つまり"
-        f"利得を止めたときの大きさは {percent(grown / gained - 1, signed=True)} で、"
-        f"**後半の低下の {percent(share, 0)} は利得の伸び**（対数での割合）。"
+        f"利得を止めたときの大きさは {percent(grown / gained - 1, signed=True)}"
     )
+    if not 0 <= share <= 1:
+        return f"{said}。"
+    return f"{said} で、**後半の低下の {percent(share, 0)} は利得の伸び**（対数での割合）。"
 
 
 def _approach(d: Diagnosis, last: pd.Series) -> str:

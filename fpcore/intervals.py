@@ -80,7 +80,7 @@ def saturating_prediction(tokens: Sequence[float], ppl: Sequence[float], at: flo
     """
     x, y = points(tokens, ppl, 3, "a saturating law")
     low, high = Profile.of(x, np.log(y)[None]).measurement(at)[:, 0]
-    return Interval(*(math.exp(end) if end < 700 else math.inf for end in (low, high)))
+    return Interval(*(math.inf if end >= 700 else math.exp(end) for end in (low, high)))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Both scaling laws side by side, as tables: intervals, local exponents, held-out predictions."""
 
+import math
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -42,9 +43,10 @@ def laws_table(records: Iterable[RunRecord]) -> Markdown:
     note = (
         "べき乗則 log PPL = log A + α·log トークン（区間は Student の t）、"
         "飽和則 L = E∞ + B·トークン^−β（区間は profile likelihood）。p は、べき乗則が正しいときに"
-        "飽和則の方がこれ以上よく合う確率（F 検定）。bootstrap は、当てはめた法則から"
-        f"データを {DRAWS:,} 回引いて当てはめ直した区間（parametric）。Huber は、外れたサイズを"
-        "弱めた当てはめで、最小二乗と離れていれば、1 つのサイズが結果を決めている。"
+        "飽和則の方がこれ以上よく合う確率（F 検定。E∞ ≥ 0 なので高々この値）。"
+        f"bootstrap は、当てはめた法則からデータを {DRAWS:,} 回引いて当てはめ直した区間"
+        "（parametric）。Huber は、外れたサイズを弱めた当てはめで、最小二乗と離れていれば、"
+        "1 つのサイズが結果を決めているかもしれない。"
     )
     if few:
         note += (
@@ -169,12 +171,20 @@ def _held_out(record: RunRecord) -> list[dict[str, str]]:
         {"run": record.name, "法則": name, "トークン": number(at, 0)}
         | {"予測": number(value, 1), "区間": _ends(ends, 1), "測定": number(measured, 1)}
         | {"予測の誤差": percent(value / measured - 1, signed=True)}
-        | {"区間に": "入る" if ends.covers(measured) else "入らない"}
+        | {"区間に": _held(ends, measured)}
         for name, (value, ends) in found.items()
     ]
 
 
+def _held(interval: Interval, measured: float) -> str:
+    if math.isnan(interval.low):
+        return DASH
+    return "入る" if interval.covers(measured) else "入らない"
+
+
 def _ends(interval: Interval, digits: int) -> str:
+    if math.isnan(interval.low):
+        return DASH
     return f"[{', '.join(number(end, digits) for end in interval)}]"
 
 

@@ -131,7 +131,7 @@ def test_a_baseline_compares_with_a_fixed_point_run_on_the_same_tokens(
     assert fixed == (16 + 90) * 90 + 3 * 90 + (16 + 90) * 16 + 3 * 16
     assert baseline_report.trained_parameters(lstm) == pytest.approx(fixed, rel=0.1)
     said = baseline_report.standing([run], [lstm, counts])
-    assert said.count("`fixed` の Val PPL") == 3
+    assert said.count("`fixed` の Val PPL") == 4  # the unigram model, too
     assert "検証会話 n=5" in said
     table = baseline_report.by_size([run], [lstm, counts])
     assert table.count("unigram モデル") == 2
@@ -173,6 +173,27 @@ def test_what_is_said_is_worked_out_by_hand() -> None:
         "+22.1%（10 サンプル、95 % 区間 [-63.2%, +171.8%]、検証会話 n=2）で、差がある" in lines[2]
     )
     assert "-63.2%" in lines[3]
+
+
+def test_a_baseline_must_differ_over_seeds_as_well() -> None:
+    """Mean gaps of 1 and 0.1 nats: every conversation agrees, two seeds of such spread do not."""
+    run = record("run", [[8.0, 12.0], [8.0, 12.0]])
+    unsure = record("unsure", [[4.0, 6.0], [7.6, 11.4]])
+    sure = record("sure", [[4.0, 6.0], [4.0, 6.1]])
+    counted = record("counted", [[4.0, 6.0]])
+    counted = counted.model_copy(
+        update={"results": [r.model_copy(update={"seed": None}) for r in counted.results]}
+    )
+    first = baseline_report.standing([run], [unsure, sure, counted]).splitlines()[0]
+    assert "`sure`、`counted` より高く（悪く）、`unsure` とは差があるとは言えない" in first
+
+
+def test_the_unigram_model_is_put_into_words() -> None:
+    run = record("run", [[8.0, 12.0]])
+    for unigram, where in ((8.0, "10 サンプル"), (7.0, "どのサイズでもない")):  # PPL is e² = 7.4
+        own = [r.model_copy(update={"unigram_ppl": unigram}) for r in run.results]
+        said = baseline_report.standing([run.model_copy(update={"results": own})], [])
+        assert f"`run` の Val PPL が unigram モデルより低いのは、{where}" in said
 
 
 def test_seeds_are_averaged_and_their_spread_shown() -> None:

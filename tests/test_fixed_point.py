@@ -277,6 +277,8 @@ def test_the_late_fall_of_the_diversity_term_is_divided_by_the_gain(found: Diagn
     assert "損失 -0.11800、固定点の項 -0.10000、多様性の項 -0.01800" in text  # 0.1·1, 0.9·0.02
     assert "後半の低下の 50% は利得の伸び" in late(found, diversity, [1, 1, 1, math.sqrt(1.1)])
     assert "後半の低下の 0% は利得の伸び" in late(found, diversity, [1, 1, 1, 1])
+    for gain in ([1, 1, 1, 0.99], [1, 1, 1, 1.3]):  # no share of the fall
+        assert "利得の伸び" not in late(found, diversity, gain)
     assert "多様性の項は下がっていない" in late(found, [-0.1, -0.2, -0.3, -0.2], [1, 1, 1, 1.1])
 
 

@@ -64,3 +64,11 @@ def test_a_run_of_few_sizes_says_so() -> None:
     few = few.model_copy(update={"results": few.results[:1]})
     for table in (laws.laws_table, laws.local_table, laws.held_out_table):
         assert "未満なので" in table([few])
+
+
+def test_a_law_without_an_interval_holds_nothing(published: RunRecord) -> None:
+    """From four sizes three fit the saturating law exactly, so its prediction has no interval."""
+    four = published.model_copy(update={"results": published.results[:4]})
+    bent = laws.held_out_table([four]).splitlines()[3]
+    cells = [cell.strip() for cell in bent.split("|")]
+    assert "飽和則" in bent and "inf" not in bent and cells[5] == cells[8] == "–"
