@@ -166,7 +166,7 @@ def _gained(first: pd.Series, last: pd.Series) -> str:
         return "後半に多様性の項は下がっていない。"
     grown = last["diversity_loss"] / first["diversity_loss"]
     gained = last["layernorm_gain"] / first["layernorm_gain"]
-    share = math.log(gained) / math.log(grown)
+    share = round(math.log(gained) / math.log(grown), 9)
     said = (
         f"多様性の項の大きさは {percent(grown - 1, signed=True)}、LayerNorm の利得"
         f"（scale の平均）は {percent(gained - 1, signed=True)}。利得で割った多様性の項、つまり"
