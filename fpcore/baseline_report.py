@@ -45,11 +45,15 @@ def by_size(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
 def standing(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     """Say of every run which baselines it beats at the largest common size, and by how much.
 
-    Then what phase 1 is worth, where a run's controls are among the runs.
+    Runs that are controls of another stand behind it alone: what phase 1 is worth.
     """
-    worth = [controls.worth(run, controls.beside(run, runs)) for run in runs]
-    lines = [line for run in runs for line in (*_standing(run, baselines), *_beside_unigram(run))]
-    lines += [line for line in worth if line]
+    of = {run.name: controls.beside(run, runs) for run in runs}
+    held = {control.name for found in of.values() for control in found}
+    lines: list[str] = []
+    for run in runs:
+        if run.name not in held:
+            lines += [*_standing(run, baselines), *_beside_unigram(run)]
+            lines += [line] if (line := controls.worth(run, of[run.name])) else []
     return Markdown("\n".join(f"- {line}" for line in lines))
 
 
