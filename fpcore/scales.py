@@ -13,7 +13,7 @@ from matplotlib.ticker import (
 
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 FEW_LINES = 6  # more are named beside the axes
-FEW_TICKS = 8
+CLOSE = 0.07  # of the axis: ticks this near would touch
 WIDTH, HEIGHT = 6.4, 4.0  # of the book's figures, in inches
 INCHES = 0.09  # of a letter in a legend
 
@@ -24,11 +24,14 @@ def whole_axis(ax: Axes) -> None:
 
 
 def token_axis(ax: Axes, tokens: pd.Series) -> None:
-    """Put a tick at every size, on a logarithmic axis; at some where they are many."""
+    """Put a tick at every size, on a logarithmic axis; of sizes that lie close at one."""
     ax.set_xscale("log")
-    ticks = sorted(set(tokens.astype(int)))
-    shown = ticks if len(ticks) <= FEW_TICKS else ticks[:: len(ticks) // 6]
-    ax.set_xticks(shown, minor=False)
+    sizes = sorted(set(tokens.astype(int)))
+    apart, ticks = (sizes[-1] / sizes[0]) ** CLOSE, sizes[:1]
+    for size in sizes[1:]:
+        if size >= ticks[-1] * apart:
+            ticks.append(size)
+    ax.set_xticks(ticks, minor=False)
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1000:,.0f}k"))
     ax.set_xlabel("訓練トークン（対数）")
