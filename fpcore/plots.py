@@ -11,7 +11,16 @@ from matplotlib.ticker import PercentFormatter
 
 from fpcore.colors import line_styles, run_styles
 from fpcore.records import RunRecord, epochs, frame, traces
-from fpcore.scales import HEIGHT, THOUSANDS, WIDTH, legend, ppl_axis, token_axis, whole_axis
+from fpcore.scales import (
+    FEW_LINES,
+    HEIGHT,
+    THOUSANDS,
+    WIDTH,
+    legend,
+    ppl_axis,
+    token_axis,
+    whole_axis,
+)
 from fpcore.scaling import fit_power_law
 
 FONT = "IPAexGothic"
@@ -89,7 +98,7 @@ def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
         if own["train_tokens"].nunique() > 1:
             fit = fit_power_law(own["train_tokens"].tolist(), own["val_ppl"].tolist())
             grid = np.geomspace(*fit.tokens, 50)
-            ax.plot(grid, [fit(x) for x in grid], style.dash, color=color, lw=1.3)
+            ax.plot(grid, [fit(x) for x in grid], ls=style.dash, color=color, lw=1.3)
             label = f"{name}（α={fit.alpha:.3f}, R²={fit.r_squared:.3f}, n={fit.n}）"
         points.set_label(label)
     token_axis(ax, rows["train_tokens"])
@@ -121,6 +130,19 @@ def phase1_loss(rows: pd.DataFrame, ax: Axes) -> Axes:
     ax.set(xlabel="反復", ylabel="Phase 1 損失")
     whole_axis(ax)
     ax.set_title(_title("Phase 1 損失", rows))
+    return ax
+
+
+def curves(rows: pd.DataFrame, x: str, column: str, label: str, ax: Axes) -> Axes:
+    """Draw a column by iteration or epoch (`x`), one line per run and size, bands over seeds."""
+    rows = rows.dropna(subset=[column])
+    if rows.empty:
+        return _nothing(ax, label)
+    rows = _sized(rows)
+    _lines(rows, x, column, "label", ax)
+    whole_axis(ax)
+    ax.set(xlabel={"iteration": "反復", "epoch": "エポック"}[x], ylabel=label)
+    ax.set_title(_title(label, rows))
     return ax
 
 
@@ -182,7 +204,10 @@ def er_ppl(table: pd.DataFrame, ax: Axes) -> Axes:
     title = f"ER と PPL　実行 n={n}（数字はサンプル数、線は同じサイズ）"
     ax.set(xlabel="Val ER（D に対する比）", title=title)
     ax.margins(x=0.12)
-    ax.legend(title="", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=3)
+    if n > FEW_LINES:
+        legend(ax)
+    else:
+        ax.legend(title="", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=3)
     return ax
 
 
@@ -251,7 +276,7 @@ def _lines(
         stats = own.groupby(x)[y].agg(["mean", "min", "max"])
         few = "." if len(stats) < FEW_POINTS else None  # print gives a trace in a few points
         ax.plot(
-            stats.index, stats["mean"], style.dash, color=color, marker=marker or few, label=name
+            stats.index, stats["mean"], ls=style.dash, color=color, marker=marker or few, label=name
         )
         if not by_tokens:  # identical curves hide each other; their ends do not
             ax.plot(stats.index[-1:], stats["mean"].iloc[-1:], "o", color=color, ms=5)

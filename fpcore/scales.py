@@ -12,10 +12,10 @@ from matplotlib.ticker import (
 )
 
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
-FEW_LINES = 6  # more are named beside the axes
+FEW_LINES, MOST_LINES = 6, 40  # more are named beside the axes, and not at all
 CLOSE = 0.07  # of the axis: ticks this near would touch
 WIDTH, HEIGHT = 6.4, 4.0  # of the book's figures, in inches
-INCHES = 0.09  # of a letter in a legend
+LETTER = 0.09, 0.21  # of a legend, in inches
 
 
 def whole_axis(ax: Axes) -> None:
@@ -49,11 +49,16 @@ def ppl_axis(ax: Axes) -> None:
 
 
 def legend(ax: Axes, title: str = "") -> None:
-    """Name the lines; where they are many beside the axes, in a figure that much wider."""
+    """Name the lines; where they are many beside the axes, in a figure that has room for it.
+
+    More than MOST_LINES are not named: nobody could tell them apart.
+    """
     labels = ax.get_legend_handles_labels()[1]
     if len(labels) <= FEW_LINES:
         ax.legend(title=title, fontsize="small")
-        return
-    ax.legend(title=title, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
-    if isinstance(ax.figure, Figure):
-        ax.figure.set_figwidth(WIDTH + INCHES * max(map(len, labels)))
+    elif len(labels) <= MOST_LINES:
+        ax.legend(title=title, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+        if isinstance(ax.figure, Figure):
+            width, height = LETTER
+            high = max(HEIGHT, height * (len(labels) + 2))
+            ax.figure.set_size_inches(WIDTH + width * max(map(len, labels)), high)
