@@ -1,11 +1,17 @@
 """A two-phase fixed-point-context language model: trainers, metrics, records and reports."""
 
-from fpcore import metrics, parameters, scaling
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fpcore import parameters, scaling
 from fpcore.compare import compare_runs, load_comparison
 from fpcore.config import RunConfig
 from fpcore.errors import ConfigError, CorpusError, FpcoreError, RecordError, TrainingError
-from fpcore.experiment import run
 from fpcore.records import RunRecord, epochs, frame, load_record, load_records, traces
+
+if TYPE_CHECKING:
+    from fpcore import metrics
+    from fpcore.experiment import run
 
 __all__ = [
     "ConfigError",
@@ -27,3 +33,12 @@ __all__ = [
     "scaling",
     "traces",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch only for those who train or measure; records are read without it."""
+    if name == "run":
+        return import_module("fpcore.experiment").run
+    if name == "metrics":
+        return import_module("fpcore.metrics")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

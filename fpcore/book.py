@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +17,7 @@ from typing import Any
 import nbformat
 import yaml
 
+from fpcore import site
 from fpcore.config import RunConfig
 from fpcore.errors import ConfigError, FpcoreError
 from fpcore.paths import NOTEBOOKS, cache, reports, runs, shown
@@ -181,3 +183,15 @@ def _follow(command: list[str], progress: Progress) -> str | None:
     finally:
         process.kill()
         process.wait()
+
+
+def main() -> None:
+    """Make the browsable book: `python -m fpcore.book build`."""
+    parser = ArgumentParser(prog="python -m fpcore.book", description=main.__doc__)
+    parser.add_argument("command", choices=["build"])
+    parser.parse_args()
+    print(shown(site.build()))
+
+
+if __name__ == "__main__":
+    main()

@@ -20,26 +20,33 @@ VERDICTS = {"誤り": "wrong", "注意": "care", "問題なし": "fine"}
 
 def page(markdown: str, folder: Path) -> str:
     """Return the page; images of the Markdown are read from `folder`."""
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
-    body = re.sub(
-        r'<p><img src="([^"]+)" alt="([^"]*)" ?/></p>', lambda m: _figure(folder, *m.groups()), body
-    )
-    body = body.replace("<table>", '<div class="table"><table>').replace(
-        "</table>", "</table></div>"
-    )
-    for verdict, name in VERDICTS.items():
-        body = body.replace(
-            f"<strong>{verdict}</strong>　", f'<strong class="verdict {name}">{verdict}</strong> '
-        )
     title = html.escape(markdown.partition("\n")[0].lstrip("# "))
-    body, contents = _contents(body)
+    body, contents = _contents(rendered(markdown, folder))
     head, rest = body.split("</h1>", 1) if "</h1>" in body else ("", body)
     return (
         f'<!doctype html>\n<html lang="ja">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>\n{_font_face(markdown)}\n{CSS}</style>\n</head>\n<body>\n"
+        f"<title>{title}</title>\n<style>\n{font_face(markdown)}\n{CSS}</style>\n</head>\n<body>\n"
         f"{head}</h1>\n{contents}{rest}</body>\n</html>\n"
     )
+
+
+def rendered(markdown: str, folder: Path) -> str:
+    """Return the HTML of a Markdown text; images are read from `folder`."""
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    figure = r'<p><img src="([^"]+)" alt="([^"]*)" ?/></p>'
+    return decorated(re.sub(figure, lambda m: _figure(folder, *m.groups()), body))
+
+
+def decorated(body: str) -> str:
+    """Let wide tables of an HTML text scroll, and colour the verdicts of its 検証."""
+    body = re.sub("<table[^>]*>", '<div class="table"><table>', body)
+    body = body.replace("</table>", "</table></div>")
+    for verdict, name in VERDICTS.items():
+        body = body.replace(
+            f"<strong>{verdict}</strong>　", f'<strong class="verdict {name}">{verdict}</strong> '
+        )
+    return body
 
 
 def _figure(folder: Path, source: str, caption: str) -> str:
@@ -57,8 +64,8 @@ def _contents(body: str) -> tuple[str, str]:
     return body, f"<nav><details><summary>目次</summary><ul>{items}</ul></details></nav>\n"
 
 
-def _font_face(text: str) -> str:
-    """Return the font of the figures, cut down to the characters of the text."""
+def font_face(text: str) -> str:
+    """Return the CSS of the figures' font, cut down to the characters of the text."""
     options = subset.Options(flavor="woff", layout_features=[], notdef_outline=True)
     options.drop_tables += ["vhea", "vmtx"]
     font = subset.load_font(str(FONT), options)

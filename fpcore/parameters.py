@@ -29,14 +29,15 @@ def check(namespace: dict[str, Any], **types: type) -> dict[str, Any]:
 
     Args:
         namespace: the notebook's `globals()`.
-        types: the names that are parameters, and the type of each (str, bool, int or list).
+        types: the names that are parameters, and the type of each (str, bool, int or list; object
+            where what uses the value checks it).
 
     Raises:
         ConfigError: a name that is not a parameter, or a value of another type.
     """
     values = _given(namespace, types)
     for name, kind in types.items():
-        if type(values[name]) is not kind:
+        if kind is not object and type(values[name]) is not kind:
             raise ConfigError(f"{name} must be {WORDS[kind]}, not {values[name]!r}.")
         if kind is list and not all(isinstance(item, str) for item in values[name]):
             raise ConfigError(f"{name} must be a list of names, not {values[name]!r}.")

@@ -7,13 +7,23 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
+from fpcore.colors import line_styles, run_styles
 from fpcore.records import RunRecord, epochs, frame, traces
+from fpcore.scales import (
+    FEW_LINES,
+    HEIGHT,
+    THOUSANDS,
+    WIDTH,
+    legend,
+    ppl_axis,
+    token_axis,
+    whole_axis,
+)
 from fpcore.scaling import fit_power_law, fit_saturating_law
 
 FONT = "IPAexGothic"
-THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 FEW_POINTS = 12  # of a line: each is marked
 BAND = "帯はシード間の最小–最大"
 
@@ -28,12 +38,12 @@ def use_style() -> None:
 
 def axes() -> Axes:
     """Return the axes of a new figure of the book's one size."""
-    return plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
+    return plt.subplots(figsize=(WIDTH, HEIGHT), layout="constrained")[1]
 
 
 def panels(count: int) -> list[Axes]:
     """Return axes side by side in a new figure; they share what runs down the side."""
-    size = (3.4 * count, 4.0)
+    size = (3.4 * count, HEIGHT)
     return list(plt.subplots(1, count, figsize=size, layout="constrained", sharey=True)[1])
 
 
@@ -43,7 +53,7 @@ def by_size(records: Iterable[RunRecord], metric: str, label: str, ax: Axes) -> 
     if rows.empty:
         return _nothing(ax, label)
     _lines(rows, "train_tokens", metric, "run", ax)
-    _token_axis(ax, rows["train_tokens"])
+    token_axis(ax, rows["train_tokens"])
     ax.yaxis.set_major_formatter(THOUSANDS)
     ax.set(ylabel=label, title=_title(label, rows))
     return ax
@@ -64,52 +74,43 @@ def perplexity(records: Iterable[RunRecord], ax: Axes) -> Axes:
     if not unigram.empty:
         means = unigram.groupby("train_tokens")["unigram_ppl"].mean()
         ax.plot(means.index, means, color="0.45", ls="--", marker="x", label="unigram モデル")
-        ax.legend(title="")
+        legend(ax)
     return ax
 
 
 def perplexity_log(records: Iterable[RunRecord], ax: Axes) -> Axes:
     """Draw what `perplexity` does on two logarithmic axes, for models that lie far apart."""
     ax = perplexity(records, ax)
-    ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(THOUSANDS)
-    ax.yaxis.set_minor_formatter(THOUSANDS)
-    ax.tick_params(axis="y", which="minor", labelsize="small")
-    ax.set_ylabel("Val PPL（対数）")
-    ax.legend(title="", fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    ppl_axis(ax)
     return ax
 
 
 def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
     """Draw Val PPL against tokens on log axes with each run's fitted power law.
 
-    From four sizes on the saturating law stands beside it, dashed.
+    From four sizes on the saturating law stands beside it, dotted.
     """
-    records = list(records)
     rows = frame(records).dropna(subset=["val_ppl", "train_tokens"])
     if rows.empty:
         return _nothing(ax, "スケーリング則")
-    for record in records:
-        own = rows[rows["run"] == record.name]
-        points = ax.scatter(own["train_tokens"], own["val_ppl"], s=28, zorder=3)
-        label = f"{record.name}（n={len(own)}）"
+    for name, style in run_styles(rows["run"]).items():
+        own = rows[rows["run"] == name]
+        tokens, color = own["train_tokens"], style.color
+        points = ax.scatter(tokens, own["val_ppl"], s=28, zorder=3, c=color, marker=style.marker)
+        label = f"{name}（n={len(own)}）"
         if own["train_tokens"].nunique() > 1:
             fit = fit_power_law(own["train_tokens"].tolist(), own["val_ppl"].tolist())
             grid = np.geomspace(*fit.tokens, 50)
-            color = points.get_facecolor()[0]
-            ax.plot(grid, [fit(x) for x in grid], color=color, lw=1.3)
+            ax.plot(grid, [fit(x) for x in grid], ls=style.dash, color=color, lw=1.3)
             if own["train_tokens"].nunique() > 3:
                 law = fit_saturating_law(own["train_tokens"].tolist(), own["val_ppl"].tolist())
-                ax.plot(grid, [law(x) for x in grid], color=color, lw=1.3, ls="--")
-            label = f"{record.name}（α={fit.alpha:.3f}, R²={fit.r_squared:.3f}, n={fit.n}）"
+                ax.plot(grid, [law(x) for x in grid], ls=":", color=color, lw=1.3)
+            label = f"{name}（α={fit.alpha:.3f}, R²={fit.r_squared:.3f}, n={fit.n}）"
         points.set_label(label)
-    _token_axis(ax, rows["train_tokens"])
-    ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(THOUSANDS)
-    ax.yaxis.set_minor_formatter(THOUSANDS)
-    ax.tick_params(axis="y", which="minor", labelsize="small")
-    ax.set(ylabel="Val PPL（対数）", title="べき乗則（実線）と飽和則（破線）")
-    ax.legend(fontsize="small")
+    token_axis(ax, rows["train_tokens"])
+    ppl_axis(ax)
+    ax.set_title("べき乗則と飽和則（点線）")
+    legend(ax)
     return ax
 
 
@@ -118,10 +119,10 @@ def convergence(rows: pd.DataFrame, ax: Axes) -> Axes:
     if rows.empty:
         return _nothing(ax, "収束の推移")
     rows = _sized(rows)
-    _lines(rows, "iteration", "convergence_rate", "run", ax)
+    _lines(rows, "iteration", "convergence_rate", "label", ax)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set(xlabel="反復", ylabel="収束率", ylim=(0, 1))
-    ax.xaxis.set_major_locator(_whole_ticks())
+    whole_axis(ax)
     ax.set_title(_title("収束の推移", rows))
     return ax
 
@@ -131,10 +132,23 @@ def phase1_loss(rows: pd.DataFrame, ax: Axes) -> Axes:
     if rows.empty:
         return _nothing(ax, "Phase 1 損失")
     rows = _sized(rows)
-    _lines(rows, "iteration", "loss", "run", ax)
+    _lines(rows, "iteration", "loss", "label", ax)
     ax.set(xlabel="反復", ylabel="Phase 1 損失")
-    ax.xaxis.set_major_locator(_whole_ticks())
+    whole_axis(ax)
     ax.set_title(_title("Phase 1 損失", rows))
+    return ax
+
+
+def curves(rows: pd.DataFrame, x: str, column: str, label: str, ax: Axes) -> Axes:
+    """Draw a column by iteration or epoch (`x`), one line per run and size, bands over seeds."""
+    rows = rows.dropna(subset=[column])
+    if rows.empty:
+        return _nothing(ax, label)
+    rows = _sized(rows)
+    _lines(rows, x, column, "label", ax)
+    whole_axis(ax)
+    ax.set(xlabel={"iteration": "反復", "epoch": "エポック"}[x], ylabel=label)
+    ax.set_title(_title(label, rows))
     return ax
 
 
@@ -145,8 +159,8 @@ def phase1_by_size(record: RunRecord, column: str, label: str, ax: Axes) -> Axes
     if column == "convergence_rate":
         ax.set_ylim(0, 1)
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.xaxis.set_major_locator(_whole_ticks())
-    ax.set(xlabel="反復", ylabel=label, title=f"{record.name}: {label}")
+    whole_axis(ax)
+    ax.set(xlabel="反復", ylabel=label, title=_title(f"{record.name}: {label}", rows))
     return ax
 
 
@@ -155,9 +169,10 @@ def effective_rank_splits(record: RunRecord, ax: Axes) -> Axes:
     rows = frame([record]).rename(columns={"train_er": "Train ER", "val_er": "Val ER"})
     long = rows.melt(["train_tokens", "seed"], ["Train ER", "Val ER"], "split", "er")
     _lines(long.dropna(), "train_tokens", "er", "split", ax)
-    _token_axis(ax, rows["train_tokens"].dropna())
+    token_axis(ax, rows["train_tokens"].dropna())
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    ax.set(ylabel="ER（D に対する比）", title=f"{record.name}: Effective Rank")
+    title = _title(f"{record.name}: Effective Rank", rows)
+    ax.set(ylabel="ER（D に対する比）", title=title)
     return ax
 
 
@@ -168,8 +183,9 @@ def phase2_by_size(record: RunRecord, ax: Axes) -> Axes:
     best = frame([record]).merge(rows, left_on=["seed", "samples", "best_epoch"],
                                  right_on=["seed", "samples", "epoch"])  # fmt: skip
     ax.scatter(best["epoch"], best["val_loss"], s=70, facecolors="none", edgecolors="0.2", zorder=4)
-    ax.set(xlabel="エポック", ylabel="検証損失 (nat)", title=f"{record.name}: Phase 2 検証損失")
-    ax.xaxis.set_major_locator(_whole_ticks())
+    title = _title(f"{record.name}: Phase 2 検証損失", rows)
+    ax.set(xlabel="エポック", ylabel="検証損失（nat）", title=title)
+    whole_axis(ax)
     return ax
 
 
@@ -184,17 +200,20 @@ def er_ppl(table: pd.DataFrame, ax: Axes) -> Axes:
             f"{samples}", (last["val_er"], last["val_ppl"]), (7, -3), textcoords="offset points",
             fontsize="small", color="0.35",
         )  # fmt: skip
-    sns.scatterplot(table, x="val_er", y="val_ppl", hue="run", style="run", s=70, ax=ax, zorder=3)
+    for name, look in run_styles(table["run"]).items():
+        own = table[table["run"] == name]
+        ax.scatter(own["val_er"], own["val_ppl"], s=50, c=look.color, marker=look.marker,
+                   edgecolors="white", lw=0.6, zorder=3, label=name)  # fmt: skip
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(THOUSANDS)
-    ax.yaxis.set_minor_formatter(THOUSANDS)
-    ax.tick_params(axis="y", which="minor", labelsize="small")
+    ppl_axis(ax)
     n = table["run"].nunique()
     title = f"ER と PPL　実行 n={n}（数字はサンプル数、線は同じサイズ）"
-    ax.set(xlabel="Val ER（D に対する比）", ylabel="Val PPL（対数）", title=title)
+    ax.set(xlabel="Val ER（D に対する比）", title=title)
     ax.margins(x=0.12)
-    ax.legend(title="", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=3)
+    if n > FEW_LINES:
+        legend(ax)
+    else:
+        ax.legend(title="", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=3)
     return ax
 
 
@@ -252,20 +271,24 @@ def _lines(
     hue: str,
     ax: Axes,
     legend_title: str = "",
-    marker: str | None = None,
 ) -> None:
     """Draw means over seeds, with a band from the smallest to the largest where there are more."""
-    colors = sns.color_palette("colorblind", rows[hue].nunique())
-    marker = marker or ("o" if x == "train_tokens" else None)
-    for color, (name, own) in zip(colors, rows.groupby(hue, sort=False), strict=True):
+    by_tokens = x == "train_tokens"
+    for style, (name, own) in zip(
+        line_styles(rows, hue), rows.groupby(hue, sort=False), strict=True
+    ):
+        color = style.color
+        marker = style.marker if by_tokens else None
         stats = own.groupby(x)[y].agg(["mean", "min", "max"])
         few = "." if len(stats) < FEW_POINTS else None  # print gives a trace in a few points
-        ax.plot(stats.index, stats["mean"], color=color, marker=marker or few, label=name)
-        if marker is None:  # identical curves hide each other; their ends do not
+        ax.plot(
+            stats.index, stats["mean"], ls=style.dash, color=color, marker=marker or few, label=name
+        )
+        if not by_tokens:  # identical curves hide each other; their ends do not
             ax.plot(stats.index[-1:], stats["mean"].iloc[-1:], "o", color=color, ms=5)
         if own["seed"].nunique() > 1:
             ax.fill_between(stats.index, stats["min"], stats["max"], color=color, alpha=0.2)
-    ax.legend(title=legend_title)
+    legend(ax, legend_title)
 
 
 def _nothing(ax: Axes, title: str) -> Axes:
@@ -277,23 +300,9 @@ def _nothing(ax: Axes, title: str) -> Axes:
 
 def _sized(rows: pd.DataFrame) -> pd.DataFrame:
     """Name the size with each run: traces can be compared at one size only."""
-    return rows.assign(run=rows["run"] + "（" + rows["samples"].astype(str) + " サンプル）")
+    return rows.assign(label=rows["run"] + "（" + rows["samples"].astype(str) + " サンプル）")
 
 
 def _title(label: str, rows: pd.DataFrame) -> str:
     seeds = rows.groupby("run")["seed"].nunique().max() if len(rows) else 0
     return f"{label}　シード n={max(1, seeds)}" + (f"、{BAND}" if seeds > 1 else "")
-
-
-def _whole_ticks() -> MaxNLocator:
-    return MaxNLocator(integer=True, steps=[1, 2, 5, 10])
-
-
-def _token_axis(ax: Axes, tokens: pd.Series) -> None:
-    """Put a tick at every size, on a logarithmic axis."""
-    ax.set_xscale("log")
-    ticks = sorted(set(tokens.astype(int)))
-    ax.set_xticks(ticks if len(ticks) <= 8 else ticks[:: len(ticks) // 6], minor=False)
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1000:,.0f}k"))
-    ax.set_xlabel("訓練トークン（対数）")

@@ -125,10 +125,10 @@ def test_executed_notebooks_show_no_error_and_no_missing_glyph(home: Home) -> No
         assert any("image/png" in out.get("data", {}) for out in outputs)
 
 
-def nbval(notebook: Path, home: Path) -> subprocess.CompletedProcess[str]:
-    """Execute a notebook and compare its outputs with the stored ones."""
+def nbval(notebook: Path, home: Path, option: str = "--nbval") -> subprocess.CompletedProcess[str]:
+    """Execute a notebook; strict compares its outputs with the stored ones, lax its errors only."""
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", str(notebook)],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", option, str(notebook)],
         cwd=ROOT,
         env=os.environ | {"FPCORE_HOME": str(home)},
         capture_output=True,
@@ -137,34 +137,34 @@ def nbval(notebook: Path, home: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home that holds the published records and nothing else."""
-    folder = tmp_path_factory.mktemp("published")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that holds the committed records and nothing else."""
+    folder = tmp_path_factory.mktemp("committed")
     shutil.copytree(ROOT / "reports" / "published", folder / "reports" / "published")
     (folder / "reports" / "runs").mkdir()
-    for path in (ROOT / "reports" / "runs").glob("*-published.json"):
+    for path in (ROOT / "reports" / "runs").glob("*.json"):
         shutil.copy(path, folder / "reports" / "runs")
     return folder
 
 
-SUMMARIES = [
-    ROOT / "reports" / "v5-published-vs-v6-published" / "compare.ipynb",
-    ROOT / "reports" / "scaling" / "v5-published-vs-v6-published.ipynb",
-]
+SUMMARIES = sorted(
+    [*ROOT.glob("reports/*-vs-*/compare.ipynb"), *ROOT.glob("reports/scaling/*.ipynb")]
+)
+PUBLISHED = [path for path in SUMMARIES if "published" in str(path)]
 
 
-@pytest.mark.parametrize("path", SUMMARIES, ids=lambda path: path.stem)
-def test_committed_summaries_pass_strict_nbval(path: Path, published: Path) -> None:
+@pytest.mark.parametrize("path", SUMMARIES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_committed_summaries_pass_strict_nbval(path: Path, committed: Path) -> None:
     cells = nbformat.read(path, as_version=4).cells
     code = [cell for cell in cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert sum(bool(cell.outputs) for cell in code) >= len(code) - 3  # parameters and imports
-    done = nbval(path, published)
+    done = nbval(path, committed)
     assert done.returncode == 0 and f"{len(code)} passed" in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize("path", SUMMARIES, ids=lambda path: path.stem)
-def test_one_changed_digit_fails(path: Path, published: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_one_changed_digit_fails(path: Path, committed: Path, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     tables = [
         out.data
@@ -177,8 +177,41 @@ def test_one_changed_digit_fails(path: Path, published: Path, tmp_path: Path) ->
         tables[0][kind] = tables[0][kind].replace("-0.44", "-0.45", 1)
     changed = tmp_path / "changed.ipynb"
     nbformat.write(notebook, changed)
-    done = nbval(changed, published)
+    done = nbval(changed, committed)
     assert done.returncode == 1 and "1 failed" in done.stdout, done.stdout
+
+
+def other_knobs(folder: Path, toy: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What brings each notebook that has no committed summary to toy size."""
+    study = {"title": "反復", "question": "いくつか。", "base": str(folder / "v5-small.yaml")}
+    (folder / "steps.yaml").write_text(yaml.safe_dump(study | {"grid": {"max_iter": [8]}}))
+    data = {k: toy[k] for k in ("corpus", "tokenizer", "embed_dim", "samples", "val_samples")}
+    counts = data | {"model": "kneser-ney", "orders": [2]}
+    (folder / "counts.yaml").write_text(yaml.safe_dump(counts))
+    paths = [str(folder / f"{name}.yaml") for name in ("v5-small", "v6-small")]
+    return {
+        "run": toy | {"name": "v5-small"},
+        "book": {"configs": json.dumps(paths)},
+        "study": {"study": str(folder / "steps.yaml")},
+        "baselines": {"configs": json.dumps([str(folder / "counts.yaml")])},
+        "benchmark": {"quick": True},
+    }
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"compare", "scaling"}))
+def test_every_other_notebook_passes_lax_nbval(
+    name: str, home: Home, tmp_path: Path, toy: dict[str, Any]
+) -> None:
+    folder = tmp_path / "home"
+    shutil.copytree(home[0], folder)
+    prepared = tmp_path / f"{name}.ipynb"
+    knobs = other_knobs(folder, toy).get(name, {})
+    made = papermill(folder, "--prepare-only", f"notebooks/{name}.ipynb", str(prepared), **knobs)
+    assert made.returncode == 0, made.stderr
+    cells = nbformat.read(prepared, as_version=4).cells
+    done = nbval(prepared, folder, "--nbval-lax")
+    count = sum(cell.cell_type == "code" for cell in cells)
+    assert done.returncode == 0 and f"{count} passed" in done.stdout, done.stdout
 
 
 def test_the_benchmark_notebook_runs(tmp_path: Path) -> None:

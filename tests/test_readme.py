@@ -1,6 +1,11 @@
 """What the README shows is what the committed records say."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +15,7 @@ from fpcore.paths import ROOT
 from fpcore.records import load_record
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+JAPANESE = (ROOT / "README.ja.md").read_text(encoding="utf-8")
 
 
 def rows(table: str) -> dict[str, list[float]]:
@@ -32,6 +38,40 @@ def test_the_table_is_the_summary_of_the_records(monkeypatch: pytest.MonkeyPatch
         assert values == pytest.approx(want[name], rel=0.03), name
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", README):
+@pytest.mark.parametrize("text", [README, JAPANESE], ids=["English", "Japanese"])
+def test_links_lead_somewhere(text: str) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
         assert (ROOT / target).is_file(), target
+
+
+def first_hour(text: str) -> list[str]:
+    """The commands of the first hour."""
+    block = re.search(r"<!-- first hour -->\n```bash\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+    return block.group(1).splitlines()
+
+
+def test_the_first_hour_compares_a_changed_knob_with_the_default(tmp_path: Path) -> None:
+    """The commands as they are written, after the install, in a folder like a fresh clone."""
+    install, *commands = first_hour(README)
+    assert "pip install -r requirements.txt" in install and len(commands) <= 3
+    assert first_hour(JAPANESE) == [install, *commands]
+    (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
+    (tmp_path / "reports" / "runs").mkdir(parents=True)
+    shutil.copy(ROOT / "reports" / "runs" / "v5-small.json", tmp_path / "reports" / "runs")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env=os.environ | {"FPCORE_HOME": str(tmp_path), "PATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stderr
+    report = (tmp_path / "reports" / "v5-small-vs-longer" / "report.md").read_text("utf-8")
+    assert re.search(r"`max_iter` *\| *60 \| *100 \|", report) and "`gradient_clip` |" not in report
+    index = (tmp_path / "reports" / "html" / "index.html").read_text("utf-8")
+    assert 'href="v5-small-vs-longer/report.html"' in index and 'href="runs/longer.html"' in index

@@ -1,0 +1,187 @@
+"""The explorer without a browser: what each view shows is what the records hold."""
+
+import io
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from fpcore import explore, plots, report
+from fpcore.compare import load_comparison
+from fpcore.explore_export import csv, shown, svg
+from fpcore.explore_views import CURVES, VIEWS, Choice
+from fpcore.paths import ROOT, runs
+from fpcore.records import frame, load_record, load_records, traces
+from fpcore.scaling import fit_power_law
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    monkeypatch.setattr(explore, "_chosen", {})
+    runs().mkdir(parents=True)
+    for name in ("v5-small", "v6-small", "study", "v5-published", "v6-published"):
+        shutil.copy(ROOT / "reports" / "runs" / f"{name}.json", runs())
+    plots.use_style()
+    yield
+    plt.close("all")
+
+
+def choice(
+    *names: str, curve: str = "Val PPL（トークン）", samples: tuple[int, ...] = ()
+) -> Choice:
+    records = [load_record(name) for name in names]
+    sizes = samples or sorted({r.samples for record in records for r in record.results})
+    return Choice(records, list(sizes), curve, (sizes[0], sizes[-1]), names[0], names[-1])
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_of_every_kind_of_record_is_shown(view: str) -> None:
+    for names in (("study", "v5-small"), ("v5-published", "v6-published"), ("v5-small",)):
+        html = shown(VIEWS[view](choice(*names)))
+        assert ('download="table.csv"' in html and "<table>" in html) or "同じ" in html
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_every_curve_ends_where_its_record_ends(curve: str) -> None:
+    view = VIEWS["曲線"](choice("study", "v6-small", curve=curve, samples=(50, 100)))
+    x, column = CURVES[curve]
+    rows: list[dict[str, Any]] = view.rows.to_dict("records")  # type: ignore[assignment]
+    own = next(row for row in rows if (row["run"], row["samples"]) == ("study", 100))
+    results = [r for r in load_record("study").results if r.samples == 100]
+    values: dict[str, list[Any]] = {"train_tokens": [getattr(r, column, None) for r in results]}
+    values["iteration"] = [r.phase1.get(column, [None])[-1] for r in results]
+    values["epoch"] = [r.phase2.get(column, [None])[-1] for r in results]
+    longest = [r.phase2["epoch"][-1] for r in results]
+    if x == "epoch":  # seeds stop early; the end is that of the longest
+        values["epoch"] = [v for v, n in zip(values["epoch"], longest, strict=True)
+                           if n == max(longest)]  # fmt: skip
+    assert own["mean"] == pytest.approx(sum(values[x]) / len(values[x]))
+    assert own["min"] == min(values[x]) and own["max"] == max(values[x])
+
+
+def test_curves_have_a_band_over_seeds_and_a_line_per_run_and_size() -> None:
+    view = VIEWS["曲線"](choice("study", "v5-small", curve="収束率（反復）", samples=(50, 100)))
+    assert view.figure is not None
+    ax = view.figure.axes[0]
+    assert len(ax.get_legend_handles_labels()[1]) == 4
+    assert len(ax.collections) == 2  # the study has three seeds
+    assert ax.lines[0].get_xdata()[0] == 2  # type: ignore[index]
+    looks = {(line.get_color(), str(line.get_linestyle())) for line in ax.lines[::2]}
+    assert len(looks) == 4
+
+
+def test_settings_show_differences_only() -> None:
+    rows = VIEWS["設定の違い"](choice("v5-small", "v6-small")).rows
+    assert rows["パラメータ"].tolist() == ["max_iter", "gradient_clip"]
+    assert rows["v6-small"].tolist() == ["100", "2.0"]
+    assert "同じ" in VIEWS["設定の違い"](choice("v5-small")).text
+
+
+def test_alpha_is_that_of_the_window() -> None:
+    wide = choice("v5-small")
+    view = VIEWS["α"](Choice(wide.records, wide.samples, wide.curve, (50, 200), "", ""))
+    rows = frame(wide.records)
+    own = rows[rows["samples"].between(50, 200)]
+    fit = fit_power_law(own["train_tokens"].tolist(), own["val_ppl"].tolist())
+    assert view.rows["alpha"].tolist() == pytest.approx([fit.alpha])
+    assert f"{fit.alpha:.4f}" in view.text and view.rows[["first", "last"]].values.tolist() == [
+        [50, 200]
+    ]
+
+
+def test_points_of_er_and_ppl_name_their_run() -> None:
+    view = VIEWS["ER と PPL"](choice("v5-small", "study"))
+    assert view.figure is not None
+    drawing = svg(view.figure, view.hints)
+    titles = re.findall(r"<title>(.*?)</title>", drawing, re.DOTALL)
+    assert len(titles) == len(view.rows) == 8
+    result = next(r for r in load_record("v5-small").results if r.samples == 400)
+    assert f"v5-small、400 サンプル、n=1\nVal ER {100 * result.val_er:.1f}%、" in "".join(titles)  # type: ignore[operator]
+    assert "study、25 サンプル、n=3" in "".join(titles)
+
+
+def test_a_b_is_the_text_of_the_report() -> None:
+    text = VIEWS["A/B 比較"](choice("v5-published", "v6-published")).text
+    whole = report.render(load_comparison("v5-published", "v6-published"))
+    assert text.splitlines() == [
+        line for before, line in zip(["", *whole.splitlines()], whole.splitlines(), strict=False)
+        if not line.startswith("![") and not before.startswith("![")
+    ]  # fmt: skip
+    assert "## 検証" in text and "![" not in text
+
+
+def test_files_hold_what_is_shown() -> None:
+    chosen = choice("v5-small", curve="Phase 1 損失（反復）", samples=(25,))
+    view = VIEWS["曲線"](chosen)
+    table = pd.read_csv(io.StringIO(csv(view)))
+    last = traces(chosen.chosen)["loss"].iloc[-1]
+    assert table["mean"].tolist() == [last] and f"{last:.4f}" in view.text
+    assert view.figure is not None
+    drawing = svg(view.figure)
+    assert drawing.startswith("<svg") and "<text" not in drawing  # needs no font
+    html = shown(view)
+    names = re.findall(r'download="(.*?)" href="data:(.*?);base64,', html)
+    assert names == [("table.csv", "text/csv"), ("table.md", "text/markdown"),
+                     ("figure.svg", "image/svg+xml"), ("figure.png", "image/png")]  # fmt: skip
+    assert not plt.get_fignums()
+
+
+def test_a_control_changes_what_is_shown_and_hides_what_does_not_bear_on_it() -> None:
+    explorer = explore.Explorer(load_records())
+    explorer.controls["runs"].value = ("v6-small",)
+    before = explorer.shown.value
+    explorer.controls["samples"].value = (100,)
+    result = next(r for r in load_record("v6-small").results if r.samples == 100)
+    assert f"{result.val_ppl:,.1f}" in explorer.shown.value != before
+    assert explorer.controls["a"].layout.display == "none"
+    explorer.controls["view"].value = "A/B 比較"
+    assert explorer.controls["a"].layout.display is None
+    assert explorer.controls["runs"].layout.display == "none"
+    explorer.controls["a"].value, explorer.controls["b"].value = "v5-published", "v6-published"
+    assert "検証" in explorer.shown.value
+    (runs() / "v6-published.json").unlink()
+    explorer.controls["a"].value = "v5-small"
+    assert "There is no record reports/runs/v6-published.json" in explorer.shown.value
+
+
+def test_the_choice_outlives_the_cell() -> None:
+    first = explore.Explorer(load_records())
+    first.controls["runs"].value = ("study", "v5-small")
+    first.controls["view"].value = "α"
+    first.controls["window"].value = (50, 200)
+    (runs() / "study.json").unlink()
+    again = explore.Explorer(load_records())
+    assert again.controls["runs"].value == ("v5-small",)
+    assert again.controls["view"].value == "α"
+    assert again.controls["window"].value == (50, 200)
+
+
+def test_nothing_chosen_is_no_error() -> None:
+    explorer = explore.Explorer(load_records())
+    explorer.controls["runs"].value = ()
+    for view in VIEWS:
+        explorer.controls["view"].value = view
+        assert "保存" in explorer.shown.value
+
+
+def test_a_hundred_records_are_shown_within_three_seconds() -> None:
+    record = load_record("v5-small")
+    for number in range(100):
+        record.model_copy(update={"name": f"run-{number:03}"}).save()
+    start = time.process_time()  # of this process alone, on a machine that may be busy
+    explore.show()
+    assert time.process_time() - start < 3
+
+
+def test_without_records_it_says_so() -> None:
+    for path in runs().glob("*.json"):
+        path.unlink()
+    with pytest.raises(Exception, match="There is no record in reports/runs yet"):
+        explore.show()

@@ -1,0 +1,81 @@
+"""A run looks the same in every figure, and figures say n and units."""
+
+from collections.abc import Callable, Iterator
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+
+from fpcore import plots
+from fpcore.colors import line_styles, run_color, run_styles
+from fpcore.compare import load_comparison
+from fpcore.paths import ROOT
+from fpcore.records import load_record, load_records
+from fpcore.report import FIGURES
+
+
+@pytest.fixture(autouse=True)
+def _committed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+    plots.use_style()
+    yield
+    plt.close("all")
+
+
+def colors(ax: Axes) -> dict[str, str]:
+    """The colour of each run in a figure, by the first word of its label."""
+    handles, labels = ax.get_legend_handles_labels()
+    names = [label.split("（")[0] for label in labels]
+    shown = [
+        h.get_facecolor()[0] if hasattr(h, "get_offsets") else h.get_color()  # type: ignore[attr-defined]
+        for h in handles
+    ]
+    return {n: to_hex(c) for n, c in zip(names, shown, strict=True) if n != "unigram モデル"}
+
+
+@pytest.mark.parametrize("draw", [draw for _, draw in FIGURES.values()], ids=[*FIGURES])
+def test_a_run_has_one_colour_in_every_figure(draw: Callable[..., Axes]) -> None:
+    for pair in (("v5-small", "v6-small"), ("v6-small", "v5-small")):
+        shown = colors(draw(load_comparison(*pair), plots.axes()))
+        assert shown == {name: run_color(name) for name in pair}
+    assert run_color("v5-small") != run_color("v6-small")
+    assert run_color("v5-published") != run_color("v6-published")
+
+
+def test_runs_of_one_colour_differ_in_line_style_and_marker() -> None:
+    names = [record.name for record in load_records()]
+    styles = run_styles(names)
+    assert len(set(styles.values())) == len(names) > 8
+    assert all(style.color == run_color(name) for name, style in styles.items())
+    rows = pd.DataFrame({"run": ["b", "a", "b"], "label": ["b（1）", "a（1）", "b（2）"]})
+    assert [s.color for s in line_styles(rows, "label")] == [*map(run_color, "bab")]
+
+
+def test_sizes_are_shades_and_captions_give_the_seeds() -> None:
+    ax = plots.phase1_by_size(load_record("study"), "loss", "損失", plots.axes())
+    shades = [to_hex(line.get_color()) for line in ax.lines if len(line.get_xdata()) > 1]  # type: ignore[arg-type]
+    assert len(set(shades)) == 3 and "n=3" in ax.get_title() and plots.BAND in ax.get_title()
+    assert "nat" in plots.phase2_by_size(load_record("study"), plots.axes()).get_ylabel()
+
+
+@pytest.mark.parametrize(("a", "b"), [("v5-small", "v6-small"), ("v5-published", "v6-published")])
+def test_log_axes_have_a_few_whole_ticks(a: str, b: str) -> None:
+    ax = plots.power_laws(load_comparison(a, b).whole, plots.axes())
+    ax.figure.canvas.draw()
+    low, high = ax.get_ylim()
+    shown = [t.get_text() for y, t in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
+             if low <= y <= high]  # fmt: skip
+    assert 3 <= len(shown) <= 9 and all(text.replace(",", "").isdigit() for text in shown)
+    assert not any(t.get_text() for t in ax.get_yticklabels(minor=True))
+    assert [t.get_text()[-1] for t in ax.get_xticklabels()] == ["k"] * 5
+
+
+def test_many_runs_are_named_beside_the_axes() -> None:
+    ax = plots.power_laws(load_records(), plots.axes())
+    ax.figure.canvas.draw()
+    legend = ax.get_legend()
+    assert legend is not None
+    assert legend.get_window_extent().x0 >= ax.get_window_extent().x1 - 1
+    assert ax.get_window_extent().width > 300

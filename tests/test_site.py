@@ -1,0 +1,123 @@
+"""The browsable book of the committed reports: complete, searchable, and without a network."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+
+from fpcore import site
+from fpcore.paths import ROOT, runs
+from fpcore.records import load_record
+from fpcore.site_pages import Page, linked
+from fpcore.site_search import sections
+from fpcore.tables import metric
+
+HOSTS = re.compile(r"""(?:src|srcset|href|action|url)\s*[=(]\s*["']?\s*(?:https?:)?//""")
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the book of a home with the committed comparisons, a study and their runs."""
+    home = tmp_path_factory.mktemp("site")
+    for name in ("runs", "published", "v5-small-vs-v6-small", "scaling", "studies"):
+        shutil.copytree(ROOT / "reports" / name, home / "reports" / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FPCORE_HOME", str(home))
+        return site.build().parent
+
+
+def soup(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text("utf-8"), "html.parser")
+
+
+def test_every_run_and_comparison_has_a_card_with_the_numbers_of_its_record(book: Path) -> None:
+    cards = {str(a["href"]): a.find_parent("li") for a in soup(book / "index.html").select("h3 a")}
+    assert {f"runs/{path.stem}.html" for path in (ROOT / "reports/runs").glob("*.json")} <= {*cards}
+    own = cards["runs/v6-small.html"]
+    result = max(json.loads((ROOT / "reports/runs/v6-small.json").read_text())["results"],
+                 key=lambda r: r["samples"])  # fmt: skip
+    assert isinstance(own, Tag)
+    shown = {dt.get_text(): dt.find_next("dd").get_text() for dt in own.find_all("dt")}  # type: ignore[union-attr]
+    assert shown["Val PPL"] == metric("val_ppl", result["val_ppl"])
+    assert shown["Val ER"] == metric("val_er", result["val_er"])
+    comparison = cards["v5-small-vs-v6-small/report.html"]
+    assert comparison and "検証" in comparison.get_text() and "ポイント" in comparison.get_text()
+    assert (
+        "v5-small-vs-v6-small/compare.html" not in cards
+        and "studies/iterations/report.html" in cards
+    )
+
+
+def test_internal_links_lead_to_pages_and_anchors(book: Path) -> None:
+    pages = {path: soup(path) for path in book.rglob("*.html")}
+    for path, page in pages.items():
+        for link in page.find_all("a", href=True):
+            target, _, anchor = str(link["href"]).partition("#")
+            found = (path.parent / target).resolve() if target else path
+            assert found in pages, (path, link)
+            assert not anchor or pages[found].find(id=anchor), (path, link)
+        for file in [*page.select("link[href]"), *page.select("script[src]")]:
+            name = str(file.get("href") or file["src"])
+            assert name == "data:," or (path.parent / name).is_file()
+        ids = [str(tag["id"]) for tag in page.find_all(id=True)]
+        assert len(ids) == len(set(ids)), path
+
+
+def test_nothing_leads_to_another_host(book: Path) -> None:
+    for path in [*book.rglob("*.html"), *book.glob("*.css"), *book.glob("*.js")]:
+        assert not HOSTS.search(path.read_text("utf-8")), path
+    images = [img for path in book.rglob("*.html") for img in soup(path).find_all("img")]
+    assert len(images) > 10
+    assert all(str(img["src"]).startswith("data:image/") and img["alt"] for img in images)
+
+
+def test_code_is_folded_and_outputs_are_not(book: Path) -> None:
+    page = soup(book / "runs" / "v5-small.html")
+    assert page.select("details.code pre") and not page.select("details[open]")
+    assert all(code.find_parent("details") for code in page.select(".highlight"))
+    assert page.select("main table") and not page.select("details table")
+
+
+def test_pages_are_turned_in_the_order_of_the_contents(book: Path) -> None:
+    index = soup(book / "index.html")
+    order = [str(a["href"]) for a in index.select("#contents > ul > li > a")][1:]
+    path, seen = book / "index.html", []
+    while (after := soup(path).select_one("a[rel=next]")) is not None:
+        path = (path.parent / str(after["href"])).resolve()
+        seen.append(path.relative_to(book).as_posix())
+    assert seen == order
+    assert {*seen, "index.html"} == {p.relative_to(book).as_posix() for p in book.rglob("*.html")}
+
+
+def test_sections_hold_the_text_that_is_searched_without_code() -> None:
+    heading, code = '<h2 id="s1">ＥＲの変化</h2>', '<details class="code">x=1</details>'
+    body = f"<p>前</p>{heading}<p>Val <b>ＥＲ</b></p>{code}"
+    assert sections(Page("a.html", "a", "実行", body, [])) == [
+        ("", "", "前"),
+        ("s1", "ＥＲの変化", "Val ER"),
+    ]
+
+
+def test_links_to_reports_become_links_to_pages_and_others_text() -> None:
+    body = '<a href="../runs/x.json">r</a><a href="p/y.yaml">y</a><a href="#s0">0</a>'
+    assert linked(body, "a-vs-b/report.html", {"runs/x.html"}) == (
+        '<a href="../runs/x.html">r</a>y<a href="#s0">0</a>'
+    )
+
+
+def test_the_book_is_made_anew_and_never_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    runs().mkdir(parents=True)
+    shutil.copy(ROOT / "reports/runs/v5-small.json", runs())
+    index = site.build()
+    assert load_record("v5-small").name in index.read_text("utf-8")
+    (index.parent / "report.md").write_text("# old\n")
+    (runs() / "v5-small.json").unlink()
+    site.build()
+    assert [p.name for p in index.parent.rglob("*.html")] == ["index.html"]
+    assert [p.name for p in (tmp_path / "reports").iterdir() if p.name.startswith(".")] == []
