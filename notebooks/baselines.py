@@ -31,6 +31,7 @@ from fpcore.baseline_run import run_baseline
 
 plots.use_style()
 given = fpcore.parameters.check(globals(), configs=list, runs=list)
+plans = [load_baseline(name) for name in given["configs"]]
 records = [fpcore.load_record(name) for name in given["runs"]]
 
 # %% [markdown]
@@ -39,7 +40,7 @@ records = [fpcore.load_record(name) for name in given["runs"]]
 # 同じ設定・同じ digest の記録があれば、それを使う。
 
 # %%
-baselines = [run_baseline(load_baseline(name)) for name in given["configs"]]
+baselines = [run_baseline(plan) for plan in plans]
 
 # %% [markdown]
 # ## 固定点モデルの位置

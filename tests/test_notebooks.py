@@ -183,8 +183,10 @@ def test_one_changed_digit_fails(path: Path, committed: Path, tmp_path: Path) ->
 
 def other_knobs(folder: Path, toy: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """What brings each notebook that has no committed summary to toy size."""
-    study = {"title": "反復", "question": "いくつか。", "base": str(folder / "v5-small.yaml")}
-    (folder / "steps.yaml").write_text(yaml.safe_dump(study | {"grid": {"max_iter": [8]}}))
+    small = toy | {"samples": [5], "name": "small", "select_on": "dev"}
+    (folder / "small.yaml").write_text(yaml.safe_dump(small))
+    study = {"title": "反復", "question": "いくつか。", "base": str(folder / "small.yaml")}
+    (folder / "steps.yaml").write_text(yaml.safe_dump(study | {"grid": {"max_iter": [6, 8]}}))
     data = {k: toy[k] for k in ("corpus", "tokenizer", "embed_dim", "samples", "val_samples")}
     counts = data | {"model": "kneser-ney", "orders": [2]}
     (folder / "counts.yaml").write_text(yaml.safe_dump(counts))
@@ -193,7 +195,8 @@ def other_knobs(folder: Path, toy: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "run": toy | {"name": "v5-small"},
         "book": {"configs": json.dumps(paths)},
         "study": {"study": str(folder / "steps.yaml")},
-        "baselines": {"configs": json.dumps([str(folder / "counts.yaml")])},
+        "baselines": {"configs": json.dumps([str(folder / "counts.yaml")]), "runs": "[v5-small]"},
+        "fixed-point": {"config": str(folder / "small.yaml"), "samples": 5, "iterations": 3},
         "benchmark": {"quick": True},
     }
 
@@ -345,12 +348,15 @@ def test_baselines_stand_beside_a_run_on_the_same_tokens(
     for path, knobs in zip(paths, models.values(), strict=True):
         path.write_text(yaml.safe_dump(data | knobs), encoding="utf-8")
     given, output = json.dumps([str(path) for path in paths]), tmp_path / "out.ipynb"
-    done = papermill(tmp_path, "notebooks/baselines.ipynb", str(output), configs=given)
+    names = {"configs": given, "runs": "[v5-small]"}
+    done = papermill(tmp_path, "notebooks/baselines.ipynb", str(output), **names)
     assert done.returncode == 0, done.stderr
     stored = json.dumps(nbformat.read(output, as_version=4), ensure_ascii=False)
     assert "40 サンプルで `v5-small` の Val PPL は、" in stored
     assert "image/png" in stored and "Glyph" not in stored and "Warning" not in stored
     assert {"counts.json", "lstm.json"} <= {p.name for p in (tmp_path / "reports/runs").iterdir()}
+    report = (tmp_path / "reports/baselines/report.md").read_text("utf-8")
+    assert "40 サンプルで `v5-small` の Val PPL は、" in report
 
 
 def test_the_fixed_point_notebook_writes_its_report(tmp_path: Path, toy: dict[str, Any]) -> None:
