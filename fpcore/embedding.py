@@ -53,8 +53,8 @@ def embedding_digest(
 ) -> str:
     """Digest of what an embedding is made from; of the values `weights` where they are given.
 
-    A factorisation rounds differently by processor and number of threads, which makes no other run
-    of it, just as the training itself rounds differently there.
+    The last bits of a factorisation change with the processor and the number of threads, which
+    makes no other run of it, just as those of the training itself do.
     """
     if config.embedding == "ppmi":
         return _recipe(conversations, *weights.shape)
@@ -95,6 +95,11 @@ def ppmi(conversations: list[torch.Tensor], vocabulary: int) -> sparse.csr_array
 def factorise(matrix: sparse.csr_array, width: int) -> torch.Tensor:
     """Return U·√S of the truncated SVD, [V, width], scaled to a mean row norm of 1.
 
+    The solver's signs are chance: they change with the processor and the number of threads, and
+    LayerNorm takes the mean of a row away, so that other signs make another embedding. Here the
+    largest entry of every column is positive, negative, positive, …: fixed, and without a common
+    sign that the mean would hold.
+
     Raises:
         CorpusError: `width` is not below the number of types with any information.
     """
@@ -107,9 +112,11 @@ def factorise(matrix: sparse.csr_array, width: int) -> torch.Tensor:
         )
     # A fixed start makes ARPACK repeatable.
     u, s, _ = svds(matrix[used][:, used], k=width, v0=np.ones(len(used)))
-    order = np.argsort(-s)
+    order, columns = np.argsort(-s), np.arange(width)
+    u = u[:, order]
+    u *= np.sign(u[np.abs(u).argmax(0), columns]) * (-1.0) ** columns
     vectors = np.zeros((matrix.shape[0], width))
-    vectors[used] = u[:, order] * np.sqrt(s[order])
+    vectors[used] = u * np.sqrt(s[order])
     vectors /= np.linalg.norm(vectors, axis=1).mean()
     return torch.tensor(vectors, dtype=torch.float32)
 

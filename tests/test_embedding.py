@@ -1,6 +1,7 @@
 import math
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from conftest import Toy
 from safetensors.torch import save_file
 from scipy import sparse
+from scipy.sparse.linalg import svds
 
 from fpcore import CorpusError, embedding
 from fpcore.embedding import embedding_digest, factorise, load_embedding, ppmi
@@ -77,9 +79,26 @@ def test_factorise_equals_the_dense_decomposition() -> None:
     expected /= np.linalg.norm(expected, axis=1).mean()
     assert got.dtype == np.float32
     assert np.linalg.norm(got, axis=1).mean() == pytest.approx(1, rel=1e-6)
+    peaks = got[np.abs(got).argmax(0), range(5)]
+    assert np.sign(peaks).tolist() == [1, -1, 1, -1, 1]  # whatever the solver's signs are
     for column in range(5):
         sign = np.sign(got[:, column] @ expected[:, column])
         np.testing.assert_allclose(sign * got[:, column], expected[:, column], atol=1e-5)
+
+
+def test_the_solvers_signs_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They change with the number of threads, say; other signs would be another embedding."""
+    rng = np.random.default_rng(8)
+    matrix = sparse.csr_array(np.maximum(rng.normal(size=(30, 30)), 0))
+    first = factorise(matrix, 6)
+
+    def flipped(*words: Any, **names: Any) -> Any:
+        u, s, v = svds(*words, **names)
+        signs = rng.choice([-1, 1], len(s))
+        return u * signs, s, v
+
+    monkeypatch.setattr(embedding, "svds", flipped)
+    assert torch.equal(factorise(matrix, 6), first)
 
 
 def test_ppmi_embedding_is_the_factorised_matrix(toy: Toy) -> None:

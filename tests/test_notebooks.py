@@ -348,8 +348,8 @@ def test_baselines_stand_beside_a_run_on_the_same_tokens(
     for path, knobs in zip(paths, models.values(), strict=True):
         path.write_text(yaml.safe_dump(data | knobs), encoding="utf-8")
     given, output = json.dumps([str(path) for path in paths]), tmp_path / "out.ipynb"
-    names = {"configs": given, "runs": "[v5-small]"}
-    done = papermill(tmp_path, "notebooks/baselines.ipynb", str(output), **names)
+    words = ("notebooks/baselines.ipynb", str(output))
+    done = papermill(tmp_path, *words, configs=given, runs="[v5-small]")
     assert done.returncode == 0, done.stderr
     stored = json.dumps(nbformat.read(output, as_version=4), ensure_ascii=False)
     assert "40 サンプルで `v5-small` の Val PPL は、" in stored
