@@ -108,10 +108,12 @@ def single(
 def missing_runs(a: RunRecord, b: RunRecord, records: Iterable[RunRecord]) -> dict[str, str]:
     """Return the YAML of each missing run that is `a` but for one factor of `b`, by its name.
 
-    Empty where one factor at most differs, or where the config of `a` is not known.
+    Empty where one factor at most differs, where the config of `a` is not known, or where one of
+    them is a baseline, which has knobs of its own.
     """
     factors, records = changed_factors(a, b), list(records)
-    if len(factors) < 2 or "corpus" not in a.config:
+    foreign = {*a.config, *b.config} - {*RunConfig.model_fields}
+    if len(factors) < 2 or "corpus" not in a.config or foreign:
         return {}
     lacking = [f for f in factors if single(a, b, f, records) is None]
     return {missing_name(a, b, factor): _yaml(a, b, factor) for factor in lacking}

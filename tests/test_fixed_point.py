@@ -211,7 +211,7 @@ def test_many_steps_reach_the_sequential_contexts(small: Trained) -> None:
     settled = measure(small, tokens + 1)
     for text in (settled.train, settled.val):
         assert text.settling["fixed"].iloc[-1] == 1
-        assert text.left["max"] < TOLERANCE
+        assert text.left["max"] < 10 * TOLERANCE  # rounding, grown by 1 / (1 - contraction)
     row = next(
         line
         for line in fixed_point_report.settled(settled).splitlines()
