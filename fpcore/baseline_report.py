@@ -81,7 +81,7 @@ def caveats(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
         *_said(records, lambda r: r.config.get("select_on") == "val",
                "エポックを検証テキスト自身で選んだ（開発テキストで選ぶ他のモデルより有利）"),
         *_said(runs, lambda r: set(r.config) >= {"phase2_lr"},
-               "学習率は候補から選んでいない（基準モデルは 3 つから選んだ）"),
+               "学習率は候補から選んでいない（ニューラルの基準モデルは候補から選んだ）"),
         *_said(records, _at_the_limit, "最良エポックが上限の回数で、訓練を続ければまだ下がりうる"),
         *_said(records, _at_an_end, "選ばれた学習率が候補の端で、候補の外がもっとよいかもしれない"),
     ]  # fmt: skip
