@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from fpcore.config import MAX_NAME, NAME, Distinct, Real, RunConfig, Whole
-from fpcore.errors import ConfigError, suggestion
+from fpcore.errors import ConfigError, quoted, suggestion
 from fpcore.paths import PARAMS, shown
+from fpcore.plain_yaml import read_mapping
 
 FOLDER = PARAMS / "baselines"
 
@@ -59,7 +59,7 @@ class BaselineConfig(BaseModel):
 
     def fixed_point(self) -> RunConfig:
         """Return the fixed-point run that this baseline stands beside, for its data and size."""
-        shared = set(RunConfig.model_fields) - {"name", "select_on", "precision"}
+        shared = set(RunConfig.model_fields) - {"name", "precision"}
         return RunConfig(**self.model_dump(include=shared))
 
     @classmethod
@@ -67,9 +67,9 @@ class BaselineConfig(BaseModel):
         fields = cls.model_fields
         wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
         parts = [
-            f"{key} must be {fields[key].description}, not {knobs.get(key)!r}"
+            f"{key} must be {fields[key].description}, not {quoted(knobs.get(key))}"
             if key in fields
-            else f"{key} is not a knob of {cls.__name__}{suggestion(key, fields)}"
+            else f"{quoted(key)[1:-1]} is not a knob of {cls.__name__}{suggestion(key, fields)}"
             for key in wrong
         ]
         return "; ".join(parts)
@@ -128,7 +128,7 @@ def load_baseline(source: str | Path) -> KneserNeyConfig | NeuralConfig:
         ConfigError: no such file, no mapping of knobs in it, or a bad knob.
     """
     path = _path(source)
-    knobs = _mapping(path)
+    knobs = read_mapping(path, lambda: _missing(path))
     kind = KneserNeyConfig if knobs.get("model") == "kneser-ney" else NeuralConfig
     try:
         return kind(**{"name": path.stem} | knobs)
@@ -136,18 +136,9 @@ def load_baseline(source: str | Path) -> KneserNeyConfig | NeuralConfig:
         raise ConfigError(f"{shown(path)}: {error}") from None
 
 
-def _mapping(path: Path) -> dict[str, Any]:
-    try:
-        knobs = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError:
-        near = suggestion(path.stem, (p.stem for p in FOLDER.glob("*.yaml")))
-        raise ConfigError(f"There is no readable params file {shown(path)}{near}.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an odd date, bytes
-        problem = " ".join(str(error).split())
-        raise ConfigError(f"{shown(path)} is not readable YAML: {problem}.") from None
-    if not isinstance(knobs, dict):
-        raise ConfigError(f"{shown(path)} must hold lines of the form 'knob: value'.")
-    return {str(key): value for key, value in knobs.items()}
+def _missing(path: Path) -> str:
+    near = suggestion(path.stem, (p.stem for p in FOLDER.glob("*.yaml")))
+    return f"There is no readable params file {shown(path)}{near}."
 
 
 def _path(source: str | Path) -> Path:

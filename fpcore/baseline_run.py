@@ -1,9 +1,8 @@
 """One run of a baseline: the fixed-point model's data → n-gram, LSTM or GPT → record."""
 
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,16 +11,17 @@ from fpcore import metrics
 from fpcore.baseline_config import KneserNeyConfig, NeuralConfig
 from fpcore.baseline_training import Trained, by_conversation, train
 from fpcore.baselines import unigram_loss
-from fpcore.config import RunConfig
 from fpcore.dataset import Data, prepare
-from fpcore.experiment import _changed, _device, _earlier
 from fpcore.kneser_ney import KneserNey
+from fpcore.lock import held
 from fpcore.phase2 import Evaluation
-from fpcore.progress import Progress, clock
+from fpcore.precision import choose
+from fpcore.progress import Bar, Progress, clock
 from fpcore.provenance import code_digests, environment
-from fpcore.records import RunRecord, SizeResult
+from fpcore.records import RunRecord, SizeResult, columns
+from fpcore.reuse import earlier_record, is_current
 from fpcore.tied import TiedModel, matched
-from fpcore.trial import _Bar, _columns, _timed
+from fpcore.timing import Stopwatch, timed
 
 SOURCES = (
     "baseline_run baseline_training baselines corpus dataset embedding generators gpt head "
@@ -41,20 +41,21 @@ def run_baseline(config: Config, *, force: bool = False) -> RunRecord:
     Raises:
         ConfigError: a device that is not there, or no width of the fixed-point model's size.
         CorpusError: texts, tokenizer or embedding cannot be had.
+        HeldError: another process works on a run of this name.
         RecordError: the name belongs to another config, or its record is damaged.
         TrainingError: a loss that is not finite.
     """
-    # _earlier reads the knobs and the name alone, which every config has.
-    earlier = None if force else _earlier(cast(RunConfig, config))
-    device = _device(config.device) if isinstance(config, NeuralConfig) else CPU
+    with held(config.name):
+        return _run(config, force)
+
+
+def _run(config: Config, force: bool) -> RunRecord:
+    earlier = None if force else earlier_record(config)
+    device = choose(config.device) if isinstance(config, NeuralConfig) else CPU
     data = prepare(config.fixed_point())
     digests = data.digests(config.samples) | code_digests(SOURCES)
-    if earlier is not None:
-        changed = _changed(earlier.digests, digests)
-        if not changed:
-            print(f"{earlier.name}: same config and digests, so its record is reused.")
-            return earlier
-        print(f"{earlier.name}: trained again, for these digests have changed: {changed}.")
+    if earlier is not None and is_current(earlier, digests):
+        return earlier
     started = datetime.now(UTC).isoformat(timespec="seconds")
     record = RunRecord(
         name=config.name,
@@ -71,12 +72,12 @@ def run_baseline(config: Config, *, force: bool = False) -> RunRecord:
 
 
 def _all(config: Config, data: Data, device: torch.device) -> list[SizeResult]:
-    progress, start = Progress(), time.monotonic()
+    progress, watch = Progress(), Stopwatch()
     if isinstance(config, KneserNeyConfig):
         results = [_kneser_ney(config, data, samples) for samples in config.samples]
     else:
         results = _neural(config, data, device, progress)
-    took = clock(time.monotonic() - start)
+    took = clock(watch.seconds())
     progress.finish(f"{config.name}: {len(results)} sizes and seeds trained in {took}")
     return results
 
@@ -85,7 +86,7 @@ def _kneser_ney(config: KneserNeyConfig, data: Data, samples: int) -> SizeResult
     """Return the result of the order whose development loss is least."""
     ids = data.training_ids(samples)
     seconds: dict[str, float] = {}
-    with _timed(seconds, "training", CPU):
+    with timed(seconds, "training", CPU):
         models = [KneserNey(ids.numpy(), len(data.weights), order) for order in config.orders]
         losses = [float(model.losses(data.dev.ids.numpy())[0].mean()) for model in models]
         model = models[losses.index(min(losses))]
@@ -143,9 +144,9 @@ def _trial(
     samples: int,
     rate: float,
 ) -> _Trial:
-    bar = _Bar(progress, f"{config.name} seed {seed} size {samples}")
+    bar = Bar(progress, f"{config.name} seed {seed} size {samples}")
     seconds: dict[str, float] = {}
-    with _timed(seconds, "training", device):
+    with timed(seconds, "training", device):
         model = matched(data.weights, config, seed).to(device)
         ids = data.training_ids(samples).to(device)
         on_epoch = bar.stage(f"rate {rate}", config.epochs)
@@ -168,7 +169,7 @@ def _result(
         train_ppl=metrics.perplexity(trained.train_loss),
         best_epoch=trained.best_epoch,
         epochs_run=len(trained.trace),
-        phase2=_columns(trained.trace),
+        phase2=columns(trained.trace),
         trained_parameters=trial.model.trained_parameters(),
         chosen=trial.rate,
         candidates=tried,

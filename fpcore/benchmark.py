@@ -25,6 +25,7 @@ from fpcore.config import RunConfig
 from fpcore.dataset import prepare
 from fpcore.memory import KINDS, bytes_per_token
 from fpcore.paths import reports, write_atomically
+from fpcore.precision import choose
 from fpcore.progress import Progress
 from fpcore.provenance import environment
 from fpcore.tables import Markdown, number, table
@@ -95,7 +96,7 @@ class Benchmark:
 def run(quick: bool = False, repeats: int = 3) -> Benchmark:
     """Time every stage at the seed's shapes (or the small setting's), and measure the memory."""
     shapes, progress = QUICK if quick else FULL, Progress()
-    cases = Cases(shapes, *_data(shapes), _device())
+    cases = Cases(shapes, *_data(shapes), choose("auto"))
     ranks = [partial(cases.effective_rank, dtype) for dtype in (torch.float64, torch.float32)]
     made: list[Callable[[], Case]] = [cases.phase1, cases.phase2, cases.evaluation]
     made += [cases.sequential, *ranks]
@@ -135,7 +136,7 @@ def memory(b: Benchmark) -> Markdown:
 
 def machine() -> str:
     """Say what this ran on."""
-    about = environment(_device(), "float32")
+    about = environment(choose("auto"), "float32")
     where = about["device"] if about["device"] != "cpu" else _processor()
     return f"{where}、{about['threads']} スレッド、torch {about['packages']['torch']}"
 
@@ -196,10 +197,6 @@ def _data(shapes: Shapes) -> tuple[torch.Tensor, torch.Tensor]:
     )
     data = prepare(config)
     return torch.cat(data.conversations), data.weights
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _processor() -> str:

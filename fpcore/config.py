@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from fpcore.errors import ConfigError, suggestion
+from fpcore.errors import ConfigError, quoted, suggestion
 from fpcore.paths import PARAMS, shown
+from fpcore.plain_yaml import read_mapping
 
 MAX_NAME = 80  # characters; leaves room for suffixes within the 255 of common file systems
 NAME = rf"[A-Za-z0-9][A-Za-z0-9_.+-]{{0,{MAX_NAME - 1}}}"
@@ -168,19 +168,9 @@ class RunConfig(BaseModel):
             ConfigError: no such file, no mapping of knobs in it, or a bad knob.
         """
         path = _params_path(source)
+        knobs = read_mapping(path, lambda: _missing(path))
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, ValueError):  # ValueError: not UTF-8, or a zero byte in the path
-            raise ConfigError(_missing(path)) from None
-        try:
-            knobs = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an odd date
-            problem = " ".join(str(error).split())
-            raise ConfigError(f"{shown(path)} is not readable YAML: {problem}.") from None
-        if not isinstance(knobs, dict):
-            raise ConfigError(f"{shown(path)} must hold lines of the form 'knob: value'.")
-        try:
-            return cls(**{"name": path.stem} | {str(k): v for k, v in knobs.items()})
+            return cls(**{"name": path.stem} | knobs)
         except ConfigError as error:
             raise ConfigError(f"{shown(path)}: {error}") from None
 
@@ -204,9 +194,9 @@ def _sentence(error: ValidationError, knobs: dict[str, Any]) -> str:
     fields = RunConfig.model_fields
     wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
     parts = [
-        f"{key} must be {fields[key].description}, not {knobs[key]!r}"
+        f"{key} must be {fields[key].description}, not {quoted(knobs[key])}"
         if key in fields
-        else f"{key} is not a knob of RunConfig{suggestion(key, fields)}"
+        else f"{quoted(key)[1:-1]} is not a knob of RunConfig{suggestion(key, fields)}"
         for key in wrong
     ]
     return "; ".join(parts)

@@ -4,7 +4,7 @@ Validation is reserved first, development second; training takes the first n of 
 
 | corpus | validation | development | training pool |
 |---|---|---|---|
-| ultrachat | conversations 1000 … 1000+v-1 | the next v | conversations 0 … 999 |
+| ultrachat | conversations 1000 … 1000+v-1 | the next v, if it selects | conversations 0 … 999 |
 | any other | the last v | the v before them | all before those |
 
 where v is `val_samples`. A conversation can be in one split only.
@@ -14,15 +14,24 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from fpcore import hub
 from fpcore.config import RunConfig
 from fpcore.errors import CorpusError
 from fpcore.paths import ROOT
 
-ULTRACHAT = "HuggingFaceH4/ultrachat_200k"
+ULTRACHAT = hub.Source(
+    "HuggingFaceH4/ultrachat_200k",
+    "dataset",
+    "8049631c405ae6576f93f445c6b8166f76f5505a",
+    "data/train_sft-00000-of-*.parquet",
+)
 ULTRACHAT_POOL = 1000  # the seed validates on 1000-1019, so training must stay below
+ROWS = 64  # of a parquet file that are unfolded at a time
+MAX_CHARACTERS = 2**31  # of a corpus in a file
 
 
 @dataclass(frozen=True)
@@ -70,11 +79,11 @@ def split(config: RunConfig, texts: list[str]) -> Corpus:
     """Reserve validation and development conversations of `texts` and leave the rest to train."""
     v = config.val_samples
     if config.corpus == "ultrachat":
-        if len(texts) < ULTRACHAT_POOL + 2 * v:
-            raise CorpusError(_too_few(config, len(texts)))
         train = range(ULTRACHAT_POOL)
         val = range(ULTRACHAT_POOL, ULTRACHAT_POOL + v)
-        dev = range(val.stop, val.stop + v)
+        dev = range(val.stop, val.stop + v if config.select_on == "dev" else val.stop)
+        if len(texts) < dev.stop:
+            raise CorpusError(_too_few(config, len(texts)))
     else:
         train = range(max(0, len(texts) - 2 * v))
         dev = range(train.stop, train.stop + v)
@@ -123,18 +132,8 @@ def _chitchat() -> list[str]:
 
 def _ultrachat(count: int) -> list[str]:
     """Return the first `count` conversations of UltraChat 200k, contents joined by newlines."""
-    import datasets
-
-    try:
-        rows = datasets.load_dataset(
-            ULTRACHAT, data_files="data/train_sft-00000-of-*.parquet", split=f"train[:{count}]"
-        )
-    except Exception as error:  # the hub libraries raise many kinds; all mean "not to be had"
-        raise CorpusError(
-            f"corpus ultrachat needs {ULTRACHAT} from the Hugging Face hub, which could not be "
-            f"reached or read ({type(error).__name__}); check the network, or use corpus chitchat."
-        ) from None
-    return [_conversation(row, ULTRACHAT) for row in rows]
+    path = hub.fetch(ULTRACHAT, "corpus ultrachat", "use corpus chitchat")
+    return list(islice(_parquet_rows(path), count))
 
 
 def _file(source: str) -> list[str]:
@@ -142,7 +141,7 @@ def _file(source: str) -> list[str]:
     path = _find(source)
     readers = {".txt": _lines, ".jsonl": _json_lines, ".parquet": _parquet_rows}
     try:
-        texts = [text for text in readers[path.suffix](path) if text.strip()]
+        texts = _bounded(source, (text for text in readers[path.suffix](path) if text.strip()))
     except UnicodeDecodeError:
         raise CorpusError(f"corpus {source} cannot be read: it is not UTF-8 text.") from None
     except OSError as error:
@@ -151,6 +150,18 @@ def _file(source: str) -> list[str]:
     if not texts:
         raise CorpusError(f"corpus {source} is empty; it needs one conversation per line or row.")
     return texts
+
+
+def _bounded(source: str, texts: Iterable[str]) -> list[str]:
+    kept, total = [], 0
+    for text in texts:
+        total += len(text)
+        if total > MAX_CHARACTERS:
+            raise CorpusError(
+                f"corpus {source} has more than {MAX_CHARACTERS:,} characters; cut it."
+            )
+        kept.append(text)
+    return kept
 
 
 def _find(source: str) -> Path:
@@ -179,17 +190,22 @@ def _json_lines(path: Path) -> Iterator[str]:
             raise CorpusError(f"{where} is not JSON; each line must be one object.") from None
 
 
-def _parquet_rows(path: Path) -> Iterable[str]:
+def _parquet_rows(path: Path) -> Iterator[str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        names = [n for n in ("text", "messages") if n in pq.read_schema(path).names]
-        rows = pq.read_table(path, columns=names).to_pylist()
+        with pq.ParquetFile(path) as file:
+            names = [n for n in ("text", "messages") if n in file.schema_arrow.names]
+            number = 0
+            # A few rows at a time: a small file can unfold to more than the memory holds.
+            for batch in file.iter_batches(ROWS, columns=names):
+                for row in batch.to_pylist():
+                    yield _conversation(row, f"row {number} of corpus {path.name}")
+                    number += 1
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0]
         raise CorpusError(f"corpus {path.name} is not readable parquet: {reason}") from None
-    return [_conversation(row, f"row {i} of corpus {path.name}") for i, row in enumerate(rows)]
 
 
 def _conversation(row: Any, where: str) -> str:

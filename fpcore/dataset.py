@@ -12,6 +12,8 @@ from fpcore.config import RunConfig
 from fpcore.embedding import embedding_digest, load_embedding, tensor_digest
 from fpcore.errors import CorpusError
 
+NO_TEXT = tokens.HeldOut(torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.int64), 0)
+
 
 @dataclass(frozen=True)
 class Data:
@@ -41,12 +43,13 @@ class Data:
     def splits(self) -> dict[str, Any]:
         """Say which conversations went where (first and last, from 0), and the vocabulary size."""
         corpus = self.corpus
-        return {
-            "training_pool": [corpus.train_range.start, corpus.train_range.stop - 1],
-            "development": [corpus.dev_range.start, corpus.dev_range.stop - 1],
-            "validation": [corpus.val_range.start, corpus.val_range.stop - 1],
-            "vocabulary": len(self.weights),
+        splits = {
+            "training_pool": corpus.train_range,
+            "development": corpus.dev_range,
+            "validation": corpus.val_range,
         }
+        ends = {name: [part[0], part[-1]] for name, part in splits.items() if part}
+        return ends | {"vocabulary": len(self.weights)}
 
 
 def prepare(config: RunConfig) -> Data:
@@ -60,7 +63,7 @@ def prepare(config: RunConfig) -> Data:
         corpus,
         conversations,
         tokens.held_out(tokenizer, corpus.val),
-        tokens.held_out(tokenizer, corpus.dev),
+        tokens.held_out(tokenizer, corpus.dev) if corpus.dev else NO_TEXT,
         weights,
         tokens.vocabulary_digest(tokenizer),
         embedding_digest(config, conversations, weights),

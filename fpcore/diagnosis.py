@@ -13,7 +13,6 @@ from torch import Tensor
 from fpcore.config import RunConfig
 from fpcore.dataset import prepare
 from fpcore.errors import ConfigError
-from fpcore.experiment import _device
 from fpcore.fixed_point import Settling, distance, parallel_map, settle
 from fpcore.generators import generator
 from fpcore.model import FixedPointModel, Inputs
@@ -24,10 +23,9 @@ from fpcore.phase1 import (
     train_contexts,
     training_contexts,
 )
-from fpcore.precision import resolve
-from fpcore.progress import Progress
+from fpcore.precision import choose, resolve
+from fpcore.progress import Bar, Progress
 from fpcore.spectrum import same_rows, spectrum
-from fpcore.trial import _Bar
 
 LOOKS = (0, 1, 2, 5, 10, 20, 40, 80, 160)  # steps after which the spectrum is measured
 
@@ -97,12 +95,12 @@ def trained(config: str, samples: int, seed: int) -> Trained:
     one = RunConfig(**knobs)
     if one.contexts != "trained":
         raise ConfigError(f"{one.run_name} has contexts {one.contexts}, so no phase 1 to look at.")
-    device, data = _device(one.device), prepare(one)
+    device, data = choose(one.device), prepare(one)
     model = FixedPointModel(data.weights, one, seed).to(device)
     train = model.inputs(data.training_ids(samples).to(device))
     val = model.inputs(data.val.ids.to(device))
     progress = Progress()
-    bar = _Bar(progress, f"{one.run_name} seed {seed} size {samples}")
+    bar = Bar(progress, f"{one.run_name} seed {seed} size {samples}")
     on_iteration = bar.stage("phase 1", one.max_iter - 1)
     first = train_contexts(model.context_block, train, one, seed, on_iteration)
     progress.finish(f"{one.run_name}: {first.iterations} iterations on {len(train.index)} tokens")

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
+from fpcore import hub
 from fpcore.config import RunConfig
 from fpcore.errors import CorpusError
 from fpcore.generators import generator
@@ -17,6 +18,12 @@ from fpcore.paths import cache, write_atomically
 
 WINDOW = 4  # tokens to each side, weighted by 1/distance
 SMOOTHING = 0.75  # power on the context counts (Levy & Goldberg 2014)
+GPT2 = hub.Source(
+    "openai-community/gpt2",
+    "model",
+    "607a30d783dfa663caf39e06633721c8d4cfcd7e",
+    "model.safetensors",
+)
 RANDOM_SEED = 0  # of `random`; the run's seeds must not change the frozen part
 
 
@@ -135,10 +142,11 @@ def _cooccurrence(conversations: list[torch.Tensor], vocabulary: int) -> sparse.
 
 def _cached_ppmi(conversations: list[torch.Tensor], vocabulary: int, width: int) -> torch.Tensor:
     path = cache("embeddings") / f"{_recipe(conversations, vocabulary, width)}.safetensors"
-    if not path.is_file():
-        made = factorise(ppmi(conversations, vocabulary), width)
-        write_atomically(path, save({"wte.weight": made}))
-    weights: torch.Tensor = load_file(path)["wte.weight"]
+    try:
+        weights: torch.Tensor = load_file(path)["wte.weight"]
+    except (SafetensorError, OSError, KeyError):  # none yet, or damaged
+        weights = factorise(ppmi(conversations, vocabulary), width)
+        write_atomically(path, save({"wte.weight": weights}))
     return weights
 
 
@@ -153,7 +161,9 @@ def _recipe(conversations: list[torch.Tensor], vocabulary: int, width: int) -> s
 
 def _stored(source: str) -> torch.Tensor:
     """Read `wte.weight` from a safetensors file: the hub's for `gpt2`, else a local one."""
-    path = _gpt2_file() if source == "gpt2" else Path(source).expanduser()
+    path = Path(source).expanduser()
+    if source == "gpt2":
+        path = hub.fetch(GPT2, "embedding gpt2", "use embedding ppmi")
     if not path.is_file():
         raise CorpusError(f"embedding {source} is not there, or is not a file.")
     try:
@@ -166,16 +176,6 @@ def _stored(source: str) -> torch.Tensor:
         ) from None
     if weights.ndim != 2:
         raise CorpusError(f"wte.weight of embedding {source} must be a matrix.")
+    if not weights.isfinite().all():
+        raise CorpusError(f"wte.weight of embedding {source} holds a value that is not finite.")
     return weights.float()
-
-
-def _gpt2_file() -> Path:
-    from huggingface_hub import hf_hub_download
-
-    try:
-        return Path(hf_hub_download("openai-community/gpt2", "model.safetensors"))
-    except Exception as error:  # the hub library raises many kinds; all mean "not to be had"
-        raise CorpusError(
-            "embedding gpt2 needs openai-community/gpt2 from the Hugging Face hub, which could "
-            f"not be reached ({type(error).__name__}); check the network, or use embedding ppmi."
-        ) from None

@@ -2,6 +2,11 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from reprlib import Repr
+
+MOST = 120  # characters of a quoted value
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlist = 3, MOST, MOST, 12
 
 
 class FpcoreError(Exception):
@@ -28,7 +33,21 @@ class TrainingError(FpcoreError):
     """Training itself went wrong, for example numerically."""
 
 
+class StorageError(FpcoreError):
+    """A file cannot be written: a full disk, a read-only folder."""
+
+
+class HeldError(FpcoreError):
+    """Another process works on a run of this name."""
+
+
+def quoted(value: object) -> str:
+    """Return the repr of a value that someone gave, cut to what a sentence can hold."""
+    text = _SHORT.repr(value)
+    return text if len(text) <= MOST else f"{text[:MOST]}…"
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean x?)`` for the known word nearest to `word`, or an empty string."""
-    near = get_close_matches(word, list(known), n=1)
+    near = get_close_matches(word[:MOST], list(known), n=1)
     return f" (did you mean {near[0]}?)" if near else ""

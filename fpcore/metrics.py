@@ -91,7 +91,13 @@ def largest(contexts: Tensor) -> float:
 def convergence_rate(
     new: Tensor | NDArray[Any], old: Tensor | NDArray[Any], threshold: float
 ) -> float:
-    """Return the share of rows with mean((new - old)²) < threshold; both [N, D]."""
+    """Return the share of rows with mean((new - old)²) < threshold; both [N, D].
+
+    Raises:
+        ValueError: no rows, of which there is no share.
+    """
+    if len(new) == 0:
+        raise ValueError("contexts must have at least one row")
     change = torch.as_tensor(new).double() - torch.as_tensor(old).double()
     return float(is_converged(change, threshold).double().mean())
 

@@ -11,10 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
+from fpcore import plain_yaml
 from fpcore.config import NAME, RunConfig
-from fpcore.errors import ConfigError, suggestion
+from fpcore.errors import ConfigError, quoted, suggestion
 
 WORDS = {
     str: "text",
@@ -38,9 +37,9 @@ def check(namespace: dict[str, Any], **types: type) -> dict[str, Any]:
     values = _given(namespace, types)
     for name, kind in types.items():
         if kind is not object and type(values[name]) is not kind:
-            raise ConfigError(f"{name} must be {WORDS[kind]}, not {values[name]!r}.")
+            raise ConfigError(f"{name} must be {WORDS[kind]}, not {quoted(values[name])}.")
         if kind is list and not all(isinstance(item, str) for item in values[name]):
-            raise ConfigError(f"{name} must be a list of names, not {values[name]!r}.")
+            raise ConfigError(f"{name} must be a list of names, not {quoted(values[name])}.")
     return values
 
 
@@ -57,9 +56,9 @@ def run_config(namespace: dict[str, Any]) -> tuple[RunConfig, bool, str]:
     values = _given(namespace, types | {"force": bool, "share": str})
     force, share = values.pop("force"), values.pop("share")
     if type(force) is not bool:
-        raise ConfigError(f"force must be {WORDS[bool]}, not {force!r}.")
+        raise ConfigError(f"force must be {WORDS[bool]}, not {quoted(force)}.")
     if not isinstance(share, str) or not re.fullmatch(rf"({NAME})?", share):
-        raise ConfigError(f"share must be a name such as study, or empty, not {share!r}.")
+        raise ConfigError(f"share must be a name such as study, or empty, not {quoted(share)}.")
     return RunConfig(**values), force, share
 
 
@@ -80,9 +79,16 @@ def _understood(value: Any, kind: type) -> Any:
     if kind is str or not isinstance(value, str):
         return value
     try:
-        return yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: an odd date
+        return plain_yaml.parse(value)
+    except ValueError:
         return value
+
+
+def _parsed(source: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ConfigError("The parameters cell must be lines of the form name = value.") from None
 
 
 def _assigned(cells: list[str]) -> list[str]:
@@ -90,7 +96,7 @@ def _assigned(cells: list[str]) -> list[str]:
     names: list[str] = []
     for head in (r"# Parameters:", r"# Parameters\s*$"):
         source = next((c for c in reversed(cells) if re.match(head, c.split("\n", 1)[0])), "")
-        for statement in ast.parse(source).body:
+        for statement in _parsed(source):
             targets = statement.targets if isinstance(statement, ast.Assign) else []
             names += [target.id for target in targets if isinstance(target, ast.Name)]
     return names

@@ -2,7 +2,11 @@
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from fpcore.errors import StorageError
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -42,11 +46,50 @@ def shown(path: Path) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` so that a reader sees the old file or the whole new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write `content` so that a reader sees the old file or the whole new one, never a part.
+
+    Raises:
+        StorageError: as `replacing`.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path; what is written there takes the place of `path` in one step.
+
+    It is on the disk before it does, so that this holds after a loss of power, too.
+
+    Raises:
+        StorageError: the disk is full, or the folder cannot be written; `path` is as before.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        temporary.write_bytes(content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
         temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def unwritable(path: Path, error: OSError) -> StorageError:
+    """Return the error for a file that cannot be written, which says why."""
+    reason = error.strerror or type(error).__name__
+    return StorageError(
+        f"{shown(path)} cannot be written: {reason}; free space or allow writing there "
+        "(FPCORE_HOME names another folder), and run again: nothing that was stored is lost."
+    )

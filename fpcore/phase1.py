@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fpcore import adam
 from fpcore.config import RunConfig
 from fpcore.errors import TrainingError
 from fpcore.generators import Noise, generator
@@ -54,10 +55,12 @@ def train_contexts(
     seed: int,
     on_iteration: Callable[[dict[str, Any]], None] = lambda row: None,
     start: Phase1 | None = None,
+    keep: Callable[[Callable[[], Phase1]], None] = lambda state: None,
 ) -> Phase1:
     """Train `block` on a text and return its last contexts and the trace.
 
-    `start` is the state of a run that differs in `max_iter` alone; it is gone on from, in place.
+    `start` is a state of this run, or of one that differs in `max_iter` alone; it is gone on from,
+    in place. `keep` is given the way to the state after every iteration.
 
     Raises:
         TrainingError: a loss or gradient that is not finite, with the iteration.
@@ -67,10 +70,10 @@ def train_contexts(
     trainer = Trainer(block, result.contexts, inputs, config, seed, precision.product)
     trainer.restore(result.tensors)
     while result.iterations < config.max_iter and not _settled(result.trace, config):
-        row = trainer.iterate(result.iterations + 1)
-        result.trace.append(row)
-        on_iteration(row)
-    result.tensors = trainer.tensors()
+        result.trace.append(trainer.iterate(result.iterations + 1))
+        result.tensors = trainer.tensors()
+        on_iteration(result.trace[-1])
+        keep(lambda: result)
     return result
 
 
@@ -140,7 +143,7 @@ class Trainer:
     ) -> None:
         self._P, self._inputs, self._config, self._seed = P, inputs, config, seed
         self._adam = torch.optim.Adam(block.parameters(), lr=config.phase1_lr, fused=True)
-        self._named = list(block.named_parameters())
+        self._block = block
         self._last_norm = block.layers()[-1][1]
         self._chunks = pieces(len(P), config.phase1_batch)
         rows = min(len(P), config.phase1_batch)
@@ -152,20 +155,11 @@ class Trainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the parameters and Adam's state, by name."""
-        found = {f"parameter/{name}": p.data for name, p in self._named}
-        for name, parameter in self._named:
-            state = self._adam.state[parameter]
-            found |= {f"{key}/{name}": value for key, value in state.items()}
-        return found
+        return adam.tensors(self._block, self._adam)
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
+    def restore(self, stored: dict[str, Tensor]) -> None:
         """Take parameters and Adam's state from what `tensors` returned; nothing from nothing."""
-        for name, parameter in self._named if tensors else []:
-            device = parameter.device
-            parameter.data.copy_(tensors[f"parameter/{name}"])
-            keys = ("step", "exp_avg", "exp_avg_sq")
-            known = {k: tensors[f"{k}/{name}"] for k in keys if f"{k}/{name}" in tensors}
-            self._adam.state[parameter] = {k: v.to(device) for k, v in known.items()}
+        adam.restore(self._block, self._adam, stored)
 
     @torch.no_grad()
     def iterate(self, iteration: int) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from fpcore import adam
 from fpcore.config import RunConfig
 from fpcore.errors import TrainingError
 from fpcore.head import ROWS, Head, pieces
@@ -72,6 +74,25 @@ class Phase2:
     trace: list[dict[str, Any]]
 
 
+@dataclass
+class Standing:
+    """Where phase 2 stands: before token `position` of `epoch`, both counted from where it begins.
+
+    `loss_sum` are the nats of this epoch's tokens so far, `trace` and `best` what the epochs before
+    gave, `tensors` the block's parameters and Adam's moments, by name.
+    """
+
+    epoch: int = 1
+    position: int = 0
+    loss_sum: float = 0.0
+    trace: list[dict[str, Any]] = field(default_factory=list)
+    best: Phase2 | None = None
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+
+Keep = Callable[[Callable[[], Standing]], None]
+
+
 @torch.no_grad()
 def train_tokens(
     block: TokenBlock,
@@ -81,17 +102,22 @@ def train_tokens(
     config: RunConfig,
     dev: Text | None = None,
     on_epoch: Callable[[dict[str, Any]], None] = lambda row: None,
+    start: Standing | None = None,
+    keep: Keep = lambda standing: None,
 ) -> Phase2:
     """Train `block` and return the epoch whose selecting loss is strictly the best.
 
     `dev` selects where it is given, `val` otherwise; validation never influences the weights.
+    `start` is where an interrupted training of the same stood, and is gone on from; `keep` is
+    given the way to where this one stands after every batch.
 
     Raises:
         TrainingError: a loss that is not finite, with the epoch.
     """
     product = resolve(config, weights.device).product
     with rounded_products(product):
-        return _train(block, Head(weights, product), train, val, config, dev, on_epoch)
+        head = Head(weights, product)
+        return _train(block, head, train, val, config, dev, on_epoch, start or Standing(), keep)
 
 
 def _train(
@@ -102,28 +128,32 @@ def _train(
     config: RunConfig,
     dev: Text | None,
     on_epoch: Callable[[dict[str, Any]], None],
+    now: Standing,
+    keep: Keep,
 ) -> Phase2:
-    adam = torch.optim.Adam(block.parameters(), lr=config.phase2_lr, fused=True)
-    trace: list[dict[str, Any]] = []
-    best: Phase2 | None = None
-    best_loss = math.inf
-    for epoch in range(1, config.epochs + 1):
-        train_loss = _train_epoch(block, adam, head, train, config.phase2_batch)
+    optimizer = torch.optim.Adam(block.parameters(), lr=config.phase2_lr, fused=True)
+    adam.restore(block, optimizer, now.tensors)
+    selecting = "val_loss" if dev is None else "dev_loss"
+    while now.epoch <= config.epochs and not _impatient(now, config):
+        train_loss = _train_epoch(block, optimizer, head, train, config.phase2_batch, now, keep)
         evaluation = evaluate(block, head, val)
-        row = {"epoch": epoch, "train_loss": train_loss}
+        row = {"epoch": now.epoch, "train_loss": train_loss}
         row |= {"val_loss": evaluation.loss, "val_acc": evaluation.accuracy}
         if dev is not None:
             row["dev_loss"] = evaluate(block, head, dev).loss
         _check_finite(row, len(train.targets), config)
-        trace.append(row)
+        now.trace.append(row)
         on_epoch(row)
-        selecting = row["val_loss" if dev is None else "dev_loss"]
-        if selecting < best_loss:
-            best, best_loss = Phase2(epoch, train_loss, evaluation, trace), selecting
-        elif best is not None and epoch - best.best_epoch >= config.patience:
-            break
-    assert best is not None  # the first epoch's finite loss is below infinity
-    return best
+        if now.best is None or row[selecting] < now.trace[now.best.best_epoch - 1][selecting]:
+            now.best = Phase2(now.epoch, train_loss, evaluation, now.trace)
+        now.epoch, now.position, now.loss_sum = now.epoch + 1, 0, 0.0
+    assert now.best is not None  # the first epoch is the best so far
+    return now.best
+
+
+def _impatient(now: Standing, config: RunConfig) -> bool:
+    """Whether the epochs since the best one are as many as `patience`."""
+    return now.best is not None and len(now.trace) - now.best.best_epoch >= config.patience
 
 
 @torch.no_grad()
@@ -146,19 +176,37 @@ def evaluate(block: TokenBlock, head: Head, text: Text) -> Evaluation:
 
 @torch.no_grad()
 def _train_epoch(
-    block: TokenBlock, adam: torch.optim.Adam, head: Head, text: Text, batch: int
+    block: TokenBlock,
+    optimizer: torch.optim.Adam,
+    head: Head,
+    text: Text,
+    batch: int,
+    now: Standing,
+    keep: Keep,
 ) -> float:
-    """Run one epoch in text order; return the token-weighted mean loss before the updates."""
+    """Run the rest of an epoch in text order; return its mean loss per token before the updates."""
     gradient = flat_gradient(block)
-    total = torch.zeros((), dtype=torch.float64, device=gradient.device)
+    total = torch.full((), now.loss_sum, dtype=torch.float64, device=gradient.device)
+    standing = partial(_standing, now, total, block, optimizer)
     for part in pieces(len(text.targets), batch):
+        if part.start < now.position:
+            continue
         h, saved = block.step(*text.rows(part))
         loss, slope = head.cross_entropy(h, text.targets[part])
         block.backward(saved, slope)
         clip(gradient, GRADIENT_CLIP)
-        adam.step()
+        optimizer.step()
         total += loss * (part.stop - part.start)
+        now.position = part.stop
+        keep(standing)
     return float(total) / len(text.targets)
+
+
+def _standing(
+    now: Standing, total: Tensor, block: TokenBlock, optimizer: torch.optim.Adam
+) -> Standing:
+    """Return where phase 2 stands, complete."""
+    return replace(now, loss_sum=float(total), tensors=adam.tensors(block, optimizer))
 
 
 def _check_finite(row: dict[str, Any], tokens: int, config: RunConfig) -> None:

@@ -48,6 +48,20 @@ def resolve(config: RunConfig, device: torch.device) -> Precision:
     return Precision(name, store(config), product, contexts)
 
 
+def choose(name: str) -> torch.device:
+    """Return the device that the knob `device` means on this machine.
+
+    Raises:
+        ConfigError: a GPU that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"device {name} is not on this machine; use auto or cpu.")
+    return device
+
+
 def store(config: RunConfig) -> torch.dtype:
     """Return the format of parameters and sums, which does not depend on the device."""
     return torch.float64 if config.precision == "float64" else torch.float32

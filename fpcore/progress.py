@@ -7,6 +7,10 @@ notebook only the last); on a terminal likewise; in any other stream a line ever
 import os
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
+
+from tqdm import tqdm
 
 INTERVAL = 3.0  # seconds between two lines
 MARK = "▸ "  # begins every line that will be replaced, so that a log can be read for them
@@ -42,6 +46,25 @@ class Progress:
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
         else:
             print(text, file=sys.stderr, flush=True)
+
+
+class Bar:
+    """Turns the trace rows of a training into a bar with the time left in its stage."""
+
+    def __init__(self, progress: Progress, title: str) -> None:
+        self._progress, self._title = progress, title
+
+    def stage(self, name: str, total: int) -> Callable[[dict[str, Any]], None]:
+        """Return a callback that counts rows of a stage."""
+        start, done = time.monotonic(), [0]
+
+        def on_row(row: dict[str, Any]) -> None:
+            done[0] += 1
+            prefix, elapsed = f"{self._title} {name}", time.monotonic() - start
+            meter = tqdm.format_meter(done[0], total, elapsed, prefix=prefix, ncols=100)
+            self._progress.update(meter)
+
+        return on_row
 
 
 def _in_notebook() -> bool:

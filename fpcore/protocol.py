@@ -13,12 +13,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from fpcore import checkpoint
 from fpcore.benchmark import machine, measure
 from fpcore.cases import FULL, Cases, Shapes
+from fpcore.checkpoint import Checkpoint
 from fpcore.config import RunConfig
 from fpcore.corpus import load
 from fpcore.dataset import Data
 from fpcore.paths import reports, write_atomically
+from fpcore.precision import choose
 from fpcore.progress import Progress
 from fpcore.tables import Markdown, number, table
 from fpcore.tokens import HeldOut, load_tokenizer, training_conversations
@@ -51,18 +54,27 @@ def run(
     Returns seconds by stage (columns) and tokens (rows).
     """
     data = _data(ids, weights, sizes, val_tokens, config)
-    device, progress = _device(), Progress()
+    device, progress = choose("auto"), Progress()
+    checkpoint.remove(config.run_name)  # an interrupted protocol begins anew: its times would mix
     rows = {
-        tokens: train_size(config, data, 42, number, device, progress).seconds
+        tokens: _seconds(config, data, number, device, progress)
         for number, tokens in enumerate(sizes, 1)
     }
+    checkpoint.remove(config.run_name)
     progress.finish(f"{len(rows)} sizes timed")
     return pd.DataFrame(rows).T[list(STAGES)].rename_axis("tokens")
 
 
+def _seconds(
+    config: RunConfig, data: Data, samples: int, device: torch.device, progress: Progress
+) -> dict[str, float]:
+    own = Checkpoint.of(config, data, 42, samples, device)
+    return train_size(config, data, 42, samples, device, progress, own).seconds
+
+
 def beside_plain(ids: Tensor, weights: Tensor, shapes: Shapes, repeats: int = 3) -> pd.DataFrame:
     """Time the stages of one size beside the plain implementation."""
-    cases = Cases(shapes, ids, weights, _device())
+    cases = Cases(shapes, ids, weights, choose("auto"))
     made = (cases.phase1, cases.phase2, cases.evaluation, cases.sequential)
     return pd.concat([measure(case(), repeats, Progress()) for case in made], ignore_index=True)
 
@@ -105,10 +117,6 @@ def _data(
     pieces = [ids[a:b] for a, b in zip(cuts, sizes, strict=False)]
     val = HeldOut(ids[-val_tokens:], torch.zeros(val_tokens, dtype=torch.int64), 4 * val_tokens)
     return Data(load(config), pieces, val, val, weights, "timing", "timing")
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def main() -> int:

@@ -109,6 +109,11 @@ class RunRecord(BaseModel):
         write_atomically(self.path, text.encode())
 
 
+def columns(trace: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return the rows of a trace by column, as records hold them."""
+    return {key: [row[key] for row in trace] for key in trace[0]}
+
+
 def record_path(name: str) -> Path:
     """Return the file of the record called `name`.
 

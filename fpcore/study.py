@@ -4,14 +4,15 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from fpcore.config import RunConfig, short
-from fpcore.errors import ConfigError, suggestion
+from fpcore.config import NAME, RunConfig, short
+from fpcore.errors import ConfigError, quoted, suggestion
 from fpcore.paths import PARAMS, shown
+from fpcore.plain_yaml import read_mapping
 
 FIELDS = {
+    "name": "ASCII letters, digits and . _ + -, as its file is called",
     "title": "a text, the heading of the report",
     "question": "a text, what the study shall answer",
     "base": "the name of a config in params/, or the path of a YAML file",
@@ -35,7 +36,7 @@ class Study(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: str = Field(pattern=rf"^{NAME}$")
     title: str = Field(min_length=1)
     question: str = Field(min_length=1)
     base: str
@@ -58,19 +59,9 @@ class Study(BaseModel):
             ConfigError: no such file, or no study in it.
         """
         path = _path(source)
+        fields = read_mapping(path, lambda: _missing(path))
         try:
-            fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            names = (p.stem for p in (PARAMS / "studies").glob("*.yaml"))
-            near = suggestion(path.stem, names)
-            raise ConfigError(f"There is no readable study {shown(path)}{near}.") from None
-        except (yaml.YAMLError, RecursionError) as error:
-            problem = " ".join(str(error).split())
-            raise ConfigError(f"{shown(path)} is not readable YAML: {problem}.") from None
-        if not isinstance(fields, dict):
-            raise ConfigError(f"{shown(path)} must hold lines of the form 'field: value'.")
-        try:
-            study = cls(**{str(k): v for k, v in fields.items()} | {"name": path.stem})
+            study = cls(**fields | {"name": path.stem})
             study._check()
         except ValidationError as error:
             raise ConfigError(f"{shown(path)}: {_sentence(error)}.") from None
@@ -132,12 +123,17 @@ def _path(source: str | Path) -> Path:
     return PARAMS / "studies" / f"{source}.yaml"
 
 
+def _missing(path: Path) -> str:
+    near = suggestion(path.stem, (p.stem for p in (PARAMS / "studies").glob("*.yaml")))
+    return f"There is no readable study {shown(path)}{near}."
+
+
 def _sentence(error: ValidationError) -> str:
     """Say which fields are wrong, and what they must be."""
     wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
     return "; ".join(
         f"{key} must be {FIELDS[key]}"
         if key in FIELDS
-        else f"{key} is not a field of a study{suggestion(key, FIELDS)}"
+        else f"{quoted(key)[1:-1]} is not a field of a study{suggestion(key, FIELDS)}"
         for key in wrong
     )

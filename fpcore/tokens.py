@@ -35,10 +35,12 @@ def load_tokenizer(kind: str, corpus: Corpus) -> Tokenizer:
         return _gpt2()
     recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
     path = cache("tokenizers") / f"{kind}-{corpus.digest}-{recipe}.json"
-    if not path.is_file():
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception:  # the library's one kind of error: none yet, or damaged
         trained = _trained(int(kind.removeprefix("bpe-")), corpus.train)
         write_atomically(path, trained.to_str().encode())
-    return Tokenizer.from_file(str(path))
+        return Tokenizer.from_file(str(path))
 
 
 def vocabulary_digest(tokenizer: Tokenizer) -> str:

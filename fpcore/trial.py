@@ -1,28 +1,31 @@
 """One seed at one size: phase 1 → contexts → phase 2, measured."""
 
 import math
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from fpcore import metrics, tokens
 from fpcore.baselines import unigram_loss
+from fpcore.checkpoint import Checkpoint, Reached
 from fpcore.config import RunConfig
 from fpcore.dataset import Data
 from fpcore.errors import TrainingError
 from fpcore.generators import generator
 from fpcore.model import FixedPointModel, Inputs
 from fpcore.phase1 import Phase1, sequential_contexts, train_contexts, training_contexts
-from fpcore.phase2 import Phase2, Text, train_tokens
+from fpcore.phase2 import Phase2, Standing, Text, train_tokens
 from fpcore.precision import resolve
-from fpcore.progress import Progress
-from fpcore.records import SizeResult
+from fpcore.progress import Bar, Progress
+from fpcore.records import SizeResult, columns
+from fpcore.states import Keeper
+from fpcore.timing import Stopwatch, timed
 from fpcore.trajectory import Trajectory
+
+NOTHING: tuple[Phase1 | None, float, int] = (None, 0.0, 0)
 
 
 def train_size(
@@ -32,29 +35,30 @@ def train_size(
     samples: int,
     device: torch.device,
     progress: Progress,
+    checkpoint: Checkpoint,
     share: str = "",
 ) -> SizeResult:
-    """Train both phases on the first `samples` conversations and measure them."""
+    """Train both phases on the first `samples` conversations and measure them.
+
+    An interrupted training goes on from the states in `checkpoint`, and leaves its own there.
+    """
     ids = data.training_ids(samples).to(device)
     model = FixedPointModel(data.weights, config, seed).to(device)
     inputs = model.inputs(ids)
-    bar = _Bar(progress, f"{config.run_name} seed {seed} size {samples}")
+    bar = Bar(progress, f"{config.run_name} seed {seed} size {samples}")
     seconds: dict[str, float] = {}
     first, shared = None, 0
     if config.contexts == "trained":
         path = Trajectory.of(share, config, seed, ids, model.embedding.weight) if share else None
-        first, shared = _settle(model, inputs, config, seed, bar, seconds, path)
+        first, shared = _settle(model, inputs, config, seed, bar, seconds, path, checkpoint)
     contexts, ranks = _training_text(model, inputs, first, config, seed, seconds)
-    with _timed(seconds, "contexts", device):
+    with timed(seconds, "contexts", device):
         val, val_contexts = _held_out_text(model, data.val, config)
         dev = _held_out_text(model, data.dev, config)[0] if config.select_on == "dev" else None
-    with _timed(seconds, "effective_rank", device):
+    with timed(seconds, "effective_rank", device):
         ranks |= _effective_rank(val_contexts, config, seed, "val")
-    with _timed(seconds, "phase2", device):
-        weights, train = model.embedding.weight, Text.of(contexts, inputs, ids)
-        second = train_tokens(
-            model.token_block, weights, train, val, config, dev, bar.stage("phase 2", config.epochs)
-        )
+    train = Text.of(contexts, inputs, ids)
+    second = _learn(model, train, val, dev, config, bar, seconds, checkpoint)
     return SizeResult(
         seed=seed,
         samples=samples,
@@ -75,22 +79,58 @@ def _settle(
     inputs: Inputs,
     config: RunConfig,
     seed: int,
-    bar: "_Bar",
+    bar: Bar,
     seconds: dict[str, float],
     path: Trajectory | None,
+    checkpoint: Checkpoint,
 ) -> tuple[Phase1, int]:
-    """Run phase 1, from where `path` has come to; return its result and the iterations shared."""
+    """Run phase 1 from where it has come to; return its result and the iterations shared."""
     device = inputs.table.device
-    start, seconds["phase1"] = (path and path.latest(config.max_iter, device)) or (None, 0.0)
-    shared = start.iterations if start else 0
-    left = config.max_iter - max(1, shared)
-    with _timed(seconds, "phase1", device), _fits(len(inputs.index), device):
-        first = train_contexts(
-            model.context_block, inputs, config, seed, bar.stage("phase 1", left), start
-        )
+    reached = _furthest(config, device, path, checkpoint)
+    start, before, shared = (reached.state, reached.seconds, reached.shared) if reached else NOTHING
+    seconds["phase1"], watch = before, Stopwatch(before)
+    keep: Keeper[Phase1] = Keeper(
+        lambda state: checkpoint.keep_phase1(Reached(state, watch.seconds(), shared))
+    )
+    on_iteration = bar.stage("phase 1", config.max_iter - (start.iterations if start else 1))
+    with timed(seconds, "phase1", device), _fits(len(inputs.index), device):
+        first = train_contexts(model.context_block, inputs, config, seed, on_iteration, start, keep)
     if path and first.iterations > shared:
-        path.keep(first, seconds["phase1"])
+        path.keep(Reached(first, seconds["phase1"]))
     return first, shared
+
+
+def _furthest(
+    config: RunConfig, device: torch.device, path: Trajectory | None, checkpoint: Checkpoint
+) -> Reached | None:
+    """Return the furthest state of phase 1: the run's own, or the one that a shorter run left."""
+    found = [checkpoint.phase1(device), path and path.latest(config.max_iter, device)]
+    known = [reached for reached in found if reached]
+    return max(known, key=lambda reached: reached.state.iterations, default=None)
+
+
+def _learn(
+    model: FixedPointModel,
+    train: Text,
+    val: Text,
+    dev: Text | None,
+    config: RunConfig,
+    bar: Bar,
+    seconds: dict[str, float],
+    checkpoint: Checkpoint,
+) -> Phase2:
+    """Run phase 2 from where it has come to."""
+    weights = model.embedding.weight
+    start, before = checkpoint.phase2(weights.device) or (Standing(), 0.0)
+    seconds["phase2"], watch = before, Stopwatch(before)
+    keep: Keeper[Standing] = Keeper(
+        lambda standing: checkpoint.keep_phase2(standing, watch.seconds())
+    )
+    on_epoch = bar.stage("phase 2", config.epochs - len(start.trace))
+    with timed(seconds, "phase2", weights.device):
+        return train_tokens(
+            model.token_block, weights, train, val, config, dev, on_epoch, start, keep
+        )
 
 
 def _training_text(
@@ -108,13 +148,13 @@ def _training_text(
     """
     device = inputs.table.device
     contexts: list[Tensor] = []
-    with _timed(seconds, "contexts", device):
+    with timed(seconds, "contexts", device):
         if first is None:
             contexts = _sequential(model, inputs, config)
-    with _timed(seconds, "effective_rank", device):
+    with timed(seconds, "effective_rank", device):
         last = first.contexts if first else contexts[-1]
         ranks = _effective_rank(last, config, seed, "train")
-    with _timed(seconds, "contexts", device):
+    with timed(seconds, "contexts", device):
         if first is not None:
             product = resolve(config, device).product
             contexts = training_contexts(model.context_block, first.contexts, inputs, product)
@@ -136,7 +176,7 @@ def _settled(first: Phase1 | None) -> dict[str, Any]:
     return {
         "phase1_iterations": first.iterations,
         "convergence_rate": first.trace[-1]["convergence_rate"],
-        "phase1": _columns(first.trace),
+        "phase1": columns(first.trace),
     }
 
 
@@ -151,7 +191,7 @@ def _learnt(second: Phase2, val_bytes: int) -> dict[str, Any]:
         "epochs_run": len(second.trace),
         "val_loss_sums": second.val.loss_sums,
         "val_token_counts": second.val.token_counts,
-        "phase2": _columns(second.trace),
+        "phase2": columns(second.trace),
     }
 
 
@@ -187,10 +227,6 @@ def _effective_rank(
     return {f"{split}_er": share, f"{split}_er_rows": count}
 
 
-def _columns(trace: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {key: [row[key] for row in trace] for key in trace[0]}
-
-
 @contextmanager
 def _fits(tokens: int, device: torch.device) -> Iterator[None]:
     """Name what to lower where phase 1 does not fit; its chunks are part of the loss."""
@@ -202,31 +238,3 @@ def _fits(tokens: int, device: torch.device) -> Iterator[None]:
             "bfloat16_contexts to true, or lower samples, context_dim or phase1_batch (the last is "
             "part of the loss)."
         ) from None
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str, device: torch.device) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    seconds[stage] = round(seconds.get(stage, 0) + time.perf_counter() - start, 3)
-
-
-class _Bar:
-    """Turns trace rows into a bar with the time left in the stage."""
-
-    def __init__(self, progress: Progress, title: str) -> None:
-        self._progress, self._title = progress, title
-
-    def stage(self, name: str, total: int) -> Any:
-        """Return a callback that counts rows of a stage."""
-        start, done = time.monotonic(), [0]
-
-        def on_row(row: dict[str, Any]) -> None:
-            done[0] += 1
-            prefix, elapsed = f"{self._title} {name}", time.monotonic() - start
-            meter = tqdm.format_meter(done[0], total, elapsed, prefix=prefix, ncols=100)
-            self._progress.update(meter)
-
-        return on_row

@@ -107,9 +107,9 @@ def test_files(tmp_path: Path) -> None:
     bad: list[tuple[str | bytes, str]] = [
         ("model: rnn", "mine.yaml: model must be kneser-ney, lstm or gpt, not 'rnn'"),
         ("samples: [3]", "mine.yaml: model must be kneser-ney, lstm or gpt, not None"),
-        ("- lstm", "must hold lines of the form 'knob: value'"),
+        ("- lstm", "must hold lines of the form 'name: value'"),
         ("a: [", "is not readable YAML"),
-        (b"\xff\xfe\x00", "is not readable YAML"),
+        (b"\xff\xfe\x00", "There is no readable params file"),
     ]
     for text, sentence in bad:
         with pytest.raises(ConfigError, match=sentence):

@@ -202,9 +202,9 @@ def test_load_by_name_reads_the_params_folder(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "must hold lines of the form 'knob: value'."),
-        ("- max_iter\n", "must hold lines of the form 'knob: value'."),
-        ("max_iter 60\n", "must hold lines of the form 'knob: value'."),
+        ("", "must hold lines of the form 'name: value'."),
+        ("- max_iter\n", "must hold lines of the form 'name: value'."),
+        ("max_iter 60\n", "must hold lines of the form 'name: value'."),
         ("max_iter: [60\n", "is not readable YAML: "),
         ("max_iter: 60\n\tepochs: 3\n", "is not readable YAML: "),
         ("max_itr: 60\n", "max_itr is not a knob of RunConfig (did you mean max_iter?)"),

@@ -94,13 +94,18 @@ def test_messages_are_joined_by_newlines(tmp_path: Path, toy: Toy, suffix: str) 
 
 
 def test_ultrachat_validates_on_1000_and_on() -> None:
-    texts = [str(number) for number in range(1100)]
-    data = corpus.split(RunConfig(corpus="ultrachat", val_samples=20, samples=[1000]), texts)
+    texts = [str(number) for number in range(1040)]
+    knobs: dict[str, Any] = {"corpus": "ultrachat", "val_samples": 20, "samples": [1000]}
+    data = corpus.split(RunConfig(**knobs, select_on="dev"), texts)
     assert data.train == texts[:1000]
     assert data.val == texts[1000:1020]
     assert data.dev == texts[1020:1040]
     assert (data.train_range, data.val_range) == (range(1000), range(1000, 1020))
     assert data.dev_range == range(1020, 1040)
+    with pytest.raises(CorpusError, match="has 1039 conversations"):
+        corpus.split(RunConfig(**knobs, select_on="dev"), texts[:1039])
+    without = corpus.split(RunConfig(**knobs, select_on="val"), texts[:1020])
+    assert (without.val, without.dev) == (data.val, [])
 
 
 @given(
@@ -110,7 +115,7 @@ def test_ultrachat_validates_on_1000_and_on() -> None:
     st.integers(0, 1300),
 )
 def test_splits_never_overlap(name: str, v: int, samples: int, count: int) -> None:
-    config = RunConfig(corpus=name, val_samples=v, samples=[samples])
+    config = RunConfig(corpus=name, val_samples=v, samples=[samples], select_on="dev")
     texts = [str(number) for number in range(count)]
     try:
         data = corpus.split(config, texts)
@@ -139,38 +144,6 @@ def test_ultrachat_refuses_to_train_on_validation_before_it_downloads(
     )
     with pytest.raises(AssertionError, match="downloaded"):
         corpus.load(RunConfig(corpus="ultrachat", samples=[1000]))
-
-
-def rows_of_the_hub(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]) -> None:
-    monkeypatch.setattr("datasets.load_dataset", answer)
-
-
-def test_ultrachat_reads_the_first_conversations_of_the_hub(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[tuple[str, str]] = []
-
-    def answer(name: str, *, split: str, data_files: str) -> list[dict[str, Any]]:
-        asked.append((name, split))
-        assert "train_sft" in data_files
-        return [
-            {"prompt": "?", "messages": [{"content": f"hi {i}"}, {"content": "yes"}]}
-            for i in range(1004)
-        ]
-
-    rows_of_the_hub(monkeypatch, answer)
-    data = corpus.load(RunConfig(corpus="ultrachat", val_samples=2, samples=[3]))
-    assert asked == [("HuggingFaceH4/ultrachat_200k", "train[:1004]")]
-    assert (data.train[999], data.val[0]) == ("hi 999\nyes", "hi 1000\nyes")
-
-
-def test_ultrachat_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(*_: Any, **__: Any) -> None:
-        raise ConnectionError("no route")
-
-    rows_of_the_hub(monkeypatch, answer)
-    with pytest.raises(CorpusError, match=r"could not be reached.*ConnectionError.*chitchat\.$"):
-        corpus.load(RunConfig(corpus="ultrachat"))
 
 
 def test_too_few_conversations(write_corpus: WriteCorpus, toy: Toy) -> None:

@@ -164,26 +164,6 @@ def test_stored_embedding_is_read_as_it_is(tmp_path: Path, toy: Toy, key: str) -
     assert torch.equal(got, weights.float())
 
 
-def test_gpt2_embedding_comes_from_the_hub(
-    tmp_path: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "model.safetensors"
-    save_file({"wte.weight": torch.ones(7, 16)}, path)
-    asked: list[tuple[str, str]] = []
-
-    def download(repository: str, name: str) -> str:
-        asked.append((repository, name))
-        if len(asked) > 1:
-            raise ConnectionError("no route")
-        return str(path)
-
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-    assert torch.equal(load_embedding(toy(embedding="gpt2"), [], 7), torch.ones(7, 16))
-    assert asked == [("openai-community/gpt2", "model.safetensors")]
-    with pytest.raises(CorpusError, match=r"could not be reached \(ConnectionError\).*ppmi\.$"):
-        load_embedding(toy(embedding="gpt2"), [], 7)
-
-
 @pytest.mark.parametrize("shape", [(7, 15), (8, 16), (16, 7)])
 def test_stored_embedding_of_another_shape_is_refused(
     tmp_path: Path, toy: Toy, shape: tuple[int, int]

@@ -24,7 +24,8 @@ from fpcore import (
     tokens,
 )
 from fpcore import trial as measure
-from fpcore.dataset import prepare
+from fpcore.checkpoint import Checkpoint
+from fpcore.dataset import Data, prepare
 from fpcore.model import FixedPointModel
 from fpcore.progress import Progress
 from fpcore.provenance import SOURCES
@@ -184,7 +185,7 @@ def test_the_control_on_zero_contexts_reads_the_last_token_alone(trial: Trial) -
     config = trial(contexts="zero", epochs=2, precision="float64")
     data = prepare(config)
     cpu = torch.device("cpu")
-    result = train_size(config, data, 42, 20, cpu, Progress())
+    result = train_size(config, data, 42, 20, cpu, Progress(), kept(config, data, 20))
     model = FixedPointModel(data.weights.double(), config, 42)
     head = plain.TokenBlock(1, config.context_dim, config.embed_dim, 1).double()
     head.load_state_dict(model.token_block.state_dict())
@@ -220,6 +221,10 @@ def test_the_same_config_again_is_reused(
     out = capsys.readouterr().out
     assert out == "toy: same config and digests, so its record is reused.\n"
     assert (first.path.read_bytes(), first.path.stat().st_mtime_ns) == (before, changed)
+
+
+def kept(config: RunConfig, data: Data, samples: int) -> Checkpoint:
+    return Checkpoint.of(config, data, 42, samples, torch.device("cpu"))
 
 
 def never(*_: Any) -> SizeResult:
@@ -309,6 +314,7 @@ def test_every_module_that_makes_a_result_is_in_the_digests() -> None:
             named += [word for word in line.split() if (folder / f"{word.strip(',')}.py").exists()]
         left += {name.strip(",") for name in named} - found
     harmless = {"config", "errors", "paths", "progress", "provenance", "records"}
+    harmless |= {"adam", "checkpoint", "hub", "lock", "reuse", "states", "timing", "trajectory"}
     assert found - harmless == set(SOURCES)
 
 
@@ -416,7 +422,8 @@ def test_development_selects_and_changes_nothing_else(
 
 def test_a_size_can_be_trained_on_its_own(trial: Trial) -> None:
     config = trial(samples=[10])
-    result = train_size(config, prepare(config), 42, 10, torch.device("cpu"), Progress())
+    cpu, data = torch.device("cpu"), prepare(config)
+    result = train_size(config, data, 42, 10, cpu, Progress(), kept(config, data, 10))
     assert stable(result.model_dump()) == stable(fpcore.run(config).results[0].model_dump())
 
 

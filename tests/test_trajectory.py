@@ -7,11 +7,13 @@ import torch
 from conftest import Build, Toy
 
 from fpcore import RunConfig
+from fpcore.checkpoint import Reached
 from fpcore.model import ContextBlock
 from fpcore.phase1 import Phase1, train_contexts
 from fpcore.trajectory import Trajectory
 
 STOPS = (4, 6, 9)
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -27,10 +29,10 @@ def test_stops_of_one_path_equal_separate_runs(toy: Toy, build: Build, contexts:
         config = toy(max_iter=stop, precision="bfloat16", bfloat16_contexts=contexts)
         alone, alone_block = _train(config, build, None, [])
         path = _path(config, build)
-        reached = path.latest(stop)
+        reached = path.latest(stop, CPU)
         rows: list[int] = []
-        after, block = _train(config, build, reached[0] if reached else None, rows)
-        path.keep(after, 1.5)
+        after, block = _train(config, build, reached.state if reached else None, rows)
+        path.keep(Reached(after, 1.5))
         counted.append(len(rows))
         assert after.trace == alone.trace
         assert torch.equal(after.contexts, alone.contexts)
@@ -80,10 +82,11 @@ def test_a_settled_path_stays_where_it_is(toy: Toy, build: Build) -> None:
 @pytest.mark.usefixtures("shared")
 def test_a_damaged_state_is_not_there(toy: Toy, build: Build) -> None:
     path = _path(toy(), build)
-    assert path.latest(9) is None
-    path.keep(Phase1(torch.zeros(3, 2)), 1.0)
-    stored = path.latest(9)
-    assert stored is not None and stored[1] == 1.0 and path.latest(0) is None
+    assert path.latest(9, CPU) is None
+    path.keep(Reached(Phase1(torch.zeros(3, 2)), 1.0))
+    stored = path.latest(9, CPU)
+    assert stored is not None and (stored.seconds, stored.shared) == (1.0, 1)
+    assert path.latest(0, CPU) is None
     file = next(path.folder.iterdir())
     file.write_bytes(file.read_bytes()[:-5])
-    assert path.latest(9) is None
+    assert path.latest(9, CPU) is None
