@@ -12,6 +12,7 @@ from fpcore.records import RunRecord, epochs, frame, load_record, load_records, 
 if TYPE_CHECKING:
     from fpcore import metrics
     from fpcore.experiment import run
+    from fpcore.watching import watch
 
 __all__ = [
     "ConfigError",
@@ -32,6 +33,7 @@ __all__ = [
     "run",
     "scaling",
     "traces",
+    "watch",
 ]
 
 
@@ -39,6 +41,8 @@ def __getattr__(name: str) -> Any:
     """Import torch only for those who train or measure; records are read without it."""
     if name == "run":
         return import_module("fpcore.experiment").run
+    if name == "watch":
+        return import_module("fpcore.watching").watch
     if name == "metrics":
         return import_module("fpcore.metrics")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -27,23 +27,41 @@ def held(name: str) -> Iterator[None]:
         HeldError: another process holds it; the text says which one.
         StorageError: the folder of locks cannot be written.
     """
-    path = cache("locks") / f"{name}.lock"
+    path, about = _paths(name)
     lock = FileLock(path)
-    holder = path.with_suffix(".json")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _stop_earlier_attempt(lock, holder)
+        _stop_earlier_attempt(lock, about)
         lock.acquire(timeout=WAIT)
     except Timeout:
-        raise HeldError(_sentence(name, _read(holder))) from None
+        raise HeldError(_sentence(name, _read(about))) from None
     except OSError as error:
         raise unwritable(path, error) from None
     try:
-        write_atomically(holder, json.dumps(_self()).encode())
+        write_atomically(about, json.dumps(_self()).encode())
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        about.unlink(missing_ok=True)
         lock.release()
+
+
+def holder(name: str) -> dict[str, Any] | None:
+    """Return who holds the name of a run: `process`, `host`, `since`; None where nobody does.
+
+    Of a process on another host only its own word is known.
+    """
+    found = _read(_paths(name)[1])
+    try:
+        if found.get("host") == socket.gethostname():
+            os.kill(int(found["process"]), 0)
+    except (OSError, KeyError, ValueError, TypeError):
+        return None
+    return found or None
+
+
+def _paths(name: str) -> tuple[Path, Path]:
+    path = cache("locks") / f"{name}.lock"
+    return path, path.with_suffix(".json")
 
 
 def _self() -> dict[str, Any]:
@@ -55,34 +73,34 @@ def _self() -> dict[str, Any]:
     }
 
 
-def _read(holder: Path) -> dict[str, Any]:
+def _read(about: Path) -> dict[str, Any]:
     try:
-        found = json.loads(holder.read_bytes())
+        found = json.loads(about.read_bytes())
         return found if isinstance(found, dict) else {}
     except (OSError, ValueError, RecursionError):
         return {}
 
 
-def _stop_earlier_attempt(lock: FileLock, holder: Path) -> None:
+def _stop_earlier_attempt(lock: FileLock, about: Path) -> None:
     """Kill the process of an attempt that was given up, such as one whose worker hangs.
 
     Only where the name is really held (a process number may have gone to another program).
     """
     with suppress(Timeout), lock.acquire(timeout=0):
         return
-    found, own = _read(holder), _self()
+    found, own = _read(about), _self()
     if own["job"] and all(found.get(key) == own[key] for key in ("job", "host")):
         with suppress(OSError, TypeError):
             os.kill(found["process"], signal.SIGKILL)
 
 
-def _sentence(name: str, holder: dict[str, Any]) -> str:
-    who = (
-        f"process {holder.get('process')} on {holder.get('host')} since {holder.get('since')}"
-        if holder
+def _sentence(name: str, who: dict[str, Any]) -> str:
+    process = (
+        f"process {who.get('process')} on {who.get('host')} since {who.get('since')}"
+        if who
         else "another process"
     )
     return (
-        f"{name} is being trained by {who}; watch it with fpcore.watch({name!r}), wait for it, or "
-        "give this run another name."
+        f"{name} is being trained by {process}; watch it with fpcore.watch({name!r}), wait for it, "
+        "or give this run another name."
     )

@@ -17,15 +17,15 @@ MARK = "▸ "  # begins every line that will be replaced, so that a log can be r
 
 
 class Progress:
-    """Shows lines as they come, at most one per INTERVAL, and none under pytest."""
+    """Shows lines as they come, at most one per `interval` seconds, and none under pytest."""
 
-    def __init__(self) -> None:
-        self._last = -INTERVAL
+    def __init__(self, interval: float = INTERVAL) -> None:
+        self._interval, self._last = interval, -interval
         self._quiet = "PYTEST_CURRENT_TEST" in os.environ
 
     def update(self, line: str) -> None:
         """Show a line that the next one replaces; skipped where one was shown just before."""
-        if not self._quiet and time.monotonic() - self._last >= INTERVAL:
+        if not self._quiet and time.monotonic() - self._last >= self._interval:
             self._show(MARK + line.removeprefix(MARK))
             self._last = time.monotonic()
 

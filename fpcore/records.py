@@ -1,27 +1,56 @@
 """The record of a run: what is stored, read and tabulated. Reports read nothing else."""
 
 import json
+import math
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fpcore.config import NAME
-from fpcore.errors import RecordError, suggestion
+from fpcore.config import NAME, RunConfig
+from fpcore.errors import RecordError, quoted, suggestion
 from fpcore.paths import runs, shown, write_atomically
 
 # Dates, timings and the machine: all that may differ between two runs of one config.
 VOLATILE = ("seconds", "environment", "started", "shared_iterations")
+MAX_BYTES = 2**28  # of a record
+COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns that hold no measures
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
 COLUMNS = (
     "seed samples train_tokens val_tokens phase1_iterations convergence_rate train_er val_er "
     "train_ppl val_ppl val_acc best_epoch epochs_run bits_per_byte unigram_ppl train_er_rows "
     "val_er_rows"
 ).split()
+
+
+def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Refuse a trace whose columns are of different lengths, or hold other than their values."""
+    if len({len(column) for column in columns.values()}) > 1:
+        raise ValueError("columns of different lengths")
+    for name, column in columns.items():
+        kind = COUNTED.get(name, float)
+        if not all(v is None or _is(v, kind) for v in column):
+            raise ValueError(f"{name} holds other values than {kind.__name__}")
+        if kind is int and any(b <= a for a, b in pairwise([0, *column])):
+            raise ValueError(f"{name} does not grow")
+    return columns
+
+
+def _is(value: Any, kind: type) -> bool:
+    if kind is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is kind
+
+
+Trace = Annotated[dict[str, list[Any]], AfterValidator(_trace)]
+Share = Annotated[float, Field(ge=0, le=1)] | None
+Positive = Annotated[float, Field(gt=0)] | None
+Count = Annotated[int, Field(ge=1, lt=2**53)] | None
 
 
 class SizeResult(BaseModel):
@@ -35,35 +64,42 @@ class SizeResult(BaseModel):
     nats of those that were tried here; `trained_parameters` are those that training changes.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    seed: int | None = None
-    samples: int
-    train_tokens: int | None = None
-    val_tokens: int | None = None
-    val_bytes: int | None = None
-    phase1_iterations: int | None = None
-    convergence_rate: float | None = None
-    train_er: float | None = None
-    val_er: float | None = None
-    train_er_rows: int | None = None
-    val_er_rows: int | None = None
-    train_ppl: float | None = None
-    val_ppl: float | None = None
-    val_acc: float | None = None
-    bits_per_byte: float | None = None
-    unigram_ppl: float | None = None
-    best_epoch: int | None = None
-    epochs_run: int | None = None
-    val_loss_sums: list[float] | None = None
-    val_token_counts: list[int] | None = None
-    phase1: dict[str, list[Any]] = Field(default_factory=dict)
-    phase2: dict[str, list[Any]] = Field(default_factory=dict)
+    seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    samples: int = Field(ge=1, lt=2**53)
+    train_tokens: Count = None
+    val_tokens: Count = None
+    val_bytes: Count = None
+    phase1_iterations: Count = None
+    convergence_rate: Share = None
+    train_er: Share = None
+    val_er: Share = None
+    train_er_rows: Count = None
+    val_er_rows: Count = None
+    train_ppl: Positive = None
+    val_ppl: Positive = None
+    val_acc: Share = None
+    bits_per_byte: Positive = None
+    unigram_ppl: Positive = None
+    best_epoch: Count = None
+    epochs_run: Count = None
+    val_loss_sums: list[Annotated[float, Field(ge=0)]] | None = None
+    val_token_counts: list[Annotated[int, Field(ge=1, lt=2**53)]] | None = None
+    phase1: Trace = Field(default_factory=dict)
+    phase2: Trace = Field(default_factory=dict)
     seconds: dict[str, float] = Field(default_factory=dict)
     shared_iterations: int = 0
-    trained_parameters: int | None = None
+    trained_parameters: Count = None
     chosen: float | None = None
     candidates: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        sums, counts = self.val_loss_sums, self.val_token_counts
+        if sums is not None and counts is not None and len(sums) != len(counts):
+            raise ValueError("val_loss_sums and val_token_counts of different lengths")
+        return self
 
 
 class RunRecord(BaseModel):
@@ -77,7 +113,7 @@ class RunRecord(BaseModel):
     gives). Whatever print does not tell is None or left out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     schema_version: Literal[1] = 1
     name: str
@@ -92,6 +128,17 @@ class RunRecord(BaseModel):
     results: list[SizeResult]
     environment: dict[str, Any] = Field(default_factory=dict)
     started: str | None = None
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        RunConfig(**{k: v for k, v in self.config.items() if k in RunConfig.model_fields})
+        places = [(result.seed, result.samples) for result in self.results]
+        if len(set(places)) != len(places):
+            raise ValueError("the same seed and size twice")
+        counts = {tuple(r.val_token_counts) for r in self.results if r.val_token_counts is not None}
+        if len(counts) > 1:
+            raise ValueError("different validation texts")
+        return self
 
     @property
     def seeds(self) -> int:
@@ -240,6 +287,8 @@ def _traced(records: Iterable[RunRecord], phase: str, columns: list[str]) -> pd.
 
 def _read(path: Path) -> RunRecord:
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise OSError(0, f"more than {MAX_BYTES:,} bytes")
         record = RunRecord.model_validate_json(path.read_bytes())
     except (ValidationError, OSError) as error:
         raise RecordError(
@@ -247,7 +296,8 @@ def _read(path: Path) -> RunRecord:
             "and run its config again."
         ) from None
     if record.name != path.stem:
-        raise RecordError(f"{shown(path)} holds a record called {record.name}; rename one of them.")
+        name = quoted(record.name)
+        raise RecordError(f"{shown(path)} holds a record called {name}; rename one of them.")
     return record
 
 
@@ -256,7 +306,8 @@ def _reason(error: ValidationError | OSError) -> str:
         return error.strerror or type(error).__name__
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]
+    said = f"{where}: {first['msg']}" if where else first["msg"]
+    return " ".join(said.split())[:200]
 
 
 def _pretty(value: Any, indent: str) -> str:

@@ -16,20 +16,26 @@
 # Parameters: names in params/ (or paths of YAML files), and whether to train anew
 configs = ["v5-small", "v6-small"]
 force = False
+scheduler = ""  # empty: a cluster of this machine; or an address, such as tcp://10.0.0.1:8786
+workers = 0  # of this machine's cluster; 0: one per config, up to one per core
 
 # %%
 import fpcore
 from fpcore import report
 from fpcore.book import Book
 
-given = fpcore.parameters.check(globals(), configs=list, force=bool)
+given = fpcore.parameters.check(globals(), configs=list, force=bool, scheduler=str, workers=int)
 book = Book()
 
 # %% [markdown]
 # ## 訓練（run）
+#
+# 設定ごとに 1 つの作業者（worker）が `run` を実行する。作業者が失敗しても、強制終了されても、
+# 止まっても、失うのはその実行だけで、もう 1 度だけ試される。途中は、別のノートブックの
+# `fpcore.watch(name)` で見られる。
 
 # %%
-book.train(given["configs"], given["force"])
+book.train(**given)
 
 # %% [markdown]
 # ## 比較（compare）

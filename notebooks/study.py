@@ -16,6 +16,8 @@
 # %% tags=["parameters"]
 # Parameters: the name of a study in params/studies/ (or the path of a YAML file)
 study = "two-factors"
+scheduler = ""  # empty: a cluster of this machine; or an address, such as tcp://10.0.0.1:8786
+workers = 0  # of this machine's cluster; 0: one per run, up to one per core
 
 # %%
 import fpcore
@@ -24,14 +26,15 @@ from fpcore.book import Book
 from fpcore.study import Study
 
 plots.use_style()
-plan = Study.load(fpcore.parameters.check(globals(), study=str)["study"])
+given = fpcore.parameters.check(globals(), study=str, scheduler=str, workers=int)
+plan = Study.load(given.pop("study"))
 
 # %% [markdown]
 # ## 実行（run）
 
 # %%
 book = Book()
-book.train(plan.configs(), force=False)
+book.train(plan.configs(), force=False, **given)
 book.check()
 
 # %% [markdown]

@@ -13,7 +13,8 @@ from conftest import conversation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fpcore import parameters
+import fpcore
+from fpcore import parameters, report, tables
 from fpcore.baseline_config import KneserNeyConfig, NeuralConfig, load_baseline
 from fpcore.config import RunConfig
 from fpcore.dataset import prepare
@@ -218,3 +219,88 @@ def test_corpora(folder: Path, data: st.DataObject, knobs: dict[str, Any]) -> No
         assert "\n" not in str(error) and len(str(error)) < 2000
     assert path.read_bytes() == content
     path.unlink()
+
+
+def a_record() -> dict[str, Any]:
+    trace = {"iteration": [2, 3], "convergence_rate": [0.1, 0.2], "loss": [1.0, 0.5]}
+    trace |= {"fixed_point_loss": [1.0, 0.9], "diversity_loss": [0.1, 0.2]}
+    trace |= {"grad_norm": [0.1, 0.1], "clipped": [False, True], "layernorm_gain": [1.0, 1.1]}
+    results = [
+        {
+            "seed": seed,
+            "samples": samples,
+            "train_tokens": 100 * samples,
+            "val_tokens": 50,
+            "phase1_iterations": 3,
+            "convergence_rate": 0.2,
+            "train_er": 0.5,
+            "val_er": 0.4,
+            "train_ppl": 90.0,
+            "val_ppl": 100.0 / samples,
+            "val_acc": 0.1,
+            "best_epoch": 1,
+            "epochs_run": 2,
+            "val_loss_sums": [10.0, 12.0],
+            "val_token_counts": [20, 29],
+            "phase1": trace,
+            "phase2": {"epoch": [1, 2], "train_loss": [5.0, 4.0], "val_loss": [5.0, 5.1]},
+            "seconds": {"phase1": 1.0},
+        }
+        for seed in (1, 2)
+        for samples in (5, 10, 20)
+    ]
+    config = RunConfig(samples=[5, 10, 20], seeds=[1, 2]).model_dump() | {"name": "b"}
+    return {"name": "b", "label": "1L", "config": config, "results": results}
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every place of a record."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in inner:
+        yield (*path, key)
+        if isinstance(item, dict | list):
+            yield from leaves(item, (*path, key))
+
+
+@st.composite
+def records(draw: st.DrawFn) -> bytes:
+    """A record with some values replaced or removed, or with bytes overwritten, or anything."""
+    record = a_record()
+    kind = draw(st.sampled_from(["values", "values", "values", "bytes", "anything"]))
+    if kind == "anything":
+        return draw(st.binary(max_size=60) | VALUES.map(lambda v: json.dumps(v).encode()))
+    if kind == "bytes":
+        return draw(damaged(json.dumps(record).encode()))
+    for place in draw(st.lists(st.sampled_from(list(leaves(record))), min_size=1, max_size=3)):
+        target: Any = record
+        try:
+            for key in place[:-1]:
+                target = target[key]
+            if draw(st.booleans()):
+                target[place[-1]] = draw(VALUES | st.sampled_from([0, -1, 1e308, [], {}]))
+            else:
+                del target[place[-1]]
+        except (KeyError, IndexError, TypeError):
+            continue
+    return json.dumps(record).encode()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers near the largest there are
+@FUZZ
+@given(content=records())
+def test_records(folder: Path, content: bytes) -> None:
+    runs = folder / "home" / "reports" / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    (runs / "a.json").write_text(json.dumps(a_record() | {"name": "a"}))
+    (runs / "b.json").write_bytes(content)
+    made = only_clear_errors(lambda: fpcore.load_record("b"), folder)
+    if made is None:
+        return
+    good = fpcore.load_record("a")
+    for read in (
+        lambda: tables.runs_table(fpcore.frame([good, made])),
+        lambda: (fpcore.traces([made]), fpcore.epochs([made])),
+        lambda: tables.fits_table([made]),
+        lambda: report.render(fpcore.compare_runs(good, made)),
+    ):
+        only_clear_errors(read, folder)
