@@ -187,3 +187,44 @@ def test_two_processes_on_one_name(params: Path, tmp_path: Path) -> None:
     assert "fpcore.watch('toy')" in second.stderr
     assert first.wait(120) == 0
     assert (command.home / "reports" / "runs" / "toy.json").is_file()
+
+
+@pytest.mark.parametrize("most", [100, 2_000, 12_000, 40_000])
+def test_a_full_disk_is_one_sentence_and_destroys_nothing(
+    params: Path, tmp_path: Path, undisturbed: tuple[dict[str, Any], float], most: int
+) -> None:
+    """No file can grow beyond some bytes: locks, tokenizer, states and record come in turn."""
+    home = tmp_path / "home"
+    runs = home / "reports" / "runs"
+    runs.mkdir(parents=True)
+    earlier = json.dumps({"name": "toy", "config": {}, "results": []}).encode()
+    (runs / "toy.json").write_bytes(earlier)
+    limited = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))\n"
+        "import fpcore, sys; fpcore.run(fpcore.RunConfig.load(sys.argv[1]), force=True)"
+    )
+    environment = os.environ | {"FPCORE_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-c", limited, str(params)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("fpcore.errors.StorageError: ") and "File too large; free" in last
+    assert (runs / "toy.json").read_bytes() == earlier
+    assert [path.name for path in runs.iterdir()] == ["toy.json"]
+    freed = subprocess.run(
+        [sys.executable, "-c", limited.replace(f"({most}, {most})", "(2**30, 2**30)"), str(params)],
+        env=environment,
+    )
+    assert freed.returncode == 0
+    assert stable(json.loads((runs / "toy.json").read_bytes())) == undisturbed[0]
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(params: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    environment = os.environ | {"FPCORE_HOME": str(tmp_path / "file" / "home")}
+    words = [sys.executable, "-c", WITHOUT, str(params)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("fpcore.errors.StorageError: ") and "Not a directory; free" in last
+    assert "FPCORE_HOME" in last

@@ -1,6 +1,7 @@
 """Whatever a file or a parameters cell holds: the project's own errors, and no file is changed."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,20 @@ from fpcore.dataset import prepare
 from fpcore.errors import FpcoreError
 from fpcore.study import FIELDS, Study
 
-EXAMPLES = 300  # of each test; `pytest -m slow` has many more
-FUZZ = settings(
-    max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), derandomize=True, deadline=None
-)
+MORE = int(os.environ.get("FPCORE_FUZZ", "1"))  # times as many examples, drawn anew every time
+
+
+def fuzz(examples: int) -> settings:
+    """The settings of a test with so many examples."""
+    checks = list(HealthCheck)
+    return settings(
+        max_examples=examples * MORE,
+        derandomize=MORE == 1,
+        suppress_health_check=checks,
+        deadline=None,
+    )
+
+
 TAGS = [
     "!!python/object/apply:os.system ['touch fuzzed']",
     "!!python/name:os.system",
@@ -101,7 +112,7 @@ def only_clear_errors(act: Callable[[], Any], folder: Path) -> Any:
         assert files(folder) == before
 
 
-@FUZZ
+@fuzz(800)
 @given(content=yaml_texts(KNOBS), name=st.sampled_from(["x.yaml", "...yaml", "ü b.yaml", ".yaml"]))
 def test_config_files(folder: Path, content: bytes, name: str) -> None:
     path = folder / name
@@ -124,7 +135,7 @@ CELLS = st.lists(
 )
 
 
-@FUZZ
+@fuzz(800)
 @given(
     cell=CELLS,
     given_values=st.dictionaries(
@@ -199,7 +210,7 @@ def corpora(draw: st.DrawFn, folder: Path) -> tuple[str, bytes]:
     return kind, draw(damaged(whole) | typed | st.binary(max_size=80))
 
 
-@FUZZ
+@fuzz(500)
 @given(data=st.data(), knobs=st.fixed_dictionaries({"samples": st.just([2, 5])}))
 def test_corpora(folder: Path, data: st.DataObject, knobs: dict[str, Any]) -> None:
     kind, content = data.draw(corpora(folder))
@@ -286,7 +297,7 @@ def records(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers near the largest there are
-@FUZZ
+@fuzz(400)
 @given(content=records())
 def test_records(folder: Path, content: bytes) -> None:
     runs = folder / "home" / "reports" / "runs"
