@@ -21,8 +21,6 @@ SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,  # a job whose worker dies is tried once more
     "distributed.scheduler.worker-ttl": "60s",  # of silence, after which a worker counts as dead
     "distributed.scheduler.work-stealing": False,
-    "distributed.worker.memory.terminate": False,  # notebooks are processes of their own
-    "distributed.worker.memory.pause": False,
 }
 ATTEMPTS = 2
 PATIENCE = 30  # seconds to wait for the first worker at an address

@@ -14,6 +14,9 @@ from fpcore.records import record_path
 from fpcore.tables import Markdown, number, percent, table
 
 
+PHASES = ("phase1", "phase2")
+
+
 def watch(name: str) -> Markdown:
     """Return what the run called `name` has finished and where it stands; draw its phase 1.
 
@@ -48,16 +51,16 @@ def _finished(folder: Path) -> list[dict[str, Any]]:
 
 def _standing(folder: Path) -> list[dict[str, Any]]:
     """Return where the size in work stands: in phase 2 where that has a state, else in phase 1."""
-    for phase in ("phase2", "phase1"):
-        for path in folder.glob(f"*.{phase}.safetensors"):
-            about = states.about(path)
-            if about is None:
-                continue
-            trace = pd.DataFrame(about["trace"])
-            if phase == "phase1":
-                return [_part(path, f"Phase 1 反復 {len(trace) + 1}", trace, None)]
-            ppl = float(np.exp(trace["val_loss"].iloc[-1])) if len(trace) else None
-            return [_part(path, f"Phase 2 エポック {about['epoch']}", {}, ppl)]
+    paths = {phase: next(folder.glob(f"*.{phase}.safetensors"), None) for phase in PHASES}
+    known = {phase: path and states.about(path) for phase, path in paths.items()}
+    first, second = known["phase1"], known["phase2"]
+    trace = pd.DataFrame(first["trace"] if first else {})
+    if paths["phase2"] and second:
+        losses = [row["val_loss"] for row in second["trace"]]
+        ppl = float(np.exp(losses[-1])) if losses else None
+        return [_part(paths["phase2"], f"Phase 2 エポック {second['epoch']}", trace, ppl)]
+    if paths["phase1"] and first:
+        return [_part(paths["phase1"], f"Phase 1 反復 {len(trace) + 1}", trace, None)]
     return []
 
 

@@ -1,0 +1,22 @@
+"""YAML of params files: plain data, and nothing that hides or unfolds."""
+
+import pytest
+
+from fpcore.plain_yaml import parse
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: 1\na: 2", "a is given twice"),
+        ("a: &x 1\nb: *x", "aliases"),
+        ("a: !!python/object/apply:os.system [echo]", "could not determine a constructor"),
+        ("a: [", "expected"),
+        ("a: 2020-13-45", "month must be"),
+    ],
+)
+def test_yaml_is_plain_data(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason) as caught:
+        parse(text)
+    assert "\n" not in str(caught.value)
+    assert parse("a: [1, 2.5, x]\nb: {c: null}") == {"a": [1, 2.5, "x"], "b": {"c": None}}
