@@ -72,7 +72,7 @@ def tidy(path: Path) -> None:
 
 def _follow(command: list[str], on_line: Callable[[str], None], environment: Any) -> None:
     """Run a command to its end, and pass its lines of progress on."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -81,21 +81,20 @@ def _follow(command: list[str], on_line: Callable[[str], None], environment: Any
         encoding="utf-8",
         errors="replace",
         env=environment,
-    )
-    watch = _Watch(process.pid)
-    last = ""
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            last = line.strip() or last
-            if line.startswith(MARK):
-                on_line(line.rstrip())
-        if process.wait():
-            raise NotebookError(watch.reason or _reason(process.returncode, last))
-    finally:
-        watch.stop()
-        process.kill()
-        process.wait()
+    ) as process:
+        watch = _Watch(process.pid)
+        last = ""
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                last = line.strip() or last
+                if line.startswith(MARK):
+                    on_line(line.rstrip())
+            if process.wait():
+                raise NotebookError(watch.reason or _reason(process.returncode, last))
+        finally:
+            watch.stop()
+            process.kill()
 
 
 def _reason(code: int, last: str) -> str:

@@ -13,7 +13,6 @@ from fpcore.paths import shown
 from fpcore.records import record_path
 from fpcore.tables import Markdown, number, percent, table
 
-
 PHASES = ("phase1", "phase2")
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,7 +126,7 @@ def test_one_config_fails_and_one_worker_is_killed(
 
 
 def test_scheduler_and_workers_started_by_hand(
-    tmp_path: Path, toy: dict[str, Any], start: Start
+    tmp_path: Path, toy: dict[str, Any], start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Workers have folders of their own; records and notebooks come back over the wire."""
     file = tmp_path / "scheduler.json"
@@ -141,7 +142,7 @@ def test_scheduler_and_workers_started_by_hand(
     while not file.is_file() or not file.read_text():
         time.sleep(0.1)
     address = json.loads(file.read_text())["address"]
-    configs = {"one": toy, "two": toy | {"max_iter": 10}, "three": toy | {"seeds": [3]}}
+    configs = {"one": toy, "two": toy | {"max_iter": 10}}
     made = book(start, tmp_path, configs=written(tmp_path, configs), scheduler=address)
     assert made.wait(300) == 0, (tmp_path / "book.log").read_text("utf-8")[-3000:]
     runs = tmp_path / "home" / "reports" / "runs"
@@ -150,13 +151,18 @@ def test_scheduler_and_workers_started_by_hand(
     }
     two = json.loads((runs / "two.json").read_bytes())["results"][0]
     assert two["shared_iterations"] == 8  # it followed `one` to the same worker
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path / "home"))
+    before = (runs / "one.json").read_bytes()
+    three, one = (
+        RunConfig(**toy | {"name": n, "seeds": [s]}) for n, s in (("three", 3), ("one", 42))
+    )
+    again = Book()
+    again.train([three, one], force=False, scheduler=address)
+    assert (again.runs, again.failures) == (["three", "one"], [])
+    assert (runs / "one.json").read_bytes() == before  # sent to the worker, and reused there
     assert not (tmp_path / "home" / ".cache" / "checkpoints").exists()
     used = [tmp_path / f"worker{n}" / "fpcore-worker" / "reports" / "runs" for n in (1, 2)]
-    assert {p.name for folder in used for p in folder.glob("*.json")} >= {"one.json", "three.json"}
-    again = book(start, tmp_path, configs=written(tmp_path, configs), scheduler=address)
-    before = {path: path.read_bytes() for path in runs.glob("*.json")}
-    assert again.wait(300) == 0
-    assert {path: path.read_bytes() for path in runs.glob("*.json")} == before  # reused
+    assert {p.stem for folder in used for p in folder.glob("*.json")} == {"one", "two", "three"}
 
 
 @pytest.fixture
@@ -208,8 +214,6 @@ def test_a_hung_kernel_is_ended(
         for child in psutil.Process().children(recursive=True):
             if "ipykernel_launcher" in child.cmdline():
                 child.suspend()
-
-    import threading
 
     threading.Thread(target=stop, daemon=True).start()
     knobs = RunConfig(**toy | {"name": "long"} | LONG).model_dump()
