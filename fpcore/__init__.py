@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 from fpcore import parameters, scaling
 from fpcore.compare import compare_runs, load_comparison
 from fpcore.config import RunConfig
-from fpcore.errors import ConfigError, CorpusError, FpcoreError, RecordError, TrainingError
+from fpcore.errors import (
+    ConfigError,
+    CorpusError,
+    FpcoreError,
+    HeldError,
+    RecordError,
+    StorageError,
+    TrainingError,
+)
 from fpcore.records import RunRecord, epochs, frame, load_record, load_records, traces
 
 if TYPE_CHECKING:
@@ -18,9 +26,11 @@ __all__ = [
     "ConfigError",
     "CorpusError",
     "FpcoreError",
+    "HeldError",
     "RecordError",
     "RunConfig",
     "RunRecord",
+    "StorageError",
     "TrainingError",
     "compare_runs",
     "epochs",

@@ -41,6 +41,18 @@ def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return columns
 
 
+def _check_kinds(config: dict[str, Any]) -> None:
+    """Refuse knobs of another kind than today's; their bounds may have been other ones."""
+    for knob, usual in RunConfig().model_dump().items():
+        value = config.get(knob)
+        values = value if isinstance(usual, list) and isinstance(value, list) else [value]
+        kind = type(usual[0] if isinstance(usual, list) else usual)
+        single = not isinstance(usual, list) or isinstance(value, list) or value is None
+        kind = float if kind is int else kind
+        if not single or not all(v is None or _is(v, kind) for v in values):
+            raise ValueError(f"config.{knob} is of another kind than {usual!r}")
+
+
 def _is(value: Any, kind: type) -> bool:
     if kind is float:
         return type(value) in (int, float) and math.isfinite(value)
@@ -131,7 +143,7 @@ class RunRecord(BaseModel):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        RunConfig(**{k: v for k, v in self.config.items() if k in RunConfig.model_fields})
+        _check_kinds(self.config)
         places = [(result.seed, result.samples) for result in self.results]
         if len(set(places)) != len(places):
             raise ValueError("the same seed and size twice")
