@@ -17,10 +17,11 @@ MARK = "▸ "  # begins every line that will be replaced, so that a log can be r
 
 
 class Progress:
-    """Shows lines as they come, at most one per `interval` seconds, and none under pytest."""
+    """Shows lines as they come, at most one in `interval` seconds, and none under pytest."""
 
-    def __init__(self, interval: float = INTERVAL) -> None:
-        self._interval, self._last = interval, -interval
+    def __init__(self, interval: float | None = None) -> None:
+        self._interval = INTERVAL if interval is None else interval
+        self._last = -self._interval
         self._quiet = "PYTEST_CURRENT_TEST" in os.environ
 
     def update(self, line: str) -> None:

@@ -135,6 +135,31 @@ def test_what_is_finished_is_not_trained_again(
     assert stable(again)["results"] == whole["results"]
 
 
+def test_numbers_that_are_not_finite_keep_what_came_before(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The contexts of the second size break in the middle of phase 1."""
+    real = fpcore.phase1.Trainer.iterate
+    sizes: list[int] = []
+
+    def iterate(self: Any, iteration: int) -> dict[str, Any]:
+        sizes.append(len(self._P))
+        if len(set(sizes)) == 2 and iteration == 4:
+            self._P.fill_(torch.nan)
+        row: dict[str, Any] = real(self, iteration)
+        return row
+
+    monkeypatch.setattr("fpcore.phase1.Trainer.iterate", iterate)
+    with pytest.raises(fpcore.TrainingError) as caught:
+        fpcore.run(trial())
+    text = str(caught.value)
+    assert text.startswith("toy, seed 42, size 20: Phase 1 on ")
+    assert "not finite in iteration 4; a phase1_lr below 0.002 may help." in text
+    assert text.endswith(" 1 finished before it are kept.")
+    monkeypatch.setattr("fpcore.phase1.Trainer.iterate", real)
+    assert stable(fpcore.run(trial())) == stable(fpcore.run(trial(), force=True))
+
+
 def _until(calls: int, failing: Callable[..., Any]) -> Callable[..., Any]:
     from fpcore.phase2 import train_tokens
 

@@ -129,6 +129,12 @@ def test_convergence_rate_by_hand() -> None:
     assert convergence_rate(old, new, 100) == 1
 
 
+def test_convergence_rate_of_no_rows_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one row"):
+        convergence_rate(torch.zeros(0, 3), torch.zeros(0, 3), 0.1)
+    assert convergence_rate(torch.zeros(1, 3), torch.zeros(1, 3), 0.1) == 1.0
+
+
 def test_perplexity_by_hand() -> None:
     assert perplexity(0) == 1
     assert perplexity(math.log(50)) == pytest.approx(50)
