@@ -106,8 +106,8 @@ def train(
         chains: jobs that share a trajectory of phase 1 are in one chain.
         scheduler: the address of a scheduler such as `tcp://10.0.0.1:8786`; empty: a cluster of
             this machine, whose threads are divided among its workers.
-        workers: of the cluster of this machine; 0: one for each chain up to one per core, or a
-            single one where there is a GPU.
+        workers: of the cluster of this machine; 0: one per core, for a few chains one per two
+            cores, and a single one where there is a GPU.
 
     Returns:
         The names of the runs that were made, and by name the sentences of those that were not.
@@ -115,7 +115,7 @@ def train(
     Raises:
         ConfigError: no scheduler or worker at the address.
     """
-    count = min(len(chains), workers or _most())
+    count = min(len(chains), workers or _count(len(chains)))
     placed = [[_placed(job, scheduler, count) for job in chain] for chain in chains]
     table = Table({job.name: Row(job.name) for chain in placed for job in chain})
     with _client(scheduler, count) as client:
@@ -130,11 +130,17 @@ def _placed(job: Job, scheduler: str, count: int) -> Job:
     return replace(job, record=path.read_bytes() if path.is_file() else None)
 
 
-def _most() -> int:
-    """Return how many runs this machine takes at once."""
+def _count(chains: int) -> int:
+    """Return how many workers this machine takes for so many chains.
+
+    Where there are no more chains than cores, two threads each are as fast in all, and no core is
+    idle when the shorter chains are done.
+    """
     import torch
 
-    return 1 if torch.cuda.is_available() else CPU_COUNT
+    if torch.cuda.is_available():
+        return 1
+    return CPU_COUNT if chains > CPU_COUNT else max(1, CPU_COUNT // 2)
 
 
 @contextmanager

@@ -17,7 +17,7 @@
 configs = ["v5-small", "v6-small"]
 force = False
 scheduler = ""  # empty: a cluster of this machine; or an address, such as tcp://10.0.0.1:8786
-workers = 0  # of this machine's cluster; 0: one per config, up to one per core
+workers = 0  # of this machine's cluster; 0: one per core, for a few runs one per two cores
 
 # %%
 import fpcore

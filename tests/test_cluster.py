@@ -258,3 +258,17 @@ def test_what_is_not_the_record_of_the_run_is_not_stored(here: Path, came: bytes
     with pytest.raises(NotebookError, match="something else"):
         Outcome(came, b"{}").store("a")
     assert not (here / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("cores", "chains", "count"),
+    [(2, 1, 1), (2, 2, 1), (2, 3, 2), (16, 2, 8), (16, 17, 16), (1, 1, 1)],
+)
+def test_cores_are_divided_among_workers(
+    monkeypatch: pytest.MonkeyPatch, cores: int, chains: int, count: int
+) -> None:
+    monkeypatch.setattr(cluster, "CPU_COUNT", cores)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert cluster._count(chains) == count
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert cluster._count(chains) == 1
