@@ -149,19 +149,25 @@ def _client(scheduler: str, count: int) -> Iterator[Client]:
         with _at(scheduler) as client:
             yield client
         return
-    with (
-        dask.config.set(SETTINGS),
-        LocalCluster(
+    with dask.config.set(SETTINGS), _cluster(count) as cluster, Client(cluster) as client:
+        yield client
+
+
+def _cluster(count: int) -> LocalCluster:
+    try:
+        return LocalCluster(
             n_workers=count,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",  # any free port
             memory_limit=0,
             local_directory=str(cache("dask")),
             silence_logs="CRITICAL",
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+        )
+    except RuntimeError:
+        raise ConfigError(
+            "The cluster of this machine cannot start its workers; a script must train under "
+            '`if __name__ == "__main__":`, as they import it.'
+        ) from None
 
 
 @contextmanager
