@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -136,11 +137,18 @@ def _count(chains: int) -> int:
     Where there are no more chains than cores, two threads each are as fast in all, and no core is
     idle when the shorter chains are done.
     """
-    import torch
-
-    if torch.cuda.is_available():
+    if _gpu():
         return 1
     return CPU_COUNT if chains > CPU_COUNT else max(1, CPU_COUNT // 2)
+
+
+def _gpu() -> bool:
+    """Whether PyTorch finds a GPU; it is asked only where the system has one, as it loads long."""
+    if not any(Path("/dev").glob("nvidia[0-9]*")):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 @contextmanager

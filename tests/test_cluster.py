@@ -268,7 +268,7 @@ def test_cores_are_divided_among_workers(
     monkeypatch: pytest.MonkeyPatch, cores: int, chains: int, count: int
 ) -> None:
     monkeypatch.setattr(cluster, "CPU_COUNT", cores)
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr(cluster, "_gpu", lambda: False)
     assert cluster._count(chains) == count
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr(cluster, "_gpu", lambda: True)
     assert cluster._count(chains) == 1

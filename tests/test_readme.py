@@ -40,8 +40,12 @@ def test_the_table_is_the_summary_of_the_records(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("text", [README, JAPANESE], ids=["English", "Japanese"])
 def test_links_lead_somewhere(text: str) -> None:
+    headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    anchors = {"", *(heading.lower().replace(" ", "-") for heading in headings)}
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
-        assert (ROOT / target).is_file(), target
+        file, _, anchor = target.partition("#")
+        assert (ROOT / (file or "README.md")).is_file(), target
+        assert anchor in anchors, target
 
 
 def first_hour(text: str) -> list[str]:
