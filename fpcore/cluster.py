@@ -1,7 +1,7 @@
 """Runs on many workers through Dask: a cluster of this machine, or one at an address."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -161,9 +161,18 @@ def _client(scheduler: str, count: int) -> Iterator[Client]:
         yield client
 
 
-def _cluster(count: int) -> LocalCluster:
+def _patiently(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Make it, a second time where Dask's event loop did not start in the 10 seconds it gives."""
     try:
-        return LocalCluster(
+        return make(*args, **options)
+    except AssertionError:
+        return make(*args, **options)
+
+
+def _cluster(count: int) -> Any:
+    try:
+        return _patiently(
+            LocalCluster,
             n_workers=count,
             threads_per_worker=1,
             dashboard_address=":0",  # any free port
@@ -181,7 +190,7 @@ def _cluster(count: int) -> LocalCluster:
 @contextmanager
 def _at(scheduler: str) -> Iterator[Client]:
     try:
-        client = Client(scheduler, timeout=PATIENCE)
+        client = _patiently(Client, scheduler, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"scheduler {scheduler} cannot be reached ({type(error).__name__}); start it with "

@@ -43,7 +43,10 @@ class HeldError(FpcoreError):
 
 def quoted(value: object) -> str:
     """Return the repr of a value that someone gave, cut to what a sentence can hold."""
-    text = _SHORT.repr(value)
+    try:
+        text = _SHORT.repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number of thousands of digits"
     return text if len(text) <= MOST else f"{text[:MOST]}…"
 
 
