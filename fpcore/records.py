@@ -34,7 +34,7 @@ def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
         raise ValueError("columns of different lengths")
     for name, column in columns.items():
         kind = COUNTED.get(name, float)
-        if not all(v is None or _is(v, kind) for v in column):
+        if not all((v is None and kind is not int) or _is(v, kind) for v in column):
             raise ValueError(f"{name} holds other values than {kind.__name__}")
         if kind is int and any(b <= a for a, b in pairwise([0, *column])):
             raise ValueError(f"{name} does not grow")
