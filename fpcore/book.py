@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+import uuid
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from fpcore import site
 from fpcore.config import RunConfig
 from fpcore.errors import ConfigError, FpcoreError
-from fpcore.jobs import Job, job_number
+from fpcore.jobs import Job
 from fpcore.notebook import NotebookError, execute
 from fpcore.paths import reports, shown
 from fpcore.progress import Progress, clock
@@ -75,7 +76,7 @@ class Book:
                 name = config.run_name
                 if name in jobs:
                     raise ConfigError(f"an earlier config is called {name}, too.")
-                jobs[name] = Job(name, config.model_dump(), force, job_number())
+                jobs[name] = Job(name, config.model_dump(), force, uuid.uuid4().hex)
             except ConfigError as error:
                 self.failures.append(f"{source} failed: {error}")
         return jobs

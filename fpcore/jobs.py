@@ -5,7 +5,6 @@ own working folder, where its caches and checkpoints stay; records and notebooks
 the wire.
 """
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -97,8 +96,3 @@ def _put(path: Path, content: bytes | None) -> None:
         path.unlink(missing_ok=True)
     else:
         write_atomically(path, content)
-
-
-def job_number() -> str:
-    """Return a number that no other job has."""
-    return os.urandom(8).hex()
