@@ -1,58 +1,9 @@
-"""A two-phase fixed-point-context language model: trainers, metrics, records and reports."""
+"""A two-phase fixed-point-context language model: trainers, metrics, records and reports.
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+The public names stand in `__init__.pyi`. Each is imported at its first use, so that whoever reads
+records does not wait for torch, nor a process that only executes a notebook for pandas and SciPy.
+"""
 
-from fpcore import parameters, scaling
-from fpcore.compare import compare_runs, load_comparison
-from fpcore.config import RunConfig
-from fpcore.errors import (
-    ConfigError,
-    CorpusError,
-    FpcoreError,
-    HeldError,
-    RecordError,
-    StorageError,
-    TrainingError,
-)
-from fpcore.records import RunRecord, epochs, frame, load_record, load_records, traces
+import lazy_loader
 
-if TYPE_CHECKING:
-    from fpcore import metrics
-    from fpcore.experiment import run
-    from fpcore.watching import watch
-
-__all__ = [
-    "ConfigError",
-    "CorpusError",
-    "FpcoreError",
-    "HeldError",
-    "RecordError",
-    "RunConfig",
-    "RunRecord",
-    "StorageError",
-    "TrainingError",
-    "compare_runs",
-    "epochs",
-    "frame",
-    "load_comparison",
-    "load_record",
-    "load_records",
-    "metrics",
-    "parameters",
-    "run",
-    "scaling",
-    "traces",
-    "watch",
-]
-
-
-def __getattr__(name: str) -> Any:
-    """Import torch only for those who train or measure; records are read without it."""
-    if name == "run":
-        return import_module("fpcore.experiment").run
-    if name == "watch":
-        return import_module("fpcore.watching").watch
-    if name == "metrics":
-        return import_module("fpcore.metrics")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

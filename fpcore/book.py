@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from fpcore import site
 from fpcore.config import RunConfig
 from fpcore.errors import ConfigError, FpcoreError
 from fpcore.jobs import Job
@@ -129,6 +128,8 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m fpcore.book", description=main.__doc__)
     parser.add_argument("command", choices=["build"])
     parser.parse_args()
+    from fpcore import site  # nbconvert is for those who build
+
     print(shown(site.build()))
 
 

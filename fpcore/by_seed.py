@@ -4,7 +4,8 @@ from math import nan
 
 import pandas as pd
 
-from fpcore.records import RunRecord, curve
+from fpcore.frames import curve
+from fpcore.records import RunRecord
 from fpcore.scaling import PowerLaw, fit_power_law, sliding_windows
 from fpcore.uncertainty import Values
 

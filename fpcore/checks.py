@@ -12,7 +12,8 @@ from fpcore import documents, factors, tables
 from fpcore.comparable import different_texts, overlaps
 from fpcore.compare import Comparison
 from fpcore.curvature import FEW_SIZES, bends
-from fpcore.records import RunRecord, SizeResult, curve, distinct, frame, restricted, same_results
+from fpcore.frames import curve, frame
+from fpcore.records import RunRecord, SizeResult, distinct, restricted, same_results
 from fpcore.sentences import counter_examples
 from fpcore.tables import Markdown, number, percent
 from fpcore.tradeoff import FEW_RUNS, trade_off

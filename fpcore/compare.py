@@ -19,7 +19,8 @@ from fpcore.by_seed import alphas, seconds, values, windows
 from fpcore.comparable import incomparable
 from fpcore.conversations import resampled
 from fpcore.errors import RecordError
-from fpcore.records import RunRecord, curve, frame, load_record, load_records, restricted, traces
+from fpcore.frames import curve, frame, traces
+from fpcore.records import RunRecord, load_record, load_records, restricted
 from fpcore.scaling import PowerLaw
 from fpcore.uncertainty import LEVEL, Difference, Direction, difference
 

@@ -20,8 +20,9 @@ from fpcore.compare import Comparison, compare_runs
 from fpcore.config import RunConfig
 from fpcore.effects import effects
 from fpcore.errors import RecordError
+from fpcore.frames import frame
 from fpcore.paths import shown
-from fpcore.records import RunRecord, frame, load_record, same_results
+from fpcore.records import RunRecord, load_record, same_results
 from fpcore.study import Study
 from fpcore.tables import plain
 from fpcore.uncertainty import LEVEL, Values, certain
@@ -69,7 +70,7 @@ class Evidence:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The results at the largest size (`records.frame`), with the `label` of each run."""
+        """The results at the largest size (`frames.frame`), with the `label` of each run."""
         rows = frame(self.records)
         names = {record.name: self.label(record) for record in self.records}
         return rows[rows["samples"] == self.samples].assign(label=lambda t: t["run"].map(names))

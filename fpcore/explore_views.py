@@ -12,7 +12,8 @@ from matplotlib.ticker import PercentFormatter
 from fpcore import plots, report, sections, tables
 from fpcore.by_seed import windows
 from fpcore.compare import load_comparison
-from fpcore.records import RunRecord, curve, epochs, frame, traces
+from fpcore.frames import curve, epochs, frame, traces
+from fpcore.records import RunRecord
 from fpcore.tables import DASH, Markdown, number, percent
 
 BY_ITERATION = {

@@ -10,7 +10,8 @@ import yaml
 
 from fpcore.compare import shared_iterations
 from fpcore.config import MAX_NAME, RunConfig
-from fpcore.records import RunRecord, restricted, same_results, traces
+from fpcore.frames import traces
+from fpcore.records import RunRecord, restricted, same_results
 
 # They act on phase 1 alone, so where its traces agree they did nothing.
 PHASE1_KNOBS = {

@@ -9,6 +9,7 @@ from scipy import stats
 
 from fpcore import tables
 from fpcore.coverage import NOISE, coverage
+from fpcore.frames import curve
 from fpcore.intervals import (
     TAIL,
     Interval,
@@ -17,7 +18,7 @@ from fpcore.intervals import (
     saturating_intervals,
     saturating_prediction,
 )
-from fpcore.records import RunRecord, curve
+from fpcore.records import RunRecord
 from fpcore.refits import DRAWS, bootstrap_power_law, bootstrap_saturating_law
 from fpcore.robust import robust_power_law, robust_saturating_law
 from fpcore.scaling import (

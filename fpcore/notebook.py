@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import psutil
 import yaml
 
@@ -50,8 +49,7 @@ def execute(
     command += ["--log-output", "--no-progress-bar"]
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        _follow(command, on_line, os.environ | (environment or {}))
-        tidy(temporary)
+        _follow(command, on_line, _inherited() | (environment or {}))
         temporary.replace(output)
     except OSError as error:
         raise unwritable(output, error) from None
@@ -61,6 +59,8 @@ def execute(
 
 def tidy(path: Path) -> None:
     """Drop what papermill notes about itself: paths of this machine, and times that only differ."""
+    import nbformat  # takes a second, but not where papermill has loaded it
+
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("papermill", None)
     for number, cell in enumerate(notebook.cells):
@@ -68,6 +68,15 @@ def tidy(path: Path) -> None:
         cell.metadata.pop("execution", None)
         cell.id = f"cell-{number}"  # papermill draws a new id for the cell that it injects
     nbformat.write(notebook, path)
+
+
+def _inherited() -> dict[str, str]:
+    """Return the environment without what Dask sets for its workers and slows training.
+
+    With a threshold for trimming, every tensor of 128 KB and more is given back to the system and
+    asked for again: phase 1 took up to twice as long.
+    """
+    return {name: value for name, value in os.environ.items() if name != "MALLOC_TRIM_THRESHOLD_"}
 
 
 def _follow(command: list[str], on_line: Callable[[str], None], environment: Any) -> None:
@@ -154,12 +163,17 @@ class _Watch:
 
 
 def main() -> None:
-    """Be papermill's command, until the process that started it is gone."""
+    """Be papermill's command, and tidy what it made, until the process that started it is gone."""
     from papermill.cli import papermill
 
     output = Path(sys.argv[2])
     threading.Thread(target=_end_with, args=(os.getppid(), output), daemon=True).start()
-    papermill()
+    try:
+        papermill()
+    except SystemExit as end:
+        if end.code:
+            raise
+    tidy(output)
 
 
 def _end_with(parent: int, output: Path) -> None:

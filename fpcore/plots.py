@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from fpcore.colors import line_styles, run_styles
-from fpcore.records import RunRecord, epochs, frame, traces
+from fpcore.frames import epochs, frame, traces
+from fpcore.records import RunRecord
 from fpcore.scales import (
     FEW_LINES,
     HEIGHT,

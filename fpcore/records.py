@@ -1,15 +1,12 @@
-"""The record of a run: what is stored, read and tabulated. Reports read nothing else."""
+"""The record of a run: what is stored and read. Reports read nothing else."""
 
 import json
 import math
 import re
-from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
-import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fpcore.config import NAME, RunConfig
@@ -21,11 +18,6 @@ VOLATILE = ("seconds", "environment", "started", "shared_iterations")
 MAX_BYTES = 2**28  # of a record
 COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns that hold no measures
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
-COLUMNS = (
-    "seed samples train_tokens val_tokens phase1_iterations convergence_rate train_er val_er "
-    "train_ppl val_ppl val_acc best_epoch epochs_run bits_per_byte unigram_ppl train_er_rows "
-    "val_er_rows"
-).split()
 
 
 def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -202,18 +194,6 @@ def load_records() -> list[RunRecord]:
     return [_read(path) for path in sorted(runs().glob("*.json"))]
 
 
-def frame(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """Return one row per run, seed and size; ratios from 0 to 1, `seconds` over all stages."""
-    rows = [
-        {"run": record.name}
-        | {column: getattr(result, column) for column in COLUMNS}
-        | {"seconds": sum(result.seconds.values()) if result.seconds else None}
-        for record in records
-        for result in record.results
-    ]
-    return pd.DataFrame(rows, columns=["run", *COLUMNS, "seconds"])
-
-
 def restricted(a: RunRecord, b: RunRecord) -> tuple[RunRecord, RunRecord]:
     """Return both records with the sizes that they share, and the seeds if they share any."""
     sizes = {r.samples for r in a.results} & {r.samples for r in b.results}
@@ -223,34 +203,6 @@ def restricted(a: RunRecord, b: RunRecord) -> tuple[RunRecord, RunRecord]:
         for record in (a, b)
     ]
     return a.model_copy(update={"results": pair[0]}), b.model_copy(update={"results": pair[1]})
-
-
-def curve(record: RunRecord, seeds: Iterable[int | None] | None = None) -> pd.DataFrame:
-    """Return `train_tokens` and `val_ppl` by `samples`, fewest tokens first.
-
-    Over seeds (all, or those given) V.PPL is the geometric mean: so the power law of the mean has
-    the mean of the seeds' exponents. Sizes where either is unknown are left out.
-    """
-    rows = frame([record]).astype({"val_ppl": float, "train_tokens": float})
-    if seeds is not None:
-        rows = rows[rows["seed"].map(lambda s: None if pd.isna(s) else s).isin(list(seeds))]
-    rows = rows.assign(val_ppl=np.log(rows["val_ppl"]))
-    means = rows.groupby("samples")[["train_tokens", "val_ppl"]].mean().dropna()
-    return means.assign(val_ppl=np.exp(means["val_ppl"])).sort_values("train_tokens")
-
-
-def traces(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """Return one row per run, seed, size and phase-1 iteration (from 2: iteration 1 only draws)."""
-    columns = (
-        "iteration convergence_rate loss fixed_point_loss diversity_loss grad_norm clipped "
-        "layernorm_gain"
-    )
-    return _traced(records, "phase1", columns.split())
-
-
-def epochs(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """Return one row per run, seed, size and phase-2 epoch; losses in nats."""
-    return _traced(records, "phase2", ["epoch", "train_loss", "val_loss", "val_acc", "dev_loss"])
 
 
 def distinct(records: list[RunRecord]) -> list[RunRecord]:
@@ -281,20 +233,6 @@ def _agree(x: SizeResult, y: SizeResult) -> bool:
     other = y.model_dump()
     known = [k for k, v in fields.items() if v not in (None, {}) and other[k] not in (None, {})]
     return bool(known) and all(fields[k] == other[k] for k in known)
-
-
-def _traced(records: Iterable[RunRecord], phase: str, columns: list[str]) -> pd.DataFrame:
-    keys = ["run", "seed", "samples"]
-    parts = [
-        pd.DataFrame(getattr(result, phase)).assign(
-            run=record.name, seed=result.seed, samples=result.samples
-        )
-        for record in records
-        for result in record.results
-        if getattr(result, phase)
-    ]
-    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    return whole.reindex(columns=keys + columns)
 
 
 def _read(path: Path) -> RunRecord:

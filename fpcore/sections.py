@@ -7,7 +7,8 @@ import pandas as pd
 
 from fpcore import factors, sentences, tables
 from fpcore.compare import Comparison
-from fpcore.records import RunRecord, frame
+from fpcore.frames import frame
+from fpcore.records import RunRecord
 from fpcore.tables import DASH, Markdown, number, percent, points
 from fpcore.tradeoff import trade_off
 

@@ -8,7 +8,8 @@ from bs4 import BeautifulSoup
 
 from fpcore import checks, tables
 from fpcore.compare import load_comparison
-from fpcore.records import RunRecord, curve, frame
+from fpcore.frames import curve, frame
+from fpcore.records import RunRecord
 from fpcore.scaling import fit_power_law
 from fpcore.site_pages import GROUPS, Page
 

@@ -10,8 +10,9 @@ from bs4 import BeautifulSoup, Tag
 from nbconvert import HTMLExporter
 
 from fpcore import page, tables
+from fpcore.frames import frame
 from fpcore.paths import reports
-from fpcore.records import RunRecord, frame
+from fpcore.records import RunRecord
 
 GROUPS = {
     "comparison": "比較",

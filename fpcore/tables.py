@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from fpcore.config import RunConfig
-from fpcore.records import RunRecord, curve
+from fpcore.frames import curve
+from fpcore.records import RunRecord
 from fpcore.scaling import PowerLaw, fit_power_law, sliding_windows
 
 DASH = "–"  # what a record does not know
@@ -128,7 +129,7 @@ def table(rows: pd.DataFrame) -> Markdown:
 
 
 def runs_table(rows: pd.DataFrame) -> Markdown:
-    """Return the results of runs, one row per run, seed and size (from `records.frame`)."""
+    """Return the results of runs, one row per run, seed and size (from `frames.frame`)."""
     columns: dict[str, object] = {
         "run": rows["run"],
         "シード": [number(v, 0) for v in rows["seed"]],

@@ -9,7 +9,8 @@ from scipy import stats
 
 from fpcore.comparable import incomparable
 from fpcore.compare import compare_runs
-from fpcore.records import RunRecord, distinct, frame
+from fpcore.frames import frame
+from fpcore.records import RunRecord, distinct
 
 FEW_RUNS = 5  # fewer distinct runs than this cannot carry a correlation or an optimum
 SIGNS = {"up": 1, "down": -1}

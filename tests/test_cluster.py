@@ -234,6 +234,22 @@ def test_a_notebook_that_fails_leaves_nothing(
     assert list((here / "reports" / "runs").iterdir()) == []
 
 
+def test_what_dask_sets_in_its_workers_does_not_slow_the_notebook(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, str] = {}
+
+    def follow(command: list[str], _: Any, environment: dict[str, str]) -> None:
+        seen.update(environment)
+        Path(command[4]).write_text("made")
+
+    monkeypatch.setattr(notebook, "_follow", follow)
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
+    execute("run", here / "x.ipynb", {}, print, {"OMP_NUM_THREADS": "1"})
+    assert (seen["OMP_NUM_THREADS"], seen["PATH"]) == ("1", os.environ["PATH"])
+    assert "MALLOC_TRIM_THRESHOLD_" not in seen
+
+
 def test_no_scheduler_or_no_worker_at_the_address(
     toy: dict[str, Any], start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

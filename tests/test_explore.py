@@ -16,8 +16,9 @@ from fpcore import explore, plots, report
 from fpcore.compare import load_comparison
 from fpcore.explore_export import csv, shown, svg
 from fpcore.explore_views import CURVES, VIEWS, Choice
+from fpcore.frames import frame, traces
 from fpcore.paths import ROOT, runs
-from fpcore.records import frame, load_record, load_records, traces
+from fpcore.records import load_record, load_records
 from fpcore.scaling import fit_power_law
 
 

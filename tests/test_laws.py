@@ -6,8 +6,9 @@ import pytest
 from test_compare import record
 
 from fpcore import laws, load_record
+from fpcore.frames import curve
 from fpcore.paths import ROOT
-from fpcore.records import RunRecord, curve
+from fpcore.records import RunRecord
 from fpcore.robust import robust_power_law
 from fpcore.scaling import fit_saturating_law
 
