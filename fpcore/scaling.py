@@ -14,9 +14,10 @@ from fpcore.projection import centre, project
 class PowerLaw:
     """A least-squares fit of log PPL on log tokens.
 
-    `alpha` is the exponent (negative where more data helps), `A` the factor, `r_squared` the share
-    of variance explained, `stderr` the standard error of alpha (NaN for two points), `n` the
-    number of points and `tokens` the smallest and largest size.
+    `alpha` is the exponent (negative where more data helps), `A` the factor (infinite where it is
+    beyond the largest float), `r_squared` the share of variance explained, `stderr` the standard
+    error of alpha (NaN for two points), `n` the number of points and `tokens` the smallest and
+    largest size.
     """
 
     alpha: float
@@ -48,7 +49,9 @@ def fit_power_law(tokens: Sequence[float], ppl: Sequence[float]) -> PowerLaw:
     stderr = float(fit.stderr) if len(x) > 2 else math.nan
     r_squared = float(fit.rvalue) ** 2
     span = (float(x.min()), float(x.max()))
-    return PowerLaw(float(fit.slope), math.exp(fit.intercept), r_squared, stderr, len(x), span)
+    with np.errstate(over="ignore"):
+        factor = float(np.exp(fit.intercept))
+    return PowerLaw(float(fit.slope), factor, r_squared, stderr, len(x), span)
 
 
 def local_exponents(tokens: Sequence[float], ppl: Sequence[float]) -> list[float]:

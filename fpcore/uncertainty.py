@@ -93,10 +93,12 @@ def _interval(samples: list[np.ndarray], level: float) -> tuple[float, float]:
     """Return the interval of the sum of the means of some samples (Welch's degrees of freedom)."""
     centre = float(sum(sample.mean() for sample in samples))
     errors = [float(sample.var(ddof=1)) / len(sample) for sample in samples]
-    if not sum(errors):
+    total = sum(errors)
+    if not total:
         return centre, centre
-    dof = sum(errors) ** 2 / sum(
-        error**2 / (len(sample) - 1) for error, sample in zip(errors, samples, strict=True)
+    dof = 1 / sum(  # by shares, as squares of large errors are beyond the largest float
+        (error / total) ** 2 / (len(sample) - 1)
+        for error, sample in zip(errors, samples, strict=True)
     )
-    half = float(stats.t.ppf((1 + level) / 2, dof)) * math.sqrt(sum(errors))
+    half = float(stats.t.ppf((1 + level) / 2, dof)) * math.sqrt(total)
     return centre - half, centre + half

@@ -152,3 +152,8 @@ def test_no_start_of_the_saturating_law_is_better() -> None:
 def test_saturating_law_needs_three_sizes() -> None:
     with pytest.raises(ValueError, match="3 different sizes"):
         fit_saturating_law([1, 2], [3, 4])
+
+
+def test_a_factor_beyond_the_largest_float_is_infinite() -> None:
+    fit = fit_power_law([500.0, 1000.0, 2000.0], [4e154, 10.0, 5.0])
+    assert math.isinf(fit.A) and fit.alpha < -200

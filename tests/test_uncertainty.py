@@ -60,3 +60,11 @@ def test_swapping_turns_the_difference_round(pairs: list[tuple[float, float]]) -
     turned = {"up": "down", "down": "up"}
     assert back.direction == turned.get(there.direction, there.direction)
     assert back.difference == -there.difference
+
+
+def test_enormous_differences_have_an_interval() -> None:
+    """The scale changes nothing, though squares of the errors are beyond the largest float."""
+    small = difference({1: 1.0, 2: 1.0}, {1: 2.0, 2: 4.0})
+    large = difference({1: 1e100, 2: 1e100}, {1: 2e100, 2: 4e100})
+    assert large.high == pytest.approx(small.high * 1e100)
+    assert large.low == pytest.approx(small.low * 1e100)
