@@ -17,6 +17,7 @@ from fpcore.paths import runs, shown, write_atomically
 VOLATILE = ("seconds", "environment", "started", "shared_iterations")
 MAX_BYTES = 2**28  # of a record
 COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns that hold no measures
+OPTIONAL = ("er_rows",)  # the knobs that may be None
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
 
 
@@ -36,12 +37,14 @@ def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
 def _check_kinds(config: dict[str, Any]) -> None:
     """Refuse knobs of another kind than today's; their bounds may have been other ones."""
     for knob, usual in RunConfig().model_dump().items():
-        value = config.get(knob)
+        if knob not in config or (config[knob] is None and knob in OPTIONAL):
+            continue
+        value = config[knob]
         values = value if isinstance(usual, list) and isinstance(value, list) else [value]
         kind = type(usual[0] if isinstance(usual, list) else usual)
-        single = not isinstance(usual, list) or isinstance(value, list) or value is None
+        single = not isinstance(usual, list) or isinstance(value, list)
         kind = float if kind is int else kind
-        if not single or not all(v is None or _is(v, kind) for v in values):
+        if not single or not all(_is(v, kind) for v in values):
             raise ValueError(f"config.{knob} is of another kind than {usual!r}")
 
 
