@@ -259,3 +259,10 @@ NESTED = st.recursive(
 @given(NESTED)
 def test_what_is_written_reads_back(data: Any) -> None:
     assert json.loads(records._pretty(data, "")) == data
+
+
+def test_a_knob_that_is_null_is_refused_but_for_er_rows() -> None:
+    knobs = RunConfig().model_dump()
+    RunRecord(name="a", config=knobs | {"er_rows": None}, results=[result()])
+    with pytest.raises(ValueError, match=r"config\.seeds is of another kind"):
+        RunRecord(name="a", config=knobs | {"seeds": None}, results=[result()])
