@@ -17,16 +17,12 @@ from fpcore.lock import held
 from fpcore.phase2 import Evaluation
 from fpcore.precision import choose
 from fpcore.progress import Bar, Progress, clock
-from fpcore.provenance import code_digests, environment
+from fpcore.provenance import KNESER_NEY, NEURAL, code_digests, environment
 from fpcore.records import RunRecord, SizeResult, columns
 from fpcore.reuse import earlier_record, is_current
 from fpcore.tied import TiedModel, matched
 from fpcore.timing import Stopwatch, timed
 
-SOURCES = (
-    "baseline_run baseline_training baselines corpus dataset embedding generators gpt head "
-    "kneser_ney lstm metrics model phase2 tied tokens"
-).split()
 CPU = torch.device("cpu")
 
 Config = KneserNeyConfig | NeuralConfig
@@ -53,7 +49,8 @@ def _run(config: Config, force: bool) -> RunRecord:
     earlier = None if force else earlier_record(config)
     device = choose(config.device) if isinstance(config, NeuralConfig) else CPU
     data = prepare(config.fixed_point())
-    digests = data.digests(config.samples) | code_digests(SOURCES)
+    roles = KNESER_NEY if isinstance(config, KneserNeyConfig) else NEURAL
+    digests = data.digests(config.samples) | code_digests(roles)
     if earlier is not None and is_current(earlier, digests):
         return earlier
     started = datetime.now(UTC).isoformat(timespec="seconds")

@@ -25,7 +25,7 @@ from fpcore.paths import cache, write_atomically
 from fpcore.phase1 import Phase1
 from fpcore.phase2 import Evaluation, Phase2, Standing
 from fpcore.precision import resolve
-from fpcore.provenance import code_digests
+from fpcore.provenance import code_digests, roles_of
 from fpcore.records import SizeResult
 
 # What does not change the numbers of one seed and size, or what the key holds in another form.
@@ -129,7 +129,7 @@ def fingerprint(
         "seed": seed,
         "ids": tensor_digest(ids.cpu()),
         "embedding": tensor_digest(weights.cpu()),
-        "code": code_digests(),
+        "code": code_digests(roles_of(config)),
         "precision": resolve(config, device).name,
         "device": str(device),
         "threads": torch.get_num_threads(),

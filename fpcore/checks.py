@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import combinations
 
 from fpcore import documents, factors, tables
-from fpcore.comparable import different_texts, overlaps
+from fpcore.comparable import code_of, different_texts, overlaps
 from fpcore.compare import Comparison
 from fpcore.curvature import FEW_SIZES, bends
 from fpcore.frames import curve, frame
@@ -321,8 +321,10 @@ def _no_effect(a: RunRecord, b: RunRecord, dead: list[factors.Factor], names: st
 
 def _environment_differences(a: RunRecord, b: RunRecord) -> list[str]:
     different = [k for k in ENVIRONMENT if a.environment.get(k) != b.environment.get(k)]
-    code = {k for k in (*a.digests, *b.digests) if k.startswith("code/")}
-    return different + sorted(k for k in code if a.digests.get(k) != b.digests.get(k))
+    first, second = code_of(a), code_of(b)
+    shared = sorted({*first} & {*second})
+    other = [k.removeprefix("code/") for k in shared if first[k] != second[k]]
+    return different + [f"{role} のコード" for role in other]
 
 
 def _is_whole(result: SizeResult) -> bool:

@@ -1,7 +1,19 @@
 """Which metrics of two runs can be compared at all: the text, the vocabulary, the rows of ER."""
 
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
 from fpcore.records import RunRecord
 
+LINEAGE = Path(__file__).parent / "lineage.json"
+WORDS = {
+    "vocabulary": "the tokenizer",
+    "embedding": "the embedding",
+    "validation_ids": "the validation text",
+    "development_ids": "the development text",
+}
 TEXT_DIGESTS = ("validation_ids", "vocabulary")
 TEXT_KNOBS = ("corpus", "tokenizer", "val_samples")  # where digests are not known
 OF_TOKENS = ("val_ppl", "val_acc", "unigram_ppl", "alpha")  # depend on text and vocabulary
@@ -49,3 +61,36 @@ def _known(record: RunRecord, field: str) -> dict[int, object]:
     """Return a field by size, where it is known."""
     values = {r.samples: getattr(r, field) for r in record.results}
     return {n: value for n, value in values.items() if value is not None}
+
+
+def code_of(record: RunRecord) -> dict[str, str]:
+    """Return the digests of the code that made a record, by role (`code/<role>`).
+
+    `lineage.json` tells of each older set of digests (`was`) which newer one gave the same
+    numbers (`is`); a record that knows the older one counts as made by the newer one.
+    """
+    code = {key: value for key, value in record.digests.items() if key.startswith("code/")}
+    for step in _lineage():
+        if step["was"].items() <= code.items():
+            code = {k: v for k, v in code.items() if k not in step["was"]} | step["is"]
+    return code
+
+
+def changed(record: RunRecord, digests: dict[str, str]) -> list[str]:
+    """Return which of the digests of data and code are other ones in a record."""
+    own = record.digests | code_of(record)
+    return [key for key, value in digests.items() if own.get(key) != value]
+
+
+def in_words(digest: str) -> str:
+    """Say what a digest is of, for example the code of phase 2."""
+    kind, _, rest = digest.partition("/")
+    if kind == "code":
+        return f"the code of {rest}"
+    return f"the training text of size {rest}" if rest else WORDS[digest]
+
+
+@cache
+def _lineage() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(LINEAGE.read_text(encoding="utf-8"))
+    return found

@@ -13,7 +13,7 @@ from fpcore.errors import TrainingError
 from fpcore.lock import held
 from fpcore.precision import choose, resolve
 from fpcore.progress import Progress, clock
-from fpcore.provenance import code_digests, environment
+from fpcore.provenance import code_digests, environment, roles_of
 from fpcore.records import RunRecord, SizeResult
 from fpcore.reuse import earlier_record, is_current
 from fpcore.timing import Stopwatch
@@ -46,7 +46,7 @@ def _run(config: RunConfig, force: bool, share: str) -> RunRecord:
     device = choose(config.device)
     precision = resolve(config, device)
     data = prepare(config)
-    digests = data.digests(config.samples) | code_digests()
+    digests = data.digests(config.samples) | code_digests(roles_of(config))
     if earlier is not None and is_current(earlier, digests):
         return earlier
     started = datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,32 +1,132 @@
-"""Where a record comes from: the code that made it, and the machine that ran it."""
+"""Where a record comes from: the code that made it, and the machine that ran it.
 
+The code is known by what it says, not by the bytes or the names of its files, and by role: a
+comment, a docstring or a move between the files of a role changes no digest, a changed sign does.
+"""
+
+import ast
 import hashlib
 import platform
 import subprocess
-from collections.abc import Iterable
+import tokenize
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from fpcore.config import RunConfig
 from fpcore.paths import ROOT
 
-# What makes the numbers. Storing states and going on from them changes none, so it is left out.
-SOURCES = (
-    "baselines corpus dataset embedding experiment generators head loss metrics model phase1 "
-    "phase2 precision recurrence sweep tokens trial"
-).split()
+# What makes the numbers, by role. Storing states and going on from them changes none.
+ROLES = {
+    "data": ("corpus", "dataset", "embedding", "tokens"),
+    "model": ("adam", "generators", "head", "model", "precision"),
+    "phase 1": ("loss", "phase1", "sweep"),
+    "contexts": ("recurrence",),
+    "phase 2": ("phase2",),
+    "metrics": ("baselines", "metrics"),
+    "trial": ("trial",),
+    "n-grams": ("kneser_ney",),
+    "networks": ("baseline_training", "gpt", "lstm", "tied"),
+    "baselines": ("baseline_run",),
+}
+CONTROL = ("data", "model", "contexts", "phase 2", "metrics", "trial")
+RUN = (*CONTROL, "phase 1")
+KNESER_NEY = ("data", "metrics", "n-grams", "baselines")
+NEURAL = ("data", "model", "phase 2", "metrics", "networks", "baselines")
+FOLDER = Path(__file__).parent
 PACKAGES = ("numpy", "safetensors", "scipy", "tokenizers", "torch")
+LAYOUT = {tokenize.INDENT: "{", tokenize.DEDENT: "}", tokenize.NEWLINE: ";"}
+UNSAID = (tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER)
 
 
-def code_digests(sources: Iterable[str] = SOURCES) -> dict[str, str]:
-    """Return a digest of every source file of this package that produces results."""
-    folder = Path(__file__).parent
-    return {
-        f"code/{name}.py": hashlib.sha256((folder / f"{name}.py").read_bytes()).hexdigest()[:16]
-        for name in sources
+def roles_of(config: RunConfig) -> tuple[str, ...]:
+    """Return the roles that a run uses: controls have no phase 1."""
+    return RUN if config.contexts == "trained" else CONTROL
+
+
+def code_digests(roles: Iterable[str]) -> dict[str, str]:
+    """Return a digest of the code of each role, under `code/<role>`."""
+    return {f"code/{role}": _of_modules(ROLES[role]) for role in roles}
+
+
+def digest(definitions: Iterable[tuple[str, str]]) -> str:
+    """Return the digest of definitions as `said` returns them, whatever their order."""
+    return hashlib.sha256(repr(sorted(definitions)).encode()).hexdigest()[:16]
+
+
+def said(source: str) -> list[tuple[str, str]]:
+    """Return every top-level definition of a module: its name, and its text as it counts.
+
+    Comments, docstrings and imports do not count, nor does white space but for what is inside
+    what. The text comes from the source, because the syntax tree differs between versions of
+    Python.
+    """
+    tree = ast.parse(source)
+    docstrings = {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node.value.value, str)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }
+    lines = source.splitlines(keepends=True)
+    return [
+        (_name(node), _text(lines[_first(node) - 1 : node.end_lineno], docstrings, _first(node)))
+        for node in tree.body
+        if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)
+    ]
+
+
+def _of_modules(modules: Iterable[str]) -> str:
+    paths = [FOLDER / f"{name.replace('.', '/')}.py" for name in modules]
+    return digest([pair for path in paths for pair in said(path.read_text(encoding="utf-8"))])
+
+
+def _first(node: ast.stmt) -> int:
+    """Return the first line of a definition, its decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def _name(node: ast.stmt) -> str:
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return ",".join(ast.unparse(target) for target in targets)
+    return str(getattr(node, "name", type(node).__name__))
+
+
+def _text(lines: list[str], docstrings: set[int], first: int) -> str:
+    """Join the tokens of a definition that starts at line `first` of its module."""
+    found = tokenize.generate_tokens(iter(lines).__next__)
+    depth = (tokenize.INDENT, tokenize.DEDENT)
+    kept = (t for t in found if t.start[0] + first - 1 not in docstrings or t.type in depth)
+    return " ".join(_words(kept, lines))
+
+
+def _words(tokens: Iterator[tokenize.TokenInfo], lines: list[str]) -> Iterator[str]:
+    """Yield tokens as text; a formatted string is one, as it was before Python 3.12."""
+    depth, start = 0, (0, 0)
+    for token in tokens:
+        kind = tokenize.tok_name[token.type]
+        if kind == "FSTRING_START":
+            start, depth = (start if depth else token.start), depth + 1
+        elif kind == "FSTRING_END":
+            depth -= 1
+            if not depth:
+                yield _between(lines, start, token.end)
+        elif not depth and token.type not in UNSAID:
+            yield LAYOUT.get(token.type, token.string)
+
+
+def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
+    """Return the source from `start` to `end` (lines from 1, columns from 0)."""
+    part = lines[start[0] - 1 : end[0]]
+    part[-1] = part[-1][: end[1]]
+    part[0] = part[0][start[1] :]
+    return "".join(part)
 
 
 def environment(device: torch.device, precision: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from fpcore.comparable import changed, in_words
 from fpcore.config import RunConfig
 from fpcore.errors import RecordError
 from fpcore.paths import shown
@@ -45,10 +46,10 @@ def earlier_record(config: Named) -> RunRecord | None:
 
 def is_current(record: RunRecord, digests: dict[str, str]) -> bool:
     """Say, also to the user, whether a record has these digests of data and code."""
-    changed = [k for k in {**record.digests, **digests} if record.digests.get(k) != digests.get(k)]
-    if changed:
-        names = ", ".join(changed)
-        print(f"{record.name}: trained again, for these digests have changed: {names}.")
+    other = changed(record, digests)
+    if other:
+        names = ", ".join(in_words(digest) for digest in other)
+        print(f"{record.name}: trained again, for what it was made from has changed: {names}.")
         return False
     print(f"{record.name}: same config and digests, so its record is reused.")
     return True

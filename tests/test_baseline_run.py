@@ -13,11 +13,11 @@ from conftest import Toy, WriteCorpus
 import fpcore
 from fpcore import ConfigError, RecordError, RunRecord, baseline_report, plots
 from fpcore.baseline_config import KneserNeyConfig, NeuralConfig
-from fpcore.baseline_run import SOURCES, run_baseline
+from fpcore.baseline_run import run_baseline
 from fpcore.comparable import incomparable
 from fpcore.dataset import prepare
 from fpcore.kneser_ney import KneserNey
-from fpcore.provenance import code_digests
+from fpcore.provenance import NEURAL, code_digests
 from fpcore.records import SizeResult, load_record
 
 Make = Callable[..., NeuralConfig]
@@ -48,7 +48,7 @@ def test_a_neural_run_is_complete_and_agrees_with_itself(neural: Make) -> None:
     order = [(r.seed, r.samples) for r in record.results]
     assert order == [(42, 10), (42, 20), (7, 10), (7, 20)]
     assert set(record.digests) >= {"vocabulary", "embedding", "validation_ids", "training_ids/20"}
-    assert {f"code/{name}.py" for name in SOURCES} <= set(record.digests)
+    assert {f"code/{role}" for role in NEURAL} <= set(record.digests)
     chosen = record.results[1]  # the first seed at the largest size, where the rate is chosen
     assert set(chosen.candidates) == {"0.001", "0.02"}
     assert chosen.chosen == float(min(chosen.candidates, key=lambda c: chosen.candidates[c]))
@@ -105,10 +105,10 @@ def test_a_record_is_reused_named_and_protected(
     with pytest.raises(RecordError, match="the record of another epochs; give this run another"):
         run_baseline(neural(samples=[10], epochs=2, learning_rates=[0.01]))
     assert record.path.read_bytes() == before
-    changed = code_digests(SOURCES) | {"code/tied.py": "other"}
-    monkeypatch.setattr("fpcore.baseline_run.code_digests", lambda sources: changed)
+    changed = code_digests(NEURAL) | {"code/networks": "other"}
+    monkeypatch.setattr("fpcore.baseline_run.code_digests", lambda roles: changed)
     run_baseline(config)
-    assert "these digests have changed: code/tied.py" in capsys.readouterr().out
+    assert "has changed: the code of networks" in capsys.readouterr().out
 
 
 def test_a_device_that_is_not_there(neural: Make) -> None:

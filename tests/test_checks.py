@@ -11,7 +11,7 @@ from fpcore.records import RunRecord, distinct
 from fpcore.verdicts import CARE, OK, WRONG
 
 ENVIRONMENT = {"device": "cpu", "precision": "float32", "packages": {"torch": "1"}, "threads": 2}
-DIGESTS = {"validation_ids": "v", "vocabulary": "w", "code/model.py": "m"}
+DIGESTS = {"validation_ids": "v", "vocabulary": "w", "code/model": "m"}
 DATA = {"training_pool": [0, 999], "development": [1000, 1009], "validation": [1010, 1019]}
 KNOBS = {"select_on": "dev", "epochs": 20, "phase2_lr": 0.001, "seeds": [42]}
 
@@ -92,7 +92,7 @@ def test_factor_without_effect() -> None:
     [
         ({"environment": ENVIRONMENT | {"device": "cuda"}}, "device"),
         ({"environment": ENVIRONMENT | {"packages": {"torch": "2"}}}, "packages"),
-        ({"digests": DIGESTS | {"code/model.py": "other"}}, "code/model.py"),
+        ({"digests": DIGESTS | {"code/model": "other"}}, "model のコード"),
         ({"environment": {}}, "環境の記録がない"),
     ],
 )

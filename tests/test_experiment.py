@@ -1,6 +1,5 @@
 import json
 import math
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from fpcore.checkpoint import Checkpoint
 from fpcore.dataset import Data, prepare
 from fpcore.model import FixedPointModel
 from fpcore.progress import Progress
-from fpcore.provenance import SOURCES
+from fpcore.provenance import RUN, code_digests
 from fpcore.records import VOLATILE, SizeResult
 from fpcore.trial import train_size
 
@@ -268,11 +267,10 @@ def test_a_changed_digest_is_named_and_trains_again(
     trial: Trial, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = fpcore.run(trial())
-    changed = {key: value for key, value in first.digests.items() if key.startswith("code/")}
-    changed |= {"code/model.py": "0" * 16}
-    monkeypatch.setattr(experiment, "code_digests", lambda: changed)
+    changed = code_digests(RUN) | {"code/phase 2": "0" * 16}
+    monkeypatch.setattr(experiment, "code_digests", lambda roles: changed)
     second = fpcore.run(trial())
-    message = "toy: trained again, for these digests have changed: code/model.py.\n"
+    message = "toy: trained again, for what it was made from has changed: the code of phase 2.\n"
     assert capsys.readouterr().out == message
     assert load_record("toy") == second
     assert second.digests == first.digests | changed
@@ -287,36 +285,19 @@ def test_a_changed_text_is_named_and_trains_again(
     fpcore.run(trial())
     write_corpus([*conversations[:15], "another text", *conversations[16:]])
     fpcore.run(trial())
-    message = "these digests have changed: vocabulary, embedding, validation_ids"
+    message = "has changed: the tokenizer, the embedding, the validation text"
     out = capsys.readouterr().out
     assert message in out
-    assert "training_ids/20" in out
-    assert "code/" not in out
+    assert "the training text of size 20" in out
+    assert "the code of" not in out
 
 
 def test_digests_cover_all_that_a_result_depends_on(trial: Trial) -> None:
     digests = fpcore.run(trial()).digests
     data = {"vocabulary", "embedding", "validation_ids", "development_ids"}
-    assert set(digests) == data | {"training_ids/10", "training_ids/20"} | {
-        f"code/{name}.py" for name in SOURCES
-    }
+    code = {f"code/{role}" for role in RUN}
+    assert set(digests) == data | {"training_ids/10", "training_ids/20"} | code
     assert all(len(digest.removeprefix("ppmi-")) == 16 for digest in digests.values())
-
-
-def test_every_module_that_makes_a_result_is_in_the_digests() -> None:
-    """Whatever experiment.py imports from the package, less what cannot change a figure."""
-    folder, found, left = Path(experiment.__file__).parent, set(), ["experiment"]
-    while left:
-        text = (folder / f"{left[-1]}.py").read_text(encoding="utf-8")
-        found.add(left.pop())
-        named = re.findall(r"^from fpcore\.(\w+) import", text, re.MULTILINE)
-        for line in re.findall(r"^from fpcore import (.+)$", text, re.MULTILINE):
-            named += [word for word in line.split() if (folder / f"{word.strip(',')}.py").exists()]
-        left += {name.strip(",") for name in named} - found
-    harmless = {"config", "errors", "paths", "progress", "provenance", "records"}
-    harmless |= {"adam", "checkpoint", "hub", "lock", "plain_yaml", "reuse", "states", "timing"}
-    harmless |= {"trajectory"}
-    assert found - harmless == set(SOURCES)
 
 
 def test_force_trains_again_and_replaces_any_config(

@@ -1,0 +1,157 @@
+"""Digests of the code by what it says and by role, and the lineage of older ones."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from fpcore import embedding, provenance, tokens
+from fpcore.baseline_config import NeuralConfig, load_baseline
+from fpcore.comparable import changed, code_of, in_words
+from fpcore.config import RunConfig
+from fpcore.paths import ROOT
+from fpcore.provenance import CONTROL, KNESER_NEY, NEURAL, ROLES, RUN, code_digests, roles_of, said
+from fpcore.records import RunRecord
+
+FOLDER = Path(provenance.__file__).parent
+COMMITTED = sorted((ROOT / "reports" / "runs").glob("*.json"))
+MODULE = """
+'''A module.'''
+
+import math
+from fpcore.errors import quoted
+
+LIMIT = 3  # of something
+
+
+@property
+def f(x: int) -> str:
+    # why
+    if x > LIMIT:
+        x -= 1
+    return f"{x:{math.pi}} # {quoted('a')}"
+"""
+
+
+def committed(path: Path) -> RunRecord:
+    return RunRecord.model_validate_json(path.read_bytes())
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
+def test_every_committed_record_is_current(path: Path) -> None:
+    record = committed(path)
+    if record.source == "published":
+        assert code_of(record) == {}
+        return
+    roles: tuple[str, ...] = RUN
+    if record.label in ("kneser-ney", "lstm", "gpt"):
+        own = load_baseline(ROOT / "params" / "baselines" / f"{record.name}.yaml")
+        roles = NEURAL if isinstance(own, NeuralConfig) else KNESER_NEY
+    elif record.config["contexts"] != "trained":
+        roles = CONTROL
+    assert changed(record, code_digests(roles)) == []
+
+
+def test_what_a_module_says_is_known_by_name() -> None:
+    assert said(MODULE) == [
+        ("LIMIT", "LIMIT = 3 ;"),
+        (
+            "f",
+            "@ property ; def f ( x : int ) -> str : ; { if x > LIMIT : ; { x -= 1 ; "
+            "} return f\"{x:{math.pi}} # {quoted('a')}\" ; }",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  # of something", "  # of something else"),
+        ("    # why\n", ""),
+        ("import math", "import math as m"),
+        ("-> str:\n", "-> str:\n    '''Do it.\n\n    At length.\n    '''\n\n"),
+        ("'''A module.'''", "# none"),
+        ("if x > LIMIT", "if x  >  LIMIT"),
+    ],
+)
+def test_comments_docstrings_imports_and_white_space_do_not_count(old: str, new: str) -> None:
+    assert old in MODULE
+    assert said(MODULE.replace(old, new)) == said(MODULE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("x -= 1", "x += 1"),
+        ("LIMIT = 3", "LIMIT = 4"),
+        ("@property", "@cached_property"),
+        (" # {quoted", " {quoted"),
+        ("        x -= 1\n    return", "        x -= 1\n        return"),
+    ],
+)
+def test_what_changes_a_result_counts(old: str, new: str) -> None:
+    assert old in MODULE
+    assert said(MODULE.replace(old, new)) != said(MODULE)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_does_not_depend_on_how_it_is_cut_into_files(
+    role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of its files as one, and a comment and a docstring more, give the same digest."""
+    before = code_digests([role])
+    sources = [(FOLDER / f"{name.replace('.', '/')}.py").read_text("utf-8") for name in ROLES[role]]
+    whole = "\n".join(f'"""A part."""\n# more\n{source}' for source in reversed(sources))
+    (tmp_path / "one.py").write_text(whole, "utf-8")
+    monkeypatch.setattr(provenance, "FOLDER", tmp_path)
+    monkeypatch.setitem(ROLES, role, ("one",))
+    assert code_digests([role]) == before
+    signs = re.sub(r"^( +return) (?=\w)", r"\1 -", whole, count=1, flags=re.MULTILINE)
+    assert signs != whole
+    (tmp_path / "one.py").write_text(signs, "utf-8")
+    assert code_digests([role]) != before
+
+
+def test_a_changed_role_makes_exactly_the_runs_that_use_it_stale() -> None:
+    records = {path.stem: committed(path) for path in COMMITTED}
+    stale = {"code/phase 1": "0" * 16}
+    trained = changed(records["v5-small"], code_digests(RUN) | stale)
+    assert [in_words(digest) for digest in trained] == ["the code of phase 1"]
+    control = records["study-contextszero"]
+    assert "phase 1" not in roles_of(RunConfig(**control.config))
+    assert "phase 2" not in KNESER_NEY
+
+
+def test_every_module_that_a_role_imports_has_a_role_or_makes_no_number() -> None:
+    harmless = set("checkpoint config baseline_config errors hub lock paths progress".split())
+    harmless |= set("plain_yaml provenance records reuse states timing trajectory".split())
+    roles = {module: role for role, modules in ROLES.items() for module in modules}
+    for module in roles:
+        for node in ast.walk(ast.parse((FOLDER / f"{module}.py").read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fpcore"):
+                names = [node.module or ""]
+                if node.module == "fpcore":
+                    names = [f"fpcore.{alias.name}" for alias in node.names]
+                for name in names:
+                    own = name.removeprefix("fpcore.")
+                    assert own in roles or own in harmless, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize(
+    ("module", "names", "digest"),
+    [
+        (
+            embedding,
+            {"ppmi", "factorise", "_cooccurrence", "WINDOW", "SMOOTHING"},
+            "f33c72c96858c089",
+        ),
+        (tokens, {"_trained", "_byte_level"}, "147741b500683eb5"),
+    ],
+)
+def test_a_recipe_stands_for_its_code(module: object, names: set[str], digest: str) -> None:
+    """Whoever changes what these give draws a new RECIPE, and then this digest."""
+    source = Path(str(getattr(module, "__file__", ""))).read_text("utf-8")
+    own = [pair for pair in said(source) if pair[0] in names]
+    assert len(own) == len(names)
+    assert provenance.digest(own) == digest
