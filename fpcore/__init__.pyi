@@ -1,6 +1,5 @@
-from . import metrics, parameters, scaling
-from .compare import compare_runs, load_comparison
-from .config import RunConfig
+from .analysis import compare_runs, gather, load_comparison
+from .config import RunConfig, Study, load_baseline, parameters
 from .errors import (
     ConfigError,
     CorpusError,
@@ -10,10 +9,11 @@ from .errors import (
     StorageError,
     TrainingError,
 )
-from .experiment import run
-from .frames import epochs, frame, traces
-from .records import RunRecord, load_record, load_records
-from .watching import watch
+from .paths import shown
+from .records import RunRecord, epochs, frame, load_record, load_records, traces
+from .reports import watch
+from .runs import diagnose, lesson, run, run_baseline
+from .stats import metrics, scaling
 
 __all__ = [
     "ConfigError",
@@ -24,17 +24,24 @@ __all__ = [
     "RunConfig",
     "RunRecord",
     "StorageError",
+    "Study",
     "TrainingError",
     "compare_runs",
+    "diagnose",
     "epochs",
     "frame",
+    "gather",
+    "lesson",
+    "load_baseline",
     "load_comparison",
     "load_record",
     "load_records",
     "metrics",
     "parameters",
     "run",
+    "run_baseline",
     "scaling",
+    "shown",
     "traces",
     "watch",
 ]

@@ -25,13 +25,11 @@ runs = ["study", "study-contextsuntrained", "study-contextszero"]
 
 # %%
 import fpcore
-from fpcore import baseline_report, plots
-from fpcore.baseline_config import load_baseline
-from fpcore.baseline_run import run_baseline
+from fpcore.reports import baselines, figures
 
-plots.use_style()
+figures.use_style()
 given = fpcore.parameters.check(globals(), configs=list, runs=list)
-plans = [load_baseline(name) for name in given["configs"]]
+plans = [fpcore.load_baseline(name) for name in given["configs"]]
 records = [fpcore.load_record(name) for name in given["runs"]]
 
 # %% [markdown]
@@ -40,7 +38,7 @@ records = [fpcore.load_record(name) for name in given["runs"]]
 # 同じ設定・同じ digest の記録があれば、それを使う。
 
 # %%
-baselines = [run_baseline(plan) for plan in plans]
+others = [fpcore.run_baseline(plan) for plan in plans]
 
 # %% [markdown]
 # ## 固定点モデルの位置
@@ -49,31 +47,31 @@ baselines = [run_baseline(plan) for plan in plans]
 # 会話を単位にする。
 
 # %%
-baseline_report.standing(records, baselines)
+baselines.standing(records, others)
 
 # %% [markdown]
 # ## 凍結した埋め込みの代償
 
 # %%
-baseline_report.embeddings(baselines)
+baselines.embeddings(others)
 
 # %% [markdown]
 # ## サイズごとの結果
 
 # %%
-baseline_report.by_size(records, baselines)
+baselines.by_size(records, others)
 
 # %%
-ax = plots.perplexity_log([*records, *baselines], plots.axes())
+ax = figures.perplexity_log([*records, *others], figures.axes())
 
 # %% [markdown]
 # ## この比較の限界
 
 # %%
-baseline_report.caveats(records, baselines)
+baselines.caveats(records, others)
 
 # %% [markdown]
 # ## 報告を書く
 
 # %%
-print(fpcore.paths.shown(baseline_report.write(records, baselines)))
+print(fpcore.shown(baselines.write(records, others)))

@@ -18,9 +18,10 @@ quick = False
 
 # %%
 import fpcore
-from fpcore import benchmark, plots
+from fpcore import benchmark
+from fpcore.reports import figures
 
-plots.use_style()
+figures.use_style()
 quick = fpcore.parameters.check(globals(), quick=bool)["quick"]
 b = benchmark.run(quick)
 
@@ -31,7 +32,7 @@ b = benchmark.run(quick)
 benchmark.stages(b)
 
 # %%
-ax = plots.speedups(b.rows, plots.axes())
+ax = figures.speedups(b.rows, figures.axes())
 
 # %% [markdown]
 # ## メモリ
@@ -46,4 +47,4 @@ benchmark.memory(b)
 benchmark.beside_the_spec(b)
 
 # %%
-print(fpcore.paths.shown(benchmark.write(b)))
+print(fpcore.shown(benchmark.write(b)))

@@ -21,8 +21,8 @@ workers = 0  # of this machine's cluster; 0: one per core, for a few runs one pe
 
 # %%
 import fpcore
-from fpcore import report
 from fpcore.book import Book
+from fpcore.reports import comparison
 
 given = fpcore.parameters.check(globals(), configs=list, force=bool, scheduler=str, workers=int)
 book = Book()
@@ -55,7 +55,7 @@ book.scaling()
 # 報告の要点。全文と図は上に名前のある `report.md`。
 
 # %%
-report.headlines(book.runs)
+comparison.headlines(book.runs)
 
 # %%
 book.check()

@@ -21,9 +21,9 @@ others = []
 
 # %%
 import fpcore
-from fpcore import checks, conclusions, plots, report, sections
+from fpcore.reports import comparison, figures
 
-plots.use_style()
+figures.use_style()
 names = fpcore.parameters.check(globals(), a=str, b=str, others=list)
 c = fpcore.load_comparison(**names)
 
@@ -31,43 +31,43 @@ c = fpcore.load_comparison(**names)
 # ## 実験条件の違い
 
 # %%
-sections.conditions(c)
+comparison.conditions(c)
 
 # %%
-sections.common(c)
+comparison.common(c)
 
 # %% [markdown]
 # ## 結果サマリー
 
 # %%
-sections.summary(c)
+comparison.summary(c)
 
 # %% [markdown]
 # ## 1. Effective Rank (ER) の変化
 
 # %%
-sections.effective_rank(c)
+comparison.effective_rank(c)
 
 # %%
-ax = plots.effective_rank([c.a, c.b], plots.axes())
+ax = figures.effective_rank([c.a, c.b], figures.axes())
 
 # %% [markdown]
 # ## 2. PPLの変化
 
 # %%
-sections.perplexity(c)
+comparison.perplexity(c)
 
 # %%
-ax = plots.perplexity([c.a, c.b], plots.axes())
+ax = figures.perplexity([c.a, c.b], figures.axes())
 
 # %% [markdown]
 # ## 3. αスケーリングの変化
 
 # %%
-sections.alpha(c)
+comparison.alpha(c)
 
 # %%
-ax = plots.power_laws([c.a, c.b], plots.axes())
+ax = figures.power_laws([c.a, c.b], figures.axes())
 
 # %% [markdown]
 # ## 4. Phase 1 収束の推移
@@ -76,19 +76,19 @@ ax = plots.power_laws([c.a, c.b], plots.axes())
 # 固定点に着いた割合ではない。
 
 # %%
-sections.convergence(c)
+comparison.convergence(c)
 
 # %%
-ax = plots.convergence(c.traces, plots.axes())
+ax = figures.convergence(c.traces, figures.axes())
 
 # %%
-ax = plots.phase1_loss(c.traces, plots.axes())
+ax = figures.phase1_loss(c.traces, figures.axes())
 
 # %% [markdown]
 # ## パラメータ変更の影響分析
 
 # %%
-conclusions.influence(c)
+comparison.influence(c)
 
 # %% [markdown]
 # ## 結論と推奨設定
@@ -96,40 +96,41 @@ conclusions.influence(c)
 # ### 主要な発見
 
 # %%
-conclusions.findings(c)
+comparison.findings(c)
 
 # %% [markdown]
 # ### ER-PPL相関
 
 # %%
-sections.er_ppl(c)
+comparison.er_ppl(c)
 
 # %%
-ax = plots.er_ppl(c.er_ppl, plots.axes())
+ax = figures.er_ppl(c.er_ppl, figures.axes())
 
 # %% [markdown]
 # ### 推奨設定
 
 # %%
-conclusions.recommended(c)
+comparison.recommended(c)
 
 # %% [markdown]
 # ### 今後の検討
 
 # %%
-conclusions.next_steps(c)
+checked = comparison.checked(c)
+comparison.next_steps(c, checked)
 
 # %% [markdown]
 # ## 生データ
 
 # %%
-sections.raw(c.whole[0])
+comparison.raw(c.whole[0])
 
 # %%
-sections.raw(c.whole[1])
+comparison.raw(c.whole[1])
 
 # %%
-sections.progression(c)
+comparison.progression(c)
 
 # %% [markdown]
 # ## 検証
@@ -137,10 +138,10 @@ sections.progression(c)
 # 比べる前に、注意深い読み手が確かめることを規則で調べる。
 
 # %%
-checks.checks_list(c.records)
+checked.listed()
 
 # %% [markdown]
 # ## 報告を書く
 
 # %%
-print(fpcore.paths.shown(report.write(c)))
+print(fpcore.shown(comparison.write(c, checked)))

@@ -26,7 +26,7 @@
 
 # %%
 import fpcore
-from fpcore import explore
+from fpcore import book
 
 given = fpcore.parameters.check(globals())
-explore.show()
+book.show()

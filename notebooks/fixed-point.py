@@ -22,35 +22,35 @@ iterations = 40
 
 # %%
 import fpcore
-from fpcore import diagnosis, fixed_point_plots, fixed_point_report, plots
+from fpcore.reports import figures, fixed_point
 
-plots.use_style()
+figures.use_style()
 given = fpcore.parameters.check(globals(), config=str, samples=int, seed=int, iterations=int)
 
 # %% [markdown]
 # ## 訓練と測定
 
 # %%
-d = diagnosis.diagnose(**given)
-fixed_point_report.setting(d)
+d = fpcore.diagnose(**given)
+fixed_point.setting(d)
 
 # %% [markdown]
 # ## 収束と固定点
 
 # %%
-fixed_point_report.settled(d)
+fixed_point.settled(d)
 
 # %%
-fixed_point_report.meaning(d)
+fixed_point.meaning(d)
 
 # %% [markdown]
 # ## 相対残差（relative residual）
 
 # %%
-ax = fixed_point_plots.residuals(d, plots.axes())
+ax = figures.residuals(d, figures.axes())
 
 # %%
-fixed_point_report.residuals(d)
+fixed_point.residuals(d)
 
 # %% [markdown]
 # ## Effective Rank の推移
@@ -58,10 +58,10 @@ fixed_point_report.residuals(d)
 # 雑音なしの反復ごとに、中心化（平均を引く）しないものとしたものを、同じ行数で。
 
 # %%
-fixed_point_report.spectra(d)
+fixed_point.spectra(d)
 
 # %%
-ax = fixed_point_plots.spectra(d, plots.axes())
+ax = figures.spectra(d, figures.axes())
 
 # %% [markdown]
 # ## 訓練中の損失と LayerNorm の利得（gain）
@@ -69,16 +69,16 @@ ax = fixed_point_plots.spectra(d, plots.axes())
 # 多様性の項（diversity term）は LayerNorm の scale に比例して大きくなる。
 
 # %%
-fixed_point_report.late_fall(d)
+fixed_point.late_fall(d)
 
 # %%
-ax = fixed_point_plots.loss_terms(d, plots.axes())
+ax = figures.loss_terms(d, figures.axes())
 
 # %%
-ax = fixed_point_plots.gain(d, plots.axes())
+ax = figures.gain(d, figures.axes())
 
 # %% [markdown]
 # ## 報告を書く
 
 # %%
-print(fpcore.paths.shown(fixed_point_report.write(d)))
+print(fpcore.shown(fixed_point.write(d)))

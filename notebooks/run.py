@@ -58,11 +58,11 @@ share = ""  # a name: runs given the same one, which differ in max_iter alone, s
 
 # %%
 import fpcore
-from fpcore import plots, tables
+from fpcore.reports import figures, one_run
 
-plots.use_style()
+figures.use_style()
 config, force, share = fpcore.parameters.run_config(globals())
-tables.config_table(config)
+one_run.config_table(config)
 
 # %% [markdown]
 # ## 訓練
@@ -79,13 +79,13 @@ record = fpcore.run(config, force=force, share=share)
 # 反復 1 は文脈を乱数で作るだけなので、曲線は反復 2 から始まる。
 
 # %%
-ax = plots.phase1_by_size(record, "convergence_rate", "収束率", plots.axes())
+ax = figures.phase1_by_size(record, "convergence_rate", "収束率", figures.axes())
 
 # %%
-ax = plots.phase1_by_size(record, "loss", "Phase 1 損失", plots.axes())
+ax = figures.phase1_by_size(record, "loss", "Phase 1 損失", figures.axes())
 
 # %%
-ax = plots.effective_rank_splits(record, plots.axes())
+ax = figures.effective_rank_splits(record, figures.axes())
 
 # %% [markdown]
 # ## Phase 2: 次トークン予測
@@ -93,7 +93,7 @@ ax = plots.effective_rank_splits(record, plots.axes())
 # 丸は最良エポック。報告する Val PPL はそのエポックの値。
 
 # %%
-ax = plots.phase2_by_size(record, plots.axes())
+ax = figures.phase2_by_size(record, figures.axes())
 
 # %% [markdown]
 # ## 結果
@@ -102,13 +102,13 @@ ax = plots.phase2_by_size(record, plots.axes())
 # これを下回らないうちは文脈が役に立っているとは言えない。
 
 # %%
-tables.runs_table(fpcore.frame([record]))
+one_run.runs_table(fpcore.frame([record]))
 
 # %% [markdown]
 # ## スケーリング: PPL = A・トークン^α
 
 # %%
-tables.fits_table([record])
+one_run.fits_table([record])
 
 # %%
-ax = plots.power_laws([record], plots.axes())
+ax = figures.power_laws([record], figures.axes())

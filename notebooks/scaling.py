@@ -18,9 +18,9 @@ runs = []
 
 # %%
 import fpcore
-from fpcore import laws, plots, tables
+from fpcore.reports import figures, scaling
 
-plots.use_style()
+figures.use_style()
 runs = fpcore.parameters.check(globals(), runs=list)["runs"]
 records = [fpcore.load_record(name) for name in runs] if runs else fpcore.load_records()
 
@@ -28,19 +28,19 @@ records = [fpcore.load_record(name) for name in runs] if runs else fpcore.load_r
 # ## 当てはめ
 
 # %%
-tables.fits_table(records)
+scaling.fits_table(records)
 
 # %% [markdown]
 # ## ウィンドウ
 
 # %%
-tables.windows_table(records)
+scaling.windows_table(records)
 
 # %% [markdown]
 # ## 図
 
 # %%
-ax = plots.power_laws(records, plots.axes())
+ax = figures.power_laws(records, figures.axes())
 
 # %% [markdown]
 # ## 2 つの法則
@@ -48,7 +48,7 @@ ax = plots.power_laws(records, plots.axes())
 # べき乗則は 0 まで下がり続け、飽和則（saturating law）は底 E∞ で止まる。
 
 # %%
-laws.laws_table(records)
+scaling.laws_table(records)
 
 # %% [markdown]
 # ### 隣り合うサイズの間の α
@@ -56,22 +56,22 @@ laws.laws_table(records)
 # べき乗則が正しければ、どこでも同じになる。
 
 # %%
-laws.local_table(records)
+scaling.local_table(records)
 
 # %% [markdown]
 # ### 最大のサイズの予測
 
 # %%
-laws.held_out_table(records)
+scaling.held_out_table(records)
 
 # %% [markdown]
 # ### 区間はどれだけ当たるか
 
 # %%
-laws.coverage_table(records)
+scaling.coverage_table(records)
 
 # %% [markdown]
 # ## データ
 
 # %%
-tables.runs_table(fpcore.frame(records))
+scaling.runs_table(fpcore.frame(records))

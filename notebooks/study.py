@@ -21,13 +21,13 @@ workers = 0  # of this machine's cluster; 0: one per core, for a few runs one pe
 
 # %%
 import fpcore
-from fpcore import evidence, plots, study_checks, study_report
 from fpcore.book import Book
-from fpcore.study import Study
+from fpcore.reports import figures
+from fpcore.reports import study as report
 
-plots.use_style()
+figures.use_style()
 given = fpcore.parameters.check(globals(), study=str, scheduler=str, workers=int)
-plan = Study.load(given.pop("study"))
+plan = fpcore.Study.load(given.pop("study"))
 
 # %% [markdown]
 # ## 実行（run）
@@ -41,53 +41,53 @@ book.check()
 # ## 問いと答え
 
 # %%
-e = evidence.gather(plan)
-study_report.question(e)
+e = fpcore.gather(plan)
+report.question(e)
 
 # %%
-study_report.answer(e)
+report.answer(e)
 
 # %%
-axes = plots.study(e.frame, plots.panels(3))
+axes = figures.study(e.frame, figures.panels(3))
 
 # %% [markdown]
 # ## 結果
 
 # %%
-study_report.results(e)
+report.results(e)
 
 # %%
-study_report.by_size(e)
+report.by_size(e)
 
 # %% [markdown]
 # ## 基準との差
 
 # %%
-study_report.differences(e)
+report.differences(e)
 
 # %%
-study_report.effects(e)
+report.effects(e)
 
 # %% [markdown]
 # ## 勾配ノルムとクリップ
 
 # %%
-study_report.clipping(e)
+report.clipping(e)
 
 # %% [markdown]
 # ## 次に試すこと
 
 # %%
-study_report.next_steps(e)
+report.next_steps(e)
 
 # %% [markdown]
 # ## 検証
 
 # %%
-study_checks.study_checks(e)
+e.checks.listed()
 
 # %% [markdown]
 # ## 報告を書く
 
 # %%
-print(fpcore.paths.shown(study_report.write(e)))
+print(fpcore.shown(report.write(e)))

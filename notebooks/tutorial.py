@@ -31,13 +31,13 @@ dist_reg_weight = 0.2
 
 # %%
 import fpcore
-from fpcore import plots, tutorial
+from fpcore.reports import figures, tutorial
 
-plots.use_style()
+figures.use_style()
 given = fpcore.parameters.check(
     globals(), text=str, max_iter=object, context_noise=object, dist_reg_weight=object
 )
-lesson = tutorial.lesson(**given)
+lesson = fpcore.lesson(**given)
 
 # %% [markdown]
 # ## 1. 文を切る（tokenize）
@@ -82,7 +82,7 @@ ax = tutorial.heat_map(
 # 線が道すじ、丸が最後の場所、数字は位置。同じ単語でも、前に来るものが違えば場所が違う。
 
 # %%
-ax = tutorial.paths(lesson, plots.axes())
+ax = tutorial.paths(lesson, figures.axes())
 
 # %% [markdown]
 # ## 3. 本当の固定点

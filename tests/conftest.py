@@ -12,7 +12,7 @@ import torch
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from fpcore import RunConfig
-from fpcore.model import FixedPointModel
+from fpcore.model.blocks import FixedPointModel
 
 hypothesis.settings.register_profile(
     "fpcore", deadline=None, derandomize=True, database=None, max_examples=50

@@ -18,8 +18,8 @@ import torch
 from conftest import conversation
 from safetensors.torch import save_file
 
-from fpcore.corpus import ULTRACHAT
-from fpcore.embedding import GPT2
+from fpcore.data.corpus import ULTRACHAT
+from fpcore.data.embedding import GPT2
 
 PARQUET = "data/train_sft-00000-of-00003-a3ecf92756993583.parquet"
 LARGE = 24 * 2**20  # bytes

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from fpcore import ConfigError, RunConfig
-from fpcore.baseline_config import (
+from fpcore.config.baseline import (
     FOLDER,
     BaselineConfig,
     KneserNeyConfig,

@@ -11,12 +11,24 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from fpcore import ConfigError, TrainingError
-from fpcore.baseline_config import NeuralConfig
-from fpcore.baseline_training import IGNORED, by_conversation, evaluate, streams, train
-from fpcore.gpt import Gpt, sinusoids
-from fpcore.model import FixedPointModel
-from fpcore.tied import TOLERANCE, TiedModel, fixed_point_parameters, matched
-from fpcore.tokens import HeldOut
+from fpcore.config.baseline import NeuralConfig
+from fpcore.data.tokens import HeldOut
+from fpcore.model.blocks import FixedPointModel
+from fpcore.trainers.network_training import (
+    IGNORED,
+    by_conversation,
+    evaluate,
+    streams,
+    train_network,
+)
+from fpcore.trainers.networks import (
+    TOLERANCE,
+    Gpt,
+    TiedModel,
+    fixed_point_parameters,
+    matched,
+    sinusoids,
+)
 
 KINDS = [(model, own) for model in ("lstm", "gpt") for own in (False, True)]
 
@@ -157,7 +169,7 @@ def test_training_learns_a_pattern_and_leaves_a_frozen_embedding_alone(
 ) -> None:
     W, given = weights(), config(model, own, epochs=12, patience=12)
     made, before = matched(W, given, 1), matched(W, given, 1).weights.clone()
-    got = train(made, text(400).ids, text(50), text(60), given, 0.01)
+    got = train_network(made, text(400).ids, text(50), text(60), given, 0.01)
     assert got.val.loss < 0.5 < got.trace[0]["train_loss"]
     assert torch.equal(made.weights, before) != own
 
@@ -174,8 +186,8 @@ def test_the_epoch_that_development_chose_is_evaluated_with_its_own_weights(
         seen.append(model.norm.weight.detach().clone())
         return by_conversation(torch.full((1,), next(told)), torch.ones(1), torch.tensor([0, 0]))
 
-    monkeypatch.setattr("fpcore.baseline_training.evaluate", pretend)
-    got = train(matched(weights(), given, 1), text(60).ids, text(9), text(9), given, 0.01)
+    monkeypatch.setattr("fpcore.trainers.network_training.evaluate", pretend)
+    got = train_network(matched(weights(), given, 1), text(60).ids, text(9), text(9), given, 0.01)
     assert (got.best_epoch, len(got.trace), got.dev_loss, got.val.loss) == (2, 4, 2.0, 9.0)
     assert got.train_loss == got.trace[1]["train_loss"]
     assert torch.equal(seen[-1], seen[1])
@@ -187,7 +199,7 @@ def test_a_first_batch_is_the_plain_gradient_step() -> None:
     given = config("lstm", epochs=1, streams=1, segment=100)
     made, plain = matched(weights(), given, 1), matched(weights(), given, 1)
     ids = text(40).ids
-    got = train(made, ids, text(9), text(9), given, 0.01)
+    got = train_network(made, ids, text(9), text(9), given, 0.01)
     adam = torch.optim.Adam([p for p in plain.parameters() if p.requires_grad], 0.01)
     loss = F.cross_entropy(plain(ids[None, :-1])[0][0] @ plain.weights.T, ids[1:])
     loss.backward()
@@ -201,7 +213,9 @@ def test_a_first_batch_is_the_plain_gradient_step() -> None:
 def test_a_loss_that_is_not_finite_is_named() -> None:
     given = config("lstm")
     with pytest.raises(TrainingError, match="not finite in epoch 1 at learning rate"):
-        train(matched(weights() * math.inf, given, 1), text(60).ids, text(9), text(9), given, 0.1)
+        train_network(
+            matched(weights() * math.inf, given, 1), text(60).ids, text(9), text(9), given, 0.1
+        )
 
 
 def test_the_toy_fixture_is_a_fixed_point_config(toy: Toy) -> None:

@@ -11,14 +11,15 @@ import torch
 from conftest import Toy, WriteCorpus
 
 import fpcore
-from fpcore import ConfigError, RecordError, RunRecord, baseline_report, plots
-from fpcore.baseline_config import KneserNeyConfig, NeuralConfig
-from fpcore.baseline_run import run_baseline
-from fpcore.comparable import incomparable
-from fpcore.dataset import prepare
-from fpcore.kneser_ney import KneserNey
-from fpcore.provenance import NEURAL, code_digests
-from fpcore.records import SizeResult, load_record
+from fpcore import ConfigError, RecordError, RunRecord
+from fpcore.config.baseline import KneserNeyConfig, NeuralConfig
+from fpcore.data.dataset import prepare
+from fpcore.records.pairs import incomparable
+from fpcore.records.record import SizeResult, load_record
+from fpcore.reports import baselines, figures
+from fpcore.runs.baseline import run_baseline
+from fpcore.runs.provenance import NEURAL, code_digests
+from fpcore.trainers.kneser_ney import KneserNey
 
 Make = Callable[..., NeuralConfig]
 DATA: dict[str, Any] = {"tokenizer": "bpe-300", "embed_dim": 16, "samples": [10, 20]}
@@ -106,7 +107,7 @@ def test_a_record_is_reused_named_and_protected(
         run_baseline(neural(samples=[10], epochs=2, learning_rates=[0.01]))
     assert record.path.read_bytes() == before
     changed = code_digests(NEURAL) | {"code/networks": "other"}
-    monkeypatch.setattr("fpcore.baseline_run.code_digests", lambda roles: changed)
+    monkeypatch.setattr("fpcore.runs.baseline.code_digests", lambda roles: changed)
     run_baseline(config)
     assert "has changed: the code of networks" in capsys.readouterr().out
 
@@ -127,16 +128,16 @@ def test_a_baseline_compares_with_a_fixed_point_run_on_the_same_tokens(
     for a, b, c in zip(run.results, lstm.results, counts.results, strict=True):
         assert a.val_token_counts == b.val_token_counts == c.val_token_counts
         assert a.unigram_ppl == b.unigram_ppl == c.unigram_ppl
-    fixed = baseline_report.trained_parameters(run)
+    fixed = baselines.trained_parameters(run)
     assert fixed == (16 + 90) * 90 + 3 * 90 + (16 + 90) * 16 + 3 * 16
-    assert baseline_report.trained_parameters(lstm) == pytest.approx(fixed, rel=0.1)
-    said = baseline_report.standing([run], [lstm, counts])
+    assert baselines.trained_parameters(lstm) == pytest.approx(fixed, rel=0.1)
+    said = baselines.standing([run], [lstm, counts])
     assert said.count("`fixed` の Val PPL") == 4  # the unigram model, too
     assert "検証会話 n=5" in said
-    table = baseline_report.by_size([run], [lstm, counts])
+    table = baselines.by_size([run], [lstm, counts])
     assert table.count("unigram モデル") == 2
     assert f"{run.results[1].val_ppl:,.1f}" in table
-    caveats = baseline_report.caveats([run], [lstm, counts])
+    caveats = baselines.caveats([run], [lstm, counts])
     assert "`fixed`: エポックを検証テキスト自身で選んだ" in caveats
 
 
@@ -159,7 +160,7 @@ def test_what_is_said_is_worked_out_by_hand() -> None:
     run = record("run", [[8.0, 12.0]])
     better, unclear = record("better", [[4.0, 6.0]]), record("unclear", [[12.0, 6.0]])
     worse = record("worse", [[12.0, 18.0]])
-    lines = baseline_report.standing([run], [better, unclear, worse]).splitlines()
+    lines = baselines.standing([run], [better, unclear, worse]).splitlines()
     assert lines[0] == (
         "- **10 サンプルで `run` の Val PPL は、`worse` より低く（よく）、"
         "`better` より高く（悪く）、`unclear` とは差があるとは言えない。**"
@@ -184,7 +185,7 @@ def test_a_baseline_must_differ_over_seeds_as_well() -> None:
     counted = counted.model_copy(
         update={"results": [r.model_copy(update={"seed": None}) for r in counted.results]}
     )
-    first = baseline_report.standing([run], [unsure, sure, counted]).splitlines()[0]
+    first = baselines.standing([run], [unsure, sure, counted]).splitlines()[0]
     assert "`sure`、`counted` より高く（悪く）、`unsure` とは差があるとは言えない" in first
 
 
@@ -192,7 +193,7 @@ def test_the_unigram_model_is_put_into_words() -> None:
     run = record("run", [[8.0, 12.0]])
     for unigram, where in ((8.0, "10 サンプル"), (7.0, "どのサイズでもない")):  # PPL is e² = 7.4
         own = [r.model_copy(update={"unigram_ppl": unigram}) for r in run.results]
-        said = baseline_report.standing([run.model_copy(update={"results": own})], [])
+        said = baselines.standing([run.model_copy(update={"results": own})], [])
         assert f"`run` の Val PPL が unigram モデルより低いのは、{where}" in said
 
 
@@ -200,14 +201,14 @@ def test_seeds_are_averaged_and_their_spread_shown() -> None:
     """PPL e and e² have mean 5.05 and standard deviation 3.30; their mean loss gives e^1.5."""
     two = record("two", [[4.0, 6.0], [8.0, 12.0]])
     one = record("one", [[8.0, 12.0]])
-    assert "5.1 ± 3.3" in baseline_report.by_size([one], [two])
-    assert f"{math.exp(1.5):.1f}" in baseline_report.standing([one], [two])
+    assert "5.1 ± 3.3" in baselines.by_size([one], [two])
+    assert f"{math.exp(1.5):.1f}" in baselines.standing([one], [two])
 
 
 def test_other_texts_are_not_compared() -> None:
     other = record("other", [[4.0, 6.0]])
     other = other.model_copy(update={"digests": {"validation_ids": "z", "vocabulary": "y"}})
-    said = baseline_report.standing([record("run", [[8.0, 12.0]])], [other])
+    said = baselines.standing([record("run", [[8.0, 12.0]])], [other])
     assert "比べられない" in said
     assert "%" not in said
 
@@ -216,28 +217,30 @@ def test_the_price_of_a_frozen_embedding() -> None:
     frozen = record("frozen", [[12.0, 18.0]], model="lstm", own_embedding=False)
     free = record("free", [[8.0, 12.0]], model="lstm", own_embedding=True)
     gpt = record("gpt", [[8.0, 12.0]], model="gpt", own_embedding=True)
-    said = baseline_report.embeddings([frozen, free, gpt])
+    said = baselines.embeddings([frozen, free, gpt])
     assert said.count("\n") == 0
     assert "`free` の Val PPL 7.4 は `frozen` の 20.1 に対し -63.2%" in said
-    assert "組はない" in baseline_report.embeddings([frozen, gpt])
+    assert "組はない" in baselines.embeddings([frozen, gpt])
 
 
 def test_caveats_follow_from_the_records() -> None:
     plain = record("plain", [[8.0, 12.0], [8.0, 12.0]], select_on="dev")
-    said = baseline_report.caveats([plain], [])
+    said = baselines.caveats([plain], [])
     assert said == (
         "- 区間は検証会話 n=2 を選び直した bootstrap で、最大の会話が検証トークンの "
         "60%を占めるので粗い。"
     )
     bad = record("bad", [[8.0, 12.0]], select_on="val", learning_rates=[0.001, 0.01])
     bad = bad.model_copy(update={"config": bad.config | {"epochs": 2}})
-    said = baseline_report.caveats([plain], [bad])
+    said = baselines.caveats([plain], [bad])
     assert said.count("`bad`") == 4
     assert "`plain`" not in said
 
 
 def test_the_figure_has_log_axes_and_every_model() -> None:
-    ax = plots.perplexity_log([record("a", [[4.0, 6.0]]), record("b", [[8.0, 12.0]])], plots.axes())
+    ax = figures.perplexity_log(
+        [record("a", [[4.0, 6.0]]), record("b", [[8.0, 12.0]])], figures.axes()
+    )
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
     legend = ax.get_legend()
     assert legend is not None

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from fpcore.baselines import unigram_loss
+from fpcore.stats.metrics import unigram_loss
 
 
 def test_unigram_by_hand() -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from fpcore import memory
-from fpcore.benchmark import Benchmark, measure, render, write
-from fpcore.cases import Case, Cases, Shapes
-from fpcore.progress import Progress
+from fpcore.benchmark.cases import Case, Cases, Shapes
+from fpcore.benchmark.peaks import bytes_per_token
+from fpcore.benchmark.timing import Benchmark, measure, render, write
+from fpcore.runs.progress import Progress
 
 TOY = Shapes(24, 16, "toy", 200, 32, phase2_tokens=64, steps=20, er_rows=5_000, phase1_batch=64)
 
@@ -70,5 +70,5 @@ def test_the_report_is_written(
 
 def test_memory_is_measured_in_processes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     peaks = {30_000: 10**9, 150_000: 10**9 + 120_000 * 4_500}
-    monkeypatch.setattr(memory, "_peak", lambda kind, tokens: peaks[tokens])
-    assert memory.bytes_per_token("float32") == 4_500
+    monkeypatch.setattr("fpcore.benchmark.peaks._peak", lambda kind, tokens: peaks[tokens])
+    assert bytes_per_token("float32") == 4_500

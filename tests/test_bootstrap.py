@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpcore.bootstrap import paired_bootstrap
+from fpcore.stats.uncertainty import paired_bootstrap
 
 LOSS = st.floats(0, 100, allow_nan=False)
 CONVERSATIONS = st.lists(st.tuples(LOSS, LOSS, st.integers(1, 50)), min_size=2, max_size=8)

@@ -25,7 +25,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from fpcore import site, tables
+from fpcore import notation
+from fpcore.book import site
 from fpcore.paths import NOTEBOOKS, ROOT
 
 CHROMIUM = shutil.which("chromium")
@@ -205,12 +206,12 @@ def test_the_explorer_by_keyboard_and_on_a_second_run(lab: str, home: Path, page
     gap = (
         result(home, "v6-published", 800)["val_ppl"] - result(home, "v5-published", 800)["val_ppl"]
     )
-    expect(row(page, "Val PPL")).to_contain_text(tables.difference("val_ppl", gap))
+    expect(row(page, "Val PPL")).to_contain_text(notation.difference("val_ppl", gap))
     expect(page.locator(".fpcore .verdict.wrong")).to_be_visible()
     run_all(page)
     expect(page.locator(".fpcore")).to_have_count(1)
     expect(page.get_by_label("B", exact=True)).to_have_value("v6-published")
-    expect(row(page, "Val PPL")).to_contain_text(tables.difference("val_ppl", gap))
+    expect(row(page, "Val PPL")).to_contain_text(notation.difference("val_ppl", gap))
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,11 @@ import torch
 from conftest import Toy, WriteCorpus
 
 import fpcore
-from fpcore import RunConfig, checkpoint, paths, states
-from fpcore.records import VOLATILE, RunRecord
+from fpcore import RunConfig, paths
+from fpcore.records.record import VOLATILE, RunRecord
+from fpcore.runs import checkpoint, states
+from fpcore.runs.trial import train_size
+from fpcore.trainers.phase1 import Trainer
 
 Trial = Callable[..., RunConfig]
 Store = Callable[..., None]
@@ -119,17 +122,17 @@ def test_what_is_finished_is_not_trained_again(
 
     whole = stable(fpcore.run(trial(name="whole", samples=[10, 15, 20])))
     with monkeypatch.context() as patch:
-        patch.setattr("fpcore.trial.train_tokens", _until(2, failing))
+        patch.setattr("fpcore.runs.trial.train_tokens", _until(2, failing))
         with pytest.raises(PulledPlugError):
             fpcore.run(trial(samples=[10, 15, 20]))
     trained: list[int] = []
-    real = fpcore.experiment.train_size  # type: ignore[attr-defined]
+    real = train_size
 
     def counted(config: RunConfig, data: Any, seed: int, samples: int, *more: Any) -> Any:
         trained.append(samples)
         return real(config, data, seed, samples, *more)
 
-    monkeypatch.setattr("fpcore.experiment.train_size", counted)
+    monkeypatch.setattr("fpcore.runs.experiment.train_size", counted)
     again = fpcore.run(trial(samples=[10, 15, 20]))
     assert trained == [20]
     assert stable(again)["results"] == whole["results"]
@@ -139,7 +142,7 @@ def test_numbers_that_are_not_finite_keep_what_came_before(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The contexts of the second size break in the middle of phase 1."""
-    real = fpcore.phase1.Trainer.iterate
+    real = Trainer.iterate
     sizes: list[int] = []
 
     def iterate(self: Any, iteration: int) -> dict[str, Any]:
@@ -149,19 +152,19 @@ def test_numbers_that_are_not_finite_keep_what_came_before(
         row: dict[str, Any] = real(self, iteration)
         return row
 
-    monkeypatch.setattr("fpcore.phase1.Trainer.iterate", iterate)
+    monkeypatch.setattr("fpcore.trainers.phase1.Trainer.iterate", iterate)
     with pytest.raises(fpcore.TrainingError) as caught:
         fpcore.run(trial())
     text = str(caught.value)
     assert text.startswith("toy, seed 42, size 20: Phase 1 on ")
     assert "not finite in iteration 4; a phase1_lr below 0.002 may help." in text
     assert text.endswith(" 1 finished before it are kept.")
-    monkeypatch.setattr("fpcore.phase1.Trainer.iterate", real)
+    monkeypatch.setattr("fpcore.trainers.phase1.Trainer.iterate", real)
     assert stable(fpcore.run(trial())) == stable(fpcore.run(trial(), force=True))
 
 
 def _until(calls: int, failing: Callable[..., Any]) -> Callable[..., Any]:
-    from fpcore.phase2 import train_tokens
+    from fpcore.trainers.phase2 import train_tokens
 
     left = [calls]
 
@@ -212,7 +215,7 @@ def test_seconds_count_what_was_measured_before(trial: Trial, count: Callable[[i
 
 def test_states_are_stored_only_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     now, stored = [0.0], []
-    monkeypatch.setattr("fpcore.states.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("fpcore.runs.states.time.monotonic", lambda: now[0])
 
     def store(state: int) -> None:
         stored.append(state)

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from test_compare import record, result
 
-from fpcore import checks
-from fpcore.records import RunRecord, distinct
-from fpcore.verdicts import CARE, OK, WRONG
+from fpcore.analysis.checks import of_pairs, of_records, registry
+from fpcore.analysis.checks.check import CARE, OK, WRONG
+from fpcore.records.pairs import distinct
+from fpcore.records.record import RunRecord
 
 ENVIRONMENT = {"device": "cpu", "precision": "float32", "packages": {"torch": "1"}, "threads": 2}
 DIGESTS = {"validation_ids": "v", "vocabulary": "w", "code/model": "m"}
@@ -48,25 +49,25 @@ def with_seed(base: RunRecord, seed: int, shift: float) -> RunRecord:
 
 
 def test_one_factor() -> None:
-    one = checks.one_factor([run("a"), run("b", {"max_iter": 100})])
+    one = of_pairs.one_factor([run("a"), run("b", {"max_iter": 100})])
     assert (one.verdict, one.evidence) == (OK, "`max_iter` 60 → 100")
     both = {"max_iter": 100, "gradient_clip": 2.0}
-    two = checks.one_factor([run("a"), run("b", both)])
+    two = of_pairs.one_factor([run("a"), run("b", both)])
     assert two.verdict == CARE
     assert "2 つ同時" in two.evidence
     assert "`max_iter: 100`" in two.settle and "`gradient_clip: 2.0`" in two.settle
-    half = checks.one_factor([run("a"), run("b", both), run("c", {"max_iter": 100})])
+    half = of_pairs.one_factor([run("a"), run("b", both), run("c", {"max_iter": 100})])
     assert "`max_iter: 100`" not in half.settle and "`gradient_clip: 2.0`" in half.settle
-    assert checks.one_factor([run("a"), run("a2")]).evidence == "違う条件はない"
+    assert of_pairs.one_factor([run("a"), run("a2")]).evidence == "違う条件はない"
 
 
 def test_factor_without_effect() -> None:
     clip = run("b", {"gradient_clip": 2.0, "max_iter": 100}, val_er=0.6)
-    idle = checks.factor_without_effect([run("a"), clip])
+    idle = of_pairs.factor_without_effect([run("a"), clip])
     assert idle.verdict == CARE and "`gradient_clip`" in idle.settle
     assert "完全に一致" in idle.evidence and "最大 0.0100" in idle.evidence
     differs = run("b", {"gradient_clip": 2.0, "phase1_lr": 0.1}, phase1=trace(1.1))
-    unclipped = checks.factor_without_effect(
+    unclipped = of_pairs.factor_without_effect(
         [
             edited(run("a"), config=differs.config | {"gradient_clip": 1.0, "phase1_lr": 0.2}),
             differs,
@@ -74,17 +75,17 @@ def test_factor_without_effect() -> None:
     )
     assert unclipped.verdict == CARE and "`phase1_lr`" not in unclipped.settle
     acting = run("b", {"gradient_clip": 2.0}, phase1=trace(1.1, norm=1.5))
-    assert checks.factor_without_effect([run("a"), acting]).verdict == OK
+    assert of_pairs.factor_without_effect([run("a"), acting]).verdict == OK
     # more iterations leave the shared ones as they are, and that is no lack of effect
-    longer = checks.factor_without_effect([run("a"), run("b", {"max_iter": 100}, val_er=0.6)])
+    longer = of_pairs.factor_without_effect([run("a"), run("b", {"max_iter": 100}, val_er=0.6)])
     assert longer.verdict == OK
-    longer = checks.factor_without_effect([run("a"), run("b", {"max_iter": 100})])
+    longer = of_pairs.factor_without_effect([run("a"), run("b", {"max_iter": 100})])
     assert longer.verdict == CARE and "結果がすべて同じ" in longer.evidence
     blind = run("b", {"gradient_clip": 2.0}, phase1={}, val_er=0.6)
-    unknown = checks.factor_without_effect([run("a"), blind])
+    unknown = of_pairs.factor_without_effect([run("a"), blind])
     assert unknown.verdict == CARE and "確かめられない" in unknown.evidence
     noisy = run("b", {"context_noise": 0.2}, phase1=trace(1.0, norm=2.0), val_er=0.6)
-    assert "クリップ" not in checks.factor_without_effect([run("a"), noisy]).evidence
+    assert "クリップ" not in of_pairs.factor_without_effect([run("a"), noisy]).evidence
 
 
 @pytest.mark.parametrize(
@@ -97,29 +98,29 @@ def test_factor_without_effect() -> None:
     ],
 )
 def test_environments(update: dict[str, Any], word: str) -> None:
-    assert checks.environments([run("a"), run("b")]).verdict == OK
-    found = checks.environments([run("a"), edited(run("b"), **update)])
+    assert of_records.environments([run("a"), run("b")]).verdict == OK
+    found = of_records.environments([run("a"), edited(run("b"), **update)])
     assert found.verdict == CARE and word in found.evidence
 
 
 def test_duplicates_are_counted_once() -> None:
     twin = [run("a"), run("b", val_er=0.6), run("c")]
-    found = checks.duplicates(twin)
+    found = of_records.duplicates(twin)
     assert found.verdict == CARE
     assert "a = c" in found.evidence and "n=2" in found.evidence
     assert [r.name for r in distinct(twin)] == ["a", "b"]
-    assert checks.duplicates(twin[:2]).verdict == OK
+    assert of_records.duplicates(twin[:2]).verdict == OK
 
 
 def test_a_run_known_in_part_can_be_a_duplicate() -> None:
     """As printed figures are: equal in everything that both know."""
     part = run("part", train_ppl=None, val_acc=None, phase1={})
-    assert checks.duplicates([run("a"), part]).verdict == CARE
+    assert of_records.duplicates([run("a"), part]).verdict == CARE
 
 
 def test_trace_ends() -> None:
-    assert checks.trace_ends([run("a"), run("b")]).verdict == OK
-    found = checks.trace_ends([run("a"), run("b", convergence_rate=0.71)])
+    assert of_records.trace_ends([run("a"), run("b")]).verdict == OK
+    found = of_records.trace_ends([run("a"), run("b", convergence_rate=0.71)])
     assert found.verdict == WRONG
     assert "5 件で違う" in found.evidence
     assert found.details[0] == "b 25 サンプル: 推移 70.0%、要約 71.0%"
@@ -127,25 +128,25 @@ def test_trace_ends() -> None:
 
 def test_er_and_ppl_counts_distinct_ones_at_one_size() -> None:
     runs = [_shifted(run(f"r{i}", val_er=0.6 + i / 100), -10.0 * i) for i in range(5)]
-    assert checks.er_and_ppl(runs).verdict == OK
+    assert of_records.er_and_ppl(runs).verdict == OK
     flat = [run(f"r{i}", val_er=0.6 + i / 100) for i in range(5)]
-    assert checks.er_and_ppl(flat).verdict == CARE  # PPL does not vary
-    assert "n=4" in checks.er_and_ppl(runs[:4]).evidence
+    assert of_records.er_and_ppl(flat).verdict == CARE  # PPL does not vary
+    assert "n=4" in of_records.er_and_ppl(runs[:4]).evidence
     copies = [*runs[:4], edited(runs[0], name="copy")]
-    assert checks.er_and_ppl(copies).verdict == CARE
-    assert "n=4" in checks.er_and_ppl(copies).evidence
+    assert of_records.er_and_ppl(copies).verdict == CARE
+    assert "n=4" in of_records.er_and_ppl(copies).evidence
 
 
 def test_seeds() -> None:
     a, b = run("a"), run("b", val_er=0.6)
-    assert "シード1" in checks.seeds([a, b]).evidence
+    assert "シード1" in of_pairs.seeds([a, b]).evidence
     two = [with_seed(a, 43, 1.0), with_seed(_shifted(b, 50.0), 43, 1.0)]
-    assert checks.seeds(two).verdict == CARE and "n=2" in checks.seeds(two).evidence
+    assert of_pairs.seeds(two).verdict == CARE and "n=2" in of_pairs.seeds(two).evidence
     far = [with_seed(with_seed(r, 43, 1.0), 44, 2.0) for r in (a, _shifted(b, 50.0))]
-    assert checks.seeds(far).verdict == OK
+    assert of_pairs.seeds(far).verdict == OK
     near = [with_seed(a, 43, 60.0), with_seed(_shifted(b, 50.0), 43, 1.0)]
-    assert checks.seeds(near).verdict == CARE
-    assert "25, 50, 100, 200, 400 サンプル" in checks.seeds(near).evidence
+    assert of_pairs.seeds(near).verdict == CARE
+    assert "25, 50, 100, 200, 400 サンプル" in of_pairs.seeds(near).evidence
 
 
 def _shifted(base: RunRecord, shift: float) -> RunRecord:
@@ -158,60 +159,60 @@ def _shifted(base: RunRecord, shift: float) -> RunRecord:
 
 
 def test_early_stop() -> None:
-    assert checks.early_stop([run("a"), run("b")]).verdict == OK
-    chosen = checks.early_stop([run("a"), run("b", {"select_on": "val"})])
+    assert of_records.early_stop([run("a"), run("b")]).verdict == OK
+    chosen = of_records.early_stop([run("a"), run("b", {"select_on": "val"})])
     assert chosen.verdict == CARE and "b" in chosen.evidence
-    unequal = checks.early_stop([run("a"), run("b", epochs_run=9)])
+    unequal = of_records.early_stop([run("a"), run("b", epochs_run=9)])
     assert "4–9" in unequal.evidence
-    capped = checks.early_stop([run("a", best_epoch=20), run("b")])
+    capped = of_records.early_stop([run("a", best_epoch=20), run("b")])
     assert "5 件で最良が最終エポック" in capped.evidence
 
 
 def test_same_text() -> None:
-    assert checks.same_text([run("a"), run("b")]).verdict == OK
+    assert of_records.same_text([run("a"), run("b")]).verdict == OK
     other = edited(run("b"), digests=DIGESTS | {"validation_ids": "x"})
-    assert checks.same_text([run("a"), other]).verdict == WRONG
-    assert "validation_ids" in checks.same_text([run("a"), other]).evidence
+    assert of_records.same_text([run("a"), other]).verdict == WRONG
+    assert "validation_ids" in of_records.same_text([run("a"), other]).evidence
     unknown = edited(run("b"), digests={})
-    assert checks.same_text([run("a"), unknown]).verdict == CARE
+    assert of_records.same_text([run("a"), unknown]).verdict == CARE
 
 
 def test_overlap_of_training_and_validation() -> None:
     inside = edited(run("b"), data=DATA | {"validation": [399, 400]})
     outside = edited(run("b"), data=DATA | {"validation": [400, 401]})
-    assert checks.same_text([run("a"), inside]).verdict == WRONG
-    assert checks.same_text([run("a"), outside]).verdict == OK
+    assert of_records.same_text([run("a"), inside]).verdict == WRONG
+    assert of_records.same_text([run("a"), outside]).verdict == OK
 
 
 def test_same_rows() -> None:
-    assert checks.same_rows([run("a"), run("b")]).verdict == OK
-    fewer = checks.same_rows([run("a"), run("b", val_er_rows=500)])
+    assert of_records.same_rows([run("a"), run("b")]).verdict == OK
+    fewer = of_records.same_rows([run("a"), run("b", val_er_rows=500)])
     assert fewer.verdict == CARE and "500–1,000" in fewer.evidence
-    assert checks.same_rows([run("a"), run("b", val_er_rows=None)]).verdict == CARE
+    assert of_records.same_rows([run("a"), run("b", val_er_rows=None)]).verdict == CARE
 
 
 def test_bending() -> None:
     sizes = {25: 900.0, 50: 700.0, 100: 580.0, 200: 510.0, 400: 470.0}
     bent = edited(run("a"), results=[result(n, val_ppl=ppl) for n, ppl in sizes.items()])
-    found = checks.bending([bent, bent])
+    found = of_records.bending([bent, bent])
     text = " ".join(found.details)
     assert found.verdict == CARE and "一方向" in text and "n=5" in text
     assert "飽和則" in text and "残る自由度は 2" in text
     wobbly = {25: 900.0, 50: 700.0, 100: 500.0, 200: 400.0, 400: 300.0}
     straight = edited(run("a"), results=[result(n, val_ppl=ppl) for n, ppl in wobbly.items()])
-    assert "一方向" not in " ".join(checks.bending([straight, straight]).details)
+    assert "一方向" not in " ".join(of_records.bending([straight, straight]).details)
     exact = {n: 5000 * (450 * n) ** -0.3 for n in (25, 50, 100, 200, 400, 800)}
     law = edited(run("a"), results=[result(25 * 2**i, val_ppl=ppl, train_tokens=450 * n)
                                     for i, (n, ppl) in enumerate(exact.items())])  # fmt: skip
-    assert checks.bending([law, law]).verdict == OK
+    assert of_records.bending([law, law]).verdict == OK
 
 
 def test_the_list_puts_the_worst_first() -> None:
-    text = checks.checks_list([run("a"), run("b", convergence_rate=0.71)])
+    text = registry.run_checks([run("a"), run("b", convergence_rate=0.71)]).listed()
     verdicts = [line.split("**")[1] for line in text.splitlines() if line.startswith("- ")]
     order: list[str] = [WRONG, CARE, OK]
     assert verdicts == sorted(verdicts, key=order.index)
-    assert len(verdicts) == len(checks.CHECKS) and verdicts[0] == WRONG
+    assert len(verdicts) == len(registry.CHECKS) and verdicts[0] == WRONG
 
 
 def traced(base: RunRecord, samples: int) -> RunRecord:
@@ -222,13 +223,13 @@ def traced(base: RunRecord, samples: int) -> RunRecord:
 
 
 def test_trace_sizes() -> None:
-    assert checks.trace_sizes([run("a"), run("b")]).verdict == OK
-    apart = checks.trace_sizes([traced(run("a"), 50), traced(run("b"), 400)])
+    assert of_pairs.trace_sizes([run("a"), run("b")]).verdict == OK
+    apart = of_pairs.trace_sizes([traced(run("a"), 50), traced(run("b"), 400)])
     assert apart.verdict == CARE
     assert "a の推移は 50、b の推移は 400 サンプルで、比べられない" in apart.evidence
-    same = checks.trace_sizes([traced(run("a"), 50), traced(run("b"), 50)])
+    same = of_pairs.trace_sizes([traced(run("a"), 50), traced(run("b"), 50)])
     assert same.verdict == OK and "50 サンプル" in same.evidence
-    assert checks.trace_sizes([run("a", phase1={}), run("b")]).verdict == OK
+    assert of_pairs.trace_sizes([run("a", phase1={}), run("b")]).verdict == OK
 
 
 def test_a_summary_of_another_size_than_its_trace() -> None:
@@ -237,7 +238,7 @@ def test_a_summary_of_another_size_than_its_trace() -> None:
         r if r.samples == 400 else r.model_copy(update={"convergence_rate": None})
         for r in base.results
     ]
-    found = checks.trace_sizes([edited(base, results=results), run("b")])
+    found = of_pairs.trace_sizes([edited(base, results=results), run("b")])
     assert found.verdict == CARE
     assert "要約の収束率は 400 サンプルのもの（70% と 70%）" in found.evidence
 
@@ -245,11 +246,11 @@ def test_a_summary_of_another_size_than_its_trace() -> None:
 def test_counter_examples() -> None:
     """Five runs that trade ER for PPL, then one size at which two of them do not."""
     runs = [_shifted(run(f"r{i}", val_er=0.6 + i / 100), -10.0 * i) for i in range(5)]
-    fine = checks.er_and_ppl(runs)
+    fine = of_records.er_and_ppl(runs)
     assert fine.verdict == OK and "n=5" in fine.evidence
     first = runs[4].results[0].model_copy(update={"val_ppl": 2000.0})
     against = [*runs[:4], edited(runs[4], results=[first, *runs[4].results[1:]])]
-    found = checks.er_and_ppl(against)
+    found = of_records.er_and_ppl(against)
     assert found.verdict == CARE
     assert "PPL も低い組は 4（25 サンプル）" in found.evidence
 
@@ -258,20 +259,20 @@ def test_knobs_stand_in_for_unknown_digests() -> None:
     plain = [
         edited(run(name, {"tokenizer": t}), digests={}) for name, t in (("a", "x"), ("b", "y"))
     ]
-    found = checks.same_text(plain)
+    found = of_records.same_text(plain)
     assert found.verdict == WRONG and "tokenizer" in found.evidence
-    assert checks.same_text([plain[0], edited(plain[0], name="c")]).verdict == CARE
+    assert of_records.same_text([plain[0], edited(plain[0], name="c")]).verdict == CARE
 
 
 def test_unknown_epochs_are_said() -> None:
-    found = checks.early_stop([run("a"), run("b", epochs_run=None, best_epoch=None)])
+    found = of_records.early_stop([run("a"), run("b", epochs_run=None, best_epoch=None)])
     assert found.verdict == CARE and "5 件でエポック数の記録がない" in found.evidence
 
 
 def test_no_seed_in_common_is_a_factor() -> None:
-    other = checks.one_factor([run("a"), run("b", {"seeds": [7], "max_iter": 100})])
+    other = of_pairs.one_factor([run("a"), run("b", {"seeds": [7], "max_iter": 100})])
     assert other.verdict == CARE and "`seeds`" in other.evidence
-    more = checks.one_factor([run("a"), run("b", {"seeds": [42, 7], "max_iter": 100})])
+    more = of_pairs.one_factor([run("a"), run("b", {"seeds": [42, 7], "max_iter": 100})])
     assert more.verdict == OK
 
 
@@ -300,10 +301,10 @@ def document(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_written_report(document: Path) -> None:
     a = edited(run("a"), document="written.md")
     b = edited(_scaled(run("b"), 1.1), document="written.md")
-    assert checks.written_report([a, b]).verdict == OK
-    assert checks.written_report([a, run("b")]).verdict == OK  # not taken from it
+    assert of_records.written_report([a, b]).verdict == OK
+    assert of_records.written_report([a, run("b")]).verdict == OK  # not taken from it
     document.write_text(REPORT.replace("+40.0", "+60.0"), encoding="utf-8")
-    found = checks.written_report([a, b])
+    found = of_records.written_report([a, b])
     assert found.verdict == WRONG and "1 件" in found.evidence
     assert "+60.0" in found.details[0]
 
@@ -314,10 +315,10 @@ def test_a_difference_of_rounded_numbers_is_found(document: Path) -> None:
     b = edited(_scaled(run("b"), 1.1), document="written.md")
     last = b.results[3].model_copy(update={"val_ppl": 480.0 * 1.1 * 1.003})
     bent = edited(b, results=[*b.results[:3], last, b.results[4]])
-    found = checks.written_report([a, bent])
+    found = of_records.written_report([a, bent])
     assert found.verdict == WRONG
     assert len(found.details) == 1 and "印刷された値どうしの差" in found.details[0]
-    assert checks.written_report([bent, a]).details == found.details  # the document's own order
+    assert of_records.written_report([bent, a]).details == found.details  # the document's own order
 
 
 def _scaled(base: RunRecord, factor: float) -> RunRecord:

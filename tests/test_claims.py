@@ -6,9 +6,10 @@ from random import Random
 
 import pytest
 
-from fpcore import claims, load_comparison, report
+from fpcore import claims, load_comparison
 from fpcore.claims import Finding, check_report
 from fpcore.paths import ROOT
+from fpcore.reports.comparison import report
 
 SEED = ROOT / "reports" / "published" / "v5-vs-v6.md"
 

@@ -16,14 +16,14 @@ import pytest
 import yaml
 from conftest import conversation
 
-from fpcore import cluster, notebook
-from fpcore.book import Book
-from fpcore.config import RunConfig
+from fpcore.book.making import Book
+from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
-from fpcore.jobs import Outcome
-from fpcore.notebook import NotebookError, execute
 from fpcore.paths import ROOT
-from fpcore.records import load_record
+from fpcore.records.record import load_record
+from fpcore.runs import cluster, notebook
+from fpcore.runs.jobs import Outcome
+from fpcore.runs.notebook import NotebookError, execute
 
 TOY: dict[str, Any] = {
     "tokenizer": "bpe-300",
@@ -92,7 +92,7 @@ def worker_of(process: subprocess.Popen[bytes], name: str) -> psutil.Process:
         for child in psutil.Process(process.pid).children(recursive=True):
             try:
                 words = child.cmdline()
-                if "fpcore.notebook" in words and f"name: {name}\n" in "".join(words):
+                if "fpcore.runs.notebook" in words and f"name: {name}\n" in "".join(words):
                     return child.parent()
             except psutil.Error:
                 continue
@@ -186,7 +186,8 @@ def test_a_hung_worker_costs_only_its_own_run(
             worker = next(
                 child.parent()
                 for child in psutil.Process().children(recursive=True)
-                if "fpcore.notebook" in child.cmdline() and "name: long\n" in child.cmdline()[-3]
+                if "fpcore.runs.notebook" in child.cmdline()
+                and "name: long\n" in child.cmdline()[-3]
             )
             assert worker is not None
             stopped.append(worker)

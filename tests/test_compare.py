@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from fpcore import compare_runs, report, sections
+from fpcore import compare_runs
 from fpcore.errors import RecordError
-from fpcore.records import RunRecord, SizeResult
+from fpcore.records.record import RunRecord, SizeResult
+from fpcore.reports.comparison import report, sections
 
 PPL = {25: 900.0, 50: 750.0, 100: 600.0, 200: 480.0, 400: 400.0}
 

@@ -192,7 +192,7 @@ def test_load_takes_1e2_for_a_whole_number(tmp_path: Path) -> None:
 def test_load_by_name_reads_the_params_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fpcore.config.PARAMS", tmp_path)
+    monkeypatch.setattr("fpcore.config.run_config.PARAMS", tmp_path)
     write(tmp_path / "v9.5-small.yaml", "max_iter: 90\n")
     assert RunConfig.load("v9.5-small") == RunConfig(name="v9.5-small", max_iter=90)
     with pytest.raises(ConfigError, match=r"no readable params file .*v9\.5-smal\.yaml \(did you "):

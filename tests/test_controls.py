@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 from test_study import arm, evidence
 
-from fpcore import RunConfig, answers, baseline_report, controls
+from fpcore import RunConfig
+from fpcore.analysis import factors
+from fpcore.reports import baselines, sentences
+from fpcore.reports.study import answers
 
 
 @pytest.mark.parametrize(("gap", "noise", "said"), [
@@ -18,7 +21,7 @@ def test_what_phase_1_is_worth(gap: float, noise: int, said: str) -> None:
     """A control whose losses are `gap` nats above the trained run's."""
     trained = arm(RunConfig.load("study"))
     control = arm(RunConfig(**trained.config | {"name": "c", "contexts": "zero"}), gap, noise)
-    sentence = controls.worth(trained, [control])
+    sentence = sentences.worth(trained, [control])
     assert said in sentence and sentence.count("。") == 1
     assert sentence.startswith("Phase 1 の訓練は（対照の Val PPL − `study`、")
     assert "zero に対して" in sentence
@@ -30,9 +33,9 @@ def test_a_control_differs_in_its_contexts_alone() -> None:
     knobs += [{"max_iter": 70}]
     knobs += [{"contexts": "zero", "phase2_lr": 0.01}]
     others = [arm(RunConfig(**trained.config | {"name": "c"} | k)) for k in knobs]
-    assert controls.beside(trained, [trained, *others]) == others[:2]
-    assert controls.beside(others[0], [trained, *others]) == []
-    assert controls.worth(trained, []) == ""
+    assert factors.beside(trained, [trained, *others]) == others[:2]
+    assert factors.beside(others[0], [trained, *others]) == []
+    assert sentences.worth(trained, []) == ""
 
 
 def test_studies_and_baselines_say_it_of_the_shipped_controls() -> None:
@@ -40,5 +43,5 @@ def test_studies_and_baselines_say_it_of_the_shipped_controls() -> None:
     said = "\n".join(answers.answer(e))
     assert "zero に対して" in said and "役に立つと言える" in said and "97.5 % 区間" in said
     assert "untrained に対して ±0.0" in said
-    standing = baseline_report.standing(list(e.records), [])
+    standing = baselines.standing(list(e.records), [])
     assert "zero に対して" in standing and "97.5 % 区間" in standing  # of two controls, as above

@@ -10,7 +10,8 @@ from conftest import Toy, WriteCorpus
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fpcore import CorpusError, RunConfig, corpus
+from fpcore import CorpusError, RunConfig
+from fpcore.data import corpus
 
 TEXTS = [f"conversation {number}" for number in range(30)]
 

@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from fpcore import CorpusError, embedding
-from fpcore.embedding import embedding_digest, factorise, load_embedding, ppmi
+from fpcore import CorpusError
+from fpcore.data import embedding
+from fpcore.data.embedding import embedding_digest, factorise, load_embedding, ppmi
 
 TALK = [torch.tensor(ids) for ids in ([0, 1, 2, 0, 1, 3, 0, 1], [4, 4, 0], [3], [2, 3, 2, 5, 1, 0])]
 

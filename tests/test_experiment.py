@@ -10,26 +10,18 @@ from conftest import Toy, WriteCorpus
 from torch import Tensor
 
 import fpcore
-from fpcore import (
-    ConfigError,
-    RecordError,
-    RunConfig,
-    RunRecord,
-    TrainingError,
-    experiment,
-    load_record,
-    paths,
-    plain,
-    tokens,
-)
-from fpcore import trial as measure
-from fpcore.checkpoint import Checkpoint
-from fpcore.dataset import Data, prepare
-from fpcore.model import FixedPointModel
-from fpcore.progress import Progress
-from fpcore.provenance import RUN, code_digests
-from fpcore.records import VOLATILE, SizeResult
-from fpcore.trial import train_size
+from fpcore import ConfigError, RecordError, RunConfig, RunRecord, TrainingError, load_record, paths
+from fpcore.data import tokens
+from fpcore.data.dataset import Data, prepare
+from fpcore.model import plain
+from fpcore.model.blocks import FixedPointModel
+from fpcore.records.record import VOLATILE, SizeResult
+from fpcore.runs import experiment
+from fpcore.runs import trial as measure
+from fpcore.runs.checkpoint import Checkpoint
+from fpcore.runs.progress import Progress
+from fpcore.runs.provenance import RUN, code_digests
+from fpcore.runs.trial import train_size
 
 
 @pytest.fixture(autouse=True)
@@ -439,7 +431,7 @@ def test_progress_names_the_run_the_stage_and_the_time(
     trial: Trial, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
-    monkeypatch.setattr("fpcore.progress.INTERVAL", 0)
+    monkeypatch.setattr("fpcore.runs.progress.INTERVAL", 0)
     fpcore.run(trial(samples=[10]))
     out, err = capsys.readouterr()
     lines = err.splitlines()

@@ -12,24 +12,26 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from fpcore import explore, plots, report
-from fpcore.compare import load_comparison
-from fpcore.explore_export import csv, shown, svg
-from fpcore.explore_views import CURVES, VIEWS, Choice
-from fpcore.frames import frame, traces
+from fpcore.analysis.comparison import load_comparison
+from fpcore.book import explorer
+from fpcore.book.explorer import csv, shown, svg
+from fpcore.book.views import CURVES, VIEWS, Choice
 from fpcore.paths import ROOT, runs
-from fpcore.records import load_record, load_records
-from fpcore.scaling import fit_power_law
+from fpcore.records.frames import frame, traces
+from fpcore.records.record import load_record, load_records
+from fpcore.reports import figures
+from fpcore.reports.comparison import report
+from fpcore.stats.scaling import fit_power_law
 
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
-    monkeypatch.setattr(explore, "_chosen", {})
+    monkeypatch.setattr(explorer, "_chosen", {})
     runs().mkdir(parents=True)
     for name in ("v5-small", "v6-small", "study", "v5-published", "v6-published"):
         shutil.copy(ROOT / "reports" / "runs" / f"{name}.json", runs())
-    plots.use_style()
+    figures.use_style()
     yield
     plt.close("all")
 
@@ -135,41 +137,41 @@ def test_files_hold_what_is_shown() -> None:
 
 
 def test_a_control_changes_what_is_shown_and_hides_what_does_not_bear_on_it() -> None:
-    explorer = explore.Explorer(load_records())
-    explorer.controls["runs"].value = ("v6-small",)
-    before = explorer.shown.value
-    explorer.controls["samples"].value = (100,)
+    made = explorer.Explorer(load_records())
+    made.controls["runs"].value = ("v6-small",)
+    before = made.shown.value
+    made.controls["samples"].value = (100,)
     result = next(r for r in load_record("v6-small").results if r.samples == 100)
-    assert f"{result.val_ppl:,.1f}" in explorer.shown.value != before
-    assert explorer.controls["a"].layout.display == "none"
-    explorer.controls["view"].value = "A/B 比較"
-    assert explorer.controls["a"].layout.display is None
-    assert explorer.controls["runs"].layout.display == "none"
-    explorer.controls["a"].value, explorer.controls["b"].value = "v5-published", "v6-published"
-    assert "検証" in explorer.shown.value
+    assert f"{result.val_ppl:,.1f}" in made.shown.value != before
+    assert made.controls["a"].layout.display == "none"
+    made.controls["view"].value = "A/B 比較"
+    assert made.controls["a"].layout.display is None
+    assert made.controls["runs"].layout.display == "none"
+    made.controls["a"].value, made.controls["b"].value = "v5-published", "v6-published"
+    assert "検証" in made.shown.value
     (runs() / "v6-published.json").unlink()
-    explorer.controls["a"].value = "v5-small"
-    assert "There is no record reports/runs/v6-published.json" in explorer.shown.value
+    made.controls["a"].value = "v5-small"
+    assert "There is no record reports/runs/v6-published.json" in made.shown.value
 
 
 def test_the_choice_outlives_the_cell() -> None:
-    first = explore.Explorer(load_records())
+    first = explorer.Explorer(load_records())
     first.controls["runs"].value = ("study", "v5-small")
     first.controls["view"].value = "α"
     first.controls["window"].value = (50, 200)
     (runs() / "study.json").unlink()
-    again = explore.Explorer(load_records())
+    again = explorer.Explorer(load_records())
     assert again.controls["runs"].value == ("v5-small",)
     assert again.controls["view"].value == "α"
     assert again.controls["window"].value == (50, 200)
 
 
 def test_nothing_chosen_is_no_error() -> None:
-    explorer = explore.Explorer(load_records())
-    explorer.controls["runs"].value = ()
+    made = explorer.Explorer(load_records())
+    made.controls["runs"].value = ()
     for view in VIEWS:
-        explorer.controls["view"].value = view
-        assert "保存" in explorer.shown.value
+        made.controls["view"].value = view
+        assert "保存" in made.shown.value
 
 
 def test_a_hundred_records_are_shown_within_three_seconds() -> None:
@@ -177,7 +179,7 @@ def test_a_hundred_records_are_shown_within_three_seconds() -> None:
     for number in range(100):
         record.model_copy(update={"name": f"run-{number:03}"}).save()
     start = time.process_time()  # of this process alone, on a machine that may be busy
-    explore.show()
+    explorer.show()
     assert time.process_time() - start < 3
 
 
@@ -185,4 +187,4 @@ def test_without_records_it_says_so() -> None:
     for path in runs().glob("*.json"):
         path.unlink()
     with pytest.raises(Exception, match="There is no record in reports/runs yet"):
-        explore.show()
+        explorer.show()

@@ -19,7 +19,7 @@ import yaml
 from conftest import conversation
 
 from fpcore.paths import ROOT
-from fpcore.records import VOLATILE
+from fpcore.records.record import VOLATILE
 
 KNOBS: dict[str, Any] = {
     "name": "toy",

@@ -15,10 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from fpcore import ConfigError, CorpusError, fixed_point_report, metrics
-from fpcore.diagnosis import Diagnosis, Trained, diagnose, measure, trained
-from fpcore.fixed_point import TOLERANCE, distance, parallel_map, settle
-from fpcore.phase1 import sequential_contexts, training_contexts
+from fpcore import ConfigError, CorpusError
+from fpcore.reports import fixed_point
+from fpcore.runs.diagnosis import Diagnosis, Trained, diagnose, measure, parallel_map, trained
+from fpcore.stats import metrics
+from fpcore.stats.fixed_point import TOLERANCE, distance, settle
+from fpcore.trainers.contexts import sequential_contexts, training_contexts
 
 GOAL = torch.tensor([[4.0, 3.0], [0.0, 5.0], [-3.0, 4.0], [5.0, 0.0]], dtype=torch.float64)
 
@@ -214,7 +216,7 @@ def test_many_steps_reach_the_sequential_contexts(small: Trained) -> None:
         assert text.left["max"] < 10 * TOLERANCE  # rounding, grown by 1 / (1 - contraction)
     row = next(
         line
-        for line in fixed_point_report.settled(settled).splitlines()
+        for line in fixed_point.settled(settled).splitlines()
         if line.startswith(f"| 固定点にいる割合（{tokens + 1} 歩目）")
     )
     assert row.count("100.00%") == 2
@@ -223,7 +225,7 @@ def test_many_steps_reach_the_sequential_contexts(small: Trained) -> None:
 def test_the_table_sets_converged_beside_fixed(found: Diagnosis) -> None:
     rows = dict(
         [cell.strip() for cell in line.split("|")[1:3]]
-        for line in fixed_point_report.settled(found).splitlines()
+        for line in fixed_point.settled(found).splitlines()
         if line.startswith("| ")
     )
     first, last = (found.train.settling.iloc[i] for i in (0, -1))
@@ -243,21 +245,21 @@ def changed(d: Diagnosis, **columns: Any) -> Diagnosis:
 
 def test_the_sentences_follow_the_contraction(found: Diagnosis) -> None:
     """From 0.08 at a half per step to 1e-5: ln(1.25e-4) / ln(0.5) = 12.97."""
-    shrinks = fixed_point_report.meaning(changed(found, local_median=0.5, median=0.08))
+    shrinks = fixed_point.meaning(changed(found, local_median=0.5, median=0.08))
     assert "×0.500（局所の中央値）に縮み" in shrinks and "あと約 13 歩" in shrinks
-    there = fixed_point_report.meaning(changed(found, local_median=0.5, median=1e-6))
+    there = fixed_point.meaning(changed(found, local_median=0.5, median=1e-6))
     assert "に縮み" in there and "あと約" not in there
-    grows = fixed_point_report.meaning(changed(found, local_median=1.2, median=0.08))
+    grows = fixed_point.meaning(changed(found, local_median=1.2, median=0.08))
     assert "縮まない（局所の中央値 ×1.200）" in grows and "あと約" not in grows
-    still = fixed_point_report.meaning(changed(found, local_median=math.nan, median=0.0))
+    still = fixed_point.meaning(changed(found, local_median=math.nan, median=0.0))
     assert "初めから固定点の範囲" in still and "nan" not in still
 
 
 def test_the_sentences_follow_the_distance(found: Diagnosis) -> None:
     near = dataclasses.replace(found, parallel=found.parallel | {"median": 0.5})
-    assert "に縮む。" in fixed_point_report.meaning(near)
+    assert "に縮む。" in fixed_point.meaning(near)
     far = dataclasses.replace(found, parallel=found.parallel | {"median": 1e-12})
-    assert "縮まない。" in fixed_point_report.meaning(far)
+    assert "縮まない。" in fixed_point.meaning(far)
 
 
 def late(d: Diagnosis, diversity: list[float], gain: list[float]) -> str:
@@ -266,7 +268,7 @@ def late(d: Diagnosis, diversity: list[float], gain: list[float]) -> str:
     trace = trace.assign(iteration=range(2, 6), fixed_point_loss=[4.0, 3, 2, 1], clipped=False)
     w = d.config.dist_reg_weight
     loss = (1 - w) * trace["fixed_point_loss"] + w * trace["diversity_loss"]
-    return fixed_point_report.late_fall(dataclasses.replace(d, phase1=trace.assign(loss=loss)))
+    return fixed_point.late_fall(dataclasses.replace(d, phase1=trace.assign(loss=loss)))
 
 
 def test_the_late_fall_of_the_diversity_term_is_divided_by_the_gain(found: Diagnosis) -> None:
@@ -286,11 +288,11 @@ def test_the_report_and_its_figures(
     found: Diagnosis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
-    path = fixed_point_report.write(found)
+    path = fixed_point.write(found)
     assert path == tmp_path / "reports" / "fixed-point" / "small-10" / "report.md"
     text = path.read_text("utf-8")
     for part in ("setting", "settled", "meaning", "residuals", "spectra", "late_fall"):
-        assert getattr(fixed_point_report, part)(found) in text
+        assert getattr(fixed_point, part)(found) in text
     assert "nan" not in text
     html = path.with_name("report.html").read_text("utf-8")
     assert html.count("data:image/png") == 4 == len(list(path.parent.glob("*.png")))

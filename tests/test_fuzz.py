@@ -15,12 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fpcore
-from fpcore import parameters, report, tables
-from fpcore.baseline_config import KneserNeyConfig, NeuralConfig, load_baseline
-from fpcore.config import RunConfig
-from fpcore.dataset import prepare
+from fpcore.config import parameters
+from fpcore.config.baseline import KneserNeyConfig, NeuralConfig, load_baseline
+from fpcore.config.run_config import RunConfig
+from fpcore.config.study import FIELDS, Study
+from fpcore.data.dataset import prepare
 from fpcore.errors import FpcoreError
-from fpcore.study import FIELDS, Study
+from fpcore.reports import one_run, scaling
+from fpcore.reports.comparison import report
 
 MORE = int(os.environ.get("FPCORE_FUZZ", "1"))  # times as many examples, drawn anew every time
 
@@ -309,9 +311,9 @@ def test_records(folder: Path, content: bytes) -> None:
         return
     good = fpcore.load_record("a")
     for read in (
-        lambda: tables.runs_table(fpcore.frame([good, made])),
+        lambda: one_run.runs_table(fpcore.frame([good, made])),
         lambda: (fpcore.traces([made]), fpcore.epochs([made])),
-        lambda: tables.fits_table([made]),
+        lambda: scaling.fits_table([made]),
         lambda: report.render(fpcore.compare_runs(good, made)),
     ):
         only_clear_errors(read, folder)

@@ -10,12 +10,15 @@ from test_checks import DIGESTS, edited, run, trace
 from test_compare import record, scaled
 from test_report import seeded
 
-from fpcore import checks, compare_runs, conclusions, factors, report, sections
+from fpcore import compare_runs
+from fpcore.analysis import factors
+from fpcore.analysis.checks import of_pairs, of_records, registry
+from fpcore.analysis.checks.check import CARE, OK, WRONG
+from fpcore.analysis.trade_off import trade_off
 from fpcore.paths import ROOT
-from fpcore.records import RunRecord, load_records
-from fpcore.sentences import TINY
-from fpcore.tradeoff import trade_off
-from fpcore.verdicts import CARE, OK, WRONG
+from fpcore.records.record import RunRecord, load_records
+from fpcore.reports.comparison import conclusions, report, sections
+from fpcore.reports.sentences import TINY
 
 PPL_WORDS = (
     "高い（悪い）",
@@ -109,7 +112,7 @@ def test_unknown_settings_are_not_equal_settings() -> None:
     c = compare_runs(known, bare)
     assert "片方の記録にしかない条件" in sections.conditions(c)
     assert "影響は分けられない" in conclusions.influence(c)
-    found = checks.one_factor([known, bare])
+    found = of_pairs.one_factor([known, bare])
     assert found.verdict == CARE and "片方の記録にしかない" in found.evidence
 
 
@@ -159,7 +162,7 @@ def test_others_of_other_sizes_do_no_harm() -> None:
     far = edited(alone, results=[r.model_copy(update={"samples": 7}) for r in alone.results[:1]])
     b = run("b", {"max_iter": 100, "gradient_clip": 2.0}, phase1=trace(1.1, 1.5), val_er=0.6)
     assert "分けられない" in report.render(compare_runs(run("a"), b, [far]))
-    assert len(checks.run_checks([run("a"), far])) == len(checks.CHECKS)
+    assert len(registry.run_checks([run("a"), far]).checks) == len(registry.CHECKS)
 
 
 def test_both_single_factor_runs_tell_the_factors_apart() -> None:
@@ -170,14 +173,14 @@ def test_both_single_factor_runs_tell_the_factors_apart() -> None:
     wider = run("wider", {"gradient_clip": 2.0}, phase1=clipped, val_er=0.68)
     c = compare_runs(a, b, [longer, wider])
     assert "1 つだけ変えた実行で分けて示した" in conclusions.findings(c)
-    assert checks.one_factor(c.records).verdict == OK
+    assert of_pairs.one_factor(c.records).verdict == OK
 
 
 def test_sets_are_checked_whole() -> None:
     other = edited(run("c"), digests=DIGESTS | {"validation_ids": "x"}, environment={"device": "x"})
-    found = checks.same_text([run("a"), run("b"), other])
+    found = of_records.same_text([run("a"), run("b"), other])
     assert found.verdict == WRONG and "a と c" in found.evidence
-    found = checks.environments([run("a"), run("b"), other])
+    found = of_records.environments([run("a"), run("b"), other])
     assert found.verdict == CARE and "a と c" in found.evidence
 
 
@@ -201,18 +204,18 @@ def test_long_names_stay_apart() -> None:
 
 def test_printed_parts_of_a_trace_are_no_contradiction() -> None:
     part = run("a", phase1_iterations=60, convergence_rate=0.82)
-    assert checks.trace_ends([part, run("b")]).verdict == OK
+    assert of_records.trace_ends([part, run("b")]).verdict == OK
 
 
 def test_two_sizes_cannot_bend() -> None:
     short = edited(run("a"), results=run("a").results[:3])
-    assert "曲がりを調べられない" in " ".join(checks.bending([short]).details)
-    assert checks.bending([short]).verdict == CARE
+    assert "曲がりを調べられない" in " ".join(of_records.bending([short]).details)
+    assert of_records.bending([short]).verdict == CARE
 
 
 def test_a_lost_document_is_said() -> None:
     lost = edited(run("a"), document="lost.md")
-    found = checks.written_report([lost, run("b")])
+    found = of_records.written_report([lost, run("b")])
     assert found.verdict == CARE and "読めない" in found.evidence
 
 
@@ -225,7 +228,7 @@ def test_printed_figures_are_those_of_the_record(
     path = tmp_path / "reports" / "written.md"
     path.write_text(f"{text}| 25 | 901.0 | 900.0 | -1.0 |\n", encoding="utf-8")
     a = edited(run("a"), document="written.md")
-    found = checks.written_report([a, run("b")])
+    found = of_records.written_report([a, run("b")])
     assert found.verdict == WRONG
     assert found.details == (
         "[記録] 5 行: a のVal PPL（サイズ 25）の 901.0 は記録の 900.0 と違う。",

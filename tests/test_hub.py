@@ -12,13 +12,14 @@ import pytest
 from conftest import conversation
 from hub_mirror import PARQUET, WIDTH, Mirror, served, write_files
 
-from fpcore.corpus import ULTRACHAT
-from fpcore.embedding import GPT2
+from fpcore.data.corpus import ULTRACHAT
+from fpcore.data.embedding import GPT2
 from fpcore.paths import ROOT
 
 READ = """
 import sys
-from fpcore import RunConfig, corpus, embedding
+from fpcore import RunConfig
+from fpcore.data import corpus, embedding
 c = RunConfig(corpus="ultrachat", tokenizer="gpt2", embedding="gpt2", embed_dim=8, samples=[3],
               val_samples=2)
 data = corpus.load(c)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fpcore import coverage
-from fpcore.intervals import (
+from fpcore.stats import scaling_refits
+from fpcore.stats.scaling import fit_power_law, fit_saturating_law
+from fpcore.stats.scaling_intervals import (
     power_interval,
     power_prediction,
     saturating_intervals,
     saturating_prediction,
 )
-from fpcore.scaling import fit_power_law, fit_saturating_law
 
 SIZES = [62_891, 122_795, 240_132, 473_429, 948_524]
 
@@ -70,7 +70,7 @@ def test_predictions_hold_a_new_measurement_more_widely_further_out() -> None:
 
 def test_coverage_of_both_laws_in_few_trials() -> None:
     """At 12 sizes, 200 trials: 95 % within four standard errors."""
-    found = coverage.coverage(12, 200)
+    found = scaling_refits.coverage(12, 200)
     assert set(found) == {"alpha", "floor", "B", "beta"}
     assert all(0.89 <= share <= 0.995 for share in found.values()), found
 
@@ -78,5 +78,5 @@ def test_coverage_of_both_laws_in_few_trials() -> None:
 @pytest.mark.slow
 def test_coverage_of_both_laws() -> None:
     """12 sizes, log-noise 0.01, 1,000 trials: 92 to 98 %."""
-    found = coverage.coverage(12, 1000)
+    found = scaling_refits.coverage(12, 1000)
     assert all(0.92 <= share <= 0.98 for share in found.values()), found

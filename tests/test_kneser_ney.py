@@ -13,8 +13,9 @@ from nltk.lm import KneserNeyInterpolated
 from nltk.util import everygrams
 from numpy.typing import NDArray
 
-from fpcore import RunConfig, corpus, tokens
-from fpcore.kneser_ney import KneserNey, discounts
+from fpcore import RunConfig
+from fpcore.data import corpus, tokens
+from fpcore.trainers.kneser_ney import KneserNey, discounts
 
 TEXT = np.array([0, 1, 0, 1, 0, 2])  # bigrams 01 twice, 10 twice, 02 once
 TEXTS = st.lists(st.integers(0, 6), min_size=5, max_size=60)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fpcore.metrics import bits_per_byte, convergence_rate, effective_rank, perplexity
+from fpcore.stats.metrics import bits_per_byte, convergence_rate, effective_rank, perplexity
 
 
 def matrix(*rows: list[float]) -> torch.Tensor:

@@ -5,7 +5,7 @@ import torch
 from conftest import Build, Toy
 
 from fpcore import RunConfig
-from fpcore.model import ContextBlock, FixedPointModel, TokenBlock
+from fpcore.model.blocks import ContextBlock, FixedPointModel, TokenBlock
 
 
 def test_parameter_counts_of_the_seed_configuration() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from fpcore import ConfigError, RunConfig
-from fpcore.parameters import check, run_config
+from fpcore.config.parameters import check, run_config
 
 OWN = "# Parameters: v5-small\nmax_iter = 60\nsamples = [25, 50]"
 SPLIT = "# Parameters: compare\nruns = ['a', 'b']\nshow = True\ntitle = 'x'"

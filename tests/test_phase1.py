@@ -8,11 +8,14 @@ import torch
 from conftest import Build, Toy
 from torch import Tensor
 
-from fpcore import RunConfig, TrainingError, phase1, plain, sweep
-from fpcore.generators import Noise, generator, noise
-from fpcore.model import FixedPointModel
-from fpcore.phase1 import Phase1, sequential_contexts, train_contexts, training_contexts
-from fpcore.precision import store
+from fpcore import RunConfig, TrainingError
+from fpcore.model import plain
+from fpcore.model.blocks import FixedPointModel
+from fpcore.model.precision import stored_dtype
+from fpcore.stats.draws import Noise, generator, noise
+from fpcore.trainers import sweep
+from fpcore.trainers.contexts import sequential_contexts, training_contexts
+from fpcore.trainers.phase1 import Phase1, train_contexts
 
 Trained = tuple[FixedPointModel, Phase1, plain.ContextBlock, Tensor, Tensor, list[dict[str, Any]]]
 SHAPES = [(layers, tokens) for layers in (1, 2) for tokens in (1, 3)]
@@ -22,7 +25,7 @@ TOKENS = 300  # with chunks of 128: two whole ones and a shorter last one
 def both_trained(build: Build, config: RunConfig, tokens: int = TOKENS) -> Trained:
     """Train the same start with fpcore's trainer and with the plain one."""
     model, ids = build(config, tokens)
-    dtype = store(config)
+    dtype = stored_dtype(config)
     width = config.embed_dim * config.input_tokens
     block = plain.ContextBlock(config.layers, config.context_dim, width).to(dtype)
     block.load_state_dict(model.context_block.state_dict())
@@ -256,7 +259,7 @@ def test_training_contexts_start_from_zero_and_are_without_noise(
     before = np.vstack([np.zeros(24), P[:-1].numpy()])
     expected = hand.step(hand.first, before)
     for rows in (3, 7, 100):
-        monkeypatch.setattr(phase1, "BLOCK", 24 * rows)
+        monkeypatch.setattr("fpcore.trainers.contexts.BLOCK", 24 * rows)
         contexts = training_contexts(hand.model.context_block, P.clone(), hand.inputs)
         for got, want in zip(contexts, expected, strict=True):
             np.testing.assert_allclose(got.numpy(), want, atol=1e-12)

@@ -11,10 +11,12 @@ from conftest import Build, Toy
 from torch import Tensor
 from torch.nn import functional as F
 
-from fpcore import RunConfig, TrainingError, head, phase2, plain
-from fpcore.head import Head
-from fpcore.model import FixedPointModel
-from fpcore.phase2 import Evaluation, Phase2, Text, evaluate, train_tokens
+from fpcore import RunConfig, TrainingError
+from fpcore.model import head, plain
+from fpcore.model.blocks import FixedPointModel
+from fpcore.model.head import Head
+from fpcore.trainers import phase2
+from fpcore.trainers.phase2 import Evaluation, Phase2, Text, evaluate, train_tokens
 
 Raw = tuple[list[Tensor], Tensor, Tensor]  # contexts, x and ids, as plain takes them
 SHAPES = [(layers, tokens) for layers in (1, 2) for tokens in (1, 3)]
@@ -214,7 +216,7 @@ def test_evaluation_per_conversation_by_hand() -> None:
 
 
 def _no_inputs() -> Any:
-    from fpcore.model import Inputs
+    from fpcore.model.blocks import Inputs
 
     return Inputs(torch.zeros(2, 1), torch.zeros(5, 1, dtype=torch.int64))
 

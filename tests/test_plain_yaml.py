@@ -2,7 +2,7 @@
 
 import pytest
 
-from fpcore.plain_yaml import parse
+from fpcore.config.checked import parse
 
 
 @pytest.mark.parametrize(

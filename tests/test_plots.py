@@ -8,18 +8,19 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
-from fpcore import plots
-from fpcore.colors import line_styles, run_color, run_styles
-from fpcore.compare import load_comparison
+from fpcore.analysis.comparison import load_comparison
 from fpcore.paths import ROOT
-from fpcore.records import load_record, load_records
-from fpcore.report import FIGURES
+from fpcore.records.record import load_record, load_records
+from fpcore.reports import figures
+from fpcore.reports.comparison.report import FIGURES
+from fpcore.reports.figures.runs import BAND
+from fpcore.reports.figures.style import line_styles, run_color, run_styles
 
 
 @pytest.fixture(autouse=True)
 def _committed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("FPCORE_HOME", str(ROOT))
-    plots.use_style()
+    figures.use_style()
     yield
     plt.close("all")
 
@@ -38,7 +39,7 @@ def colors(ax: Axes) -> dict[str, str]:
 @pytest.mark.parametrize("draw", [draw for _, draw in FIGURES.values()], ids=[*FIGURES])
 def test_a_run_has_one_colour_in_every_figure(draw: Callable[..., Axes]) -> None:
     for pair in (("v5-small", "v6-small"), ("v6-small", "v5-small")):
-        shown = colors(draw(load_comparison(*pair), plots.axes()))
+        shown = colors(draw(load_comparison(*pair), figures.axes()))
         assert shown == {name: run_color(name) for name in pair}
     assert run_color("v5-small") != run_color("v6-small")
     assert run_color("v5-published") != run_color("v6-published")
@@ -54,15 +55,15 @@ def test_runs_of_one_colour_differ_in_line_style_and_marker() -> None:
 
 
 def test_sizes_are_shades_and_captions_give_the_seeds() -> None:
-    ax = plots.phase1_by_size(load_record("study"), "loss", "損失", plots.axes())
+    ax = figures.phase1_by_size(load_record("study"), "loss", "損失", figures.axes())
     shades = [to_hex(line.get_color()) for line in ax.lines if len(line.get_xdata()) > 1]  # type: ignore[arg-type]
-    assert len(set(shades)) == 3 and "n=3" in ax.get_title() and plots.BAND in ax.get_title()
-    assert "nat" in plots.phase2_by_size(load_record("study"), plots.axes()).get_ylabel()
+    assert len(set(shades)) == 3 and "n=3" in ax.get_title() and BAND in ax.get_title()
+    assert "nat" in figures.phase2_by_size(load_record("study"), figures.axes()).get_ylabel()
 
 
 @pytest.mark.parametrize(("a", "b"), [("v5-small", "v6-small"), ("v5-published", "v6-published")])
 def test_log_axes_have_a_few_whole_ticks(a: str, b: str) -> None:
-    ax = plots.power_laws(load_comparison(a, b).whole, plots.axes())
+    ax = figures.power_laws(load_comparison(a, b).whole, figures.axes())
     ax.figure.canvas.draw()
     low, high = ax.get_ylim()
     shown = [t.get_text() for y, t in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
@@ -73,7 +74,7 @@ def test_log_axes_have_a_few_whole_ticks(a: str, b: str) -> None:
 
 
 def test_many_runs_are_named_beside_the_axes() -> None:
-    ax = plots.power_laws(load_records(), plots.axes())
+    ax = figures.power_laws(load_records(), figures.axes())
     ax.figure.canvas.draw()
     legend = ax.get_legend()
     assert legend is not None

@@ -14,10 +14,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import fpcore
-from fpcore import ConfigError, RunConfig, head, phase1, plain, precision
-from fpcore.phase1 import Phase1, sequential_contexts, train_contexts, training_contexts
-from fpcore.phase2 import Phase2, Text, train_tokens
-from fpcore.precision import Precision, resolve, rounded_products
+from fpcore import ConfigError, RunConfig
+from fpcore.model import head, plain, precision
+from fpcore.model.precision import Precision, resolve, rounded_products
+from fpcore.trainers import phase1
+from fpcore.trainers.contexts import sequential_contexts, training_contexts
+from fpcore.trainers.phase1 import Phase1, train_contexts
+from fpcore.trainers.phase2 import Phase2, Text, train_tokens
 
 CPU = torch.device("cpu")
 SINGLE, DOUBLE, HALF = torch.float32, torch.float64, torch.bfloat16

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fpcore import progress
-from fpcore.progress import INTERVAL, MARK, Progress, clock
+from fpcore.runs import progress
+from fpcore.runs.progress import INTERVAL, MARK, Progress, clock
 
 
 class Clock:

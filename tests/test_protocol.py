@@ -6,8 +6,8 @@ import pytest
 import torch
 from conftest import Toy, WriteCorpus
 
-from fpcore.cases import Shapes
-from fpcore.protocol import STAGES, Protocol, beside_plain, run, write
+from fpcore.benchmark.cases import Shapes
+from fpcore.benchmark.protocol import STAGES, Protocol, beside_plain, run, write
 
 
 def test_every_size_and_stage_is_timed(

@@ -6,15 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from fpcore import embedding, provenance, tokens
-from fpcore.baseline_config import NeuralConfig, load_baseline
-from fpcore.comparable import changed, code_of, in_words
-from fpcore.config import RunConfig
+from fpcore.config.baseline import NeuralConfig, load_baseline
+from fpcore.config.run_config import RunConfig
+from fpcore.data import embedding, tokens
 from fpcore.paths import ROOT
-from fpcore.provenance import CONTROL, KNESER_NEY, NEURAL, ROLES, RUN, code_digests, roles_of, said
-from fpcore.records import RunRecord
+from fpcore.records.pairs import changed, code_of, in_words
+from fpcore.records.record import RunRecord
+from fpcore.runs import provenance
+from fpcore.runs.provenance import (
+    CONTROL,
+    KNESER_NEY,
+    NEURAL,
+    ROLES,
+    RUN,
+    code_digests,
+    roles_of,
+    said,
+)
 
-FOLDER = Path(provenance.__file__).parent
+FOLDER = provenance.FOLDER
 COMMITTED = sorted((ROOT / "reports" / "runs").glob("*.json"))
 MODULE = """
 '''A module.'''
@@ -124,18 +134,19 @@ def test_a_changed_role_makes_exactly_the_runs_that_use_it_stale() -> None:
 
 
 def test_every_module_that_a_role_imports_has_a_role_or_makes_no_number() -> None:
-    harmless = set("checkpoint config baseline_config errors hub lock paths progress".split())
-    harmless |= set("plain_yaml provenance records reuse states timing trajectory".split())
+    harmless = set("config errors paths".split())
+    harmless |= {f"runs.{name}" for name in "checkpoint progress states".split()}
+    harmless |= {"data.hub", "records.record", "runs.lock", "runs.experiment", "runs.provenance"}
     roles = {module: role for role, modules in ROLES.items() for module in modules}
     for module in roles:
-        for node in ast.walk(ast.parse((FOLDER / f"{module}.py").read_text("utf-8"))):
+        path = FOLDER / f"{module.replace('.', '/')}.py"
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fpcore"):
-                names = [node.module or ""]
-                if node.module == "fpcore":
-                    names = [f"fpcore.{alias.name}" for alias in node.names]
+                own = (node.module or "").removeprefix("fpcore").removeprefix(".")
+                names = [f"{own}.{alias.name}".strip(".") for alias in node.names]
                 for name in names:
-                    own = name.removeprefix("fpcore.")
-                    assert own in roles or own in harmless, f"{module} imports {name}"
+                    known = {own, name, own.split(".")[0]} & ({*roles} | harmless)
+                    assert known, f"{module} imports {name} of {own}"
 
 
 @pytest.mark.parametrize(

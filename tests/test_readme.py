@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fpcore import sections
-from fpcore.compare import compare_runs
+from fpcore.analysis.comparison import compare_runs
 from fpcore.paths import ROOT
-from fpcore.records import load_record
+from fpcore.records.record import load_record
+from fpcore.reports.comparison import sections
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 JAPANESE = (ROOT / "README.ja.md").read_text(encoding="utf-8")

@@ -18,10 +18,9 @@ from fpcore import (
     frame,
     load_record,
     load_records,
-    records,
     traces,
 )
-from fpcore.records import VOLATILE, SizeResult
+from fpcore.records.record import VOLATILE, SizeResult, _pretty
 
 
 @pytest.fixture(autouse=True)
@@ -258,7 +257,7 @@ NESTED = st.recursive(
 
 @given(NESTED)
 def test_what_is_written_reads_back(data: Any) -> None:
-    assert json.loads(records._pretty(data, "")) == data
+    assert json.loads(_pretty(data, "")) == data
 
 
 def test_a_knob_that_is_null_is_refused_but_for_er_rows() -> None:

@@ -10,12 +10,14 @@ import yaml
 from test_checks import run, trace
 from test_compare import record, scaled
 
-from fpcore import RunConfig, compare_runs, conclusions, factors, load_comparison, report, sections
+from fpcore import RunConfig, compare_runs, load_comparison
+from fpcore.analysis import factors
 from fpcore.claims import check_report
-from fpcore.page import page
 from fpcore.paths import ROOT
-from fpcore.records import RunRecord
-from fpcore.sentences import UNCLEAR
+from fpcore.records.record import RunRecord
+from fpcore.reports.comparison import conclusions, report, sections
+from fpcore.reports.page import page
+from fpcore.reports.sentences import UNCLEAR
 
 WORDS = "高い 低い 急峻 緩やか 上がった 下がった 悪化 改善 延びた 短くなった メリット".split()
 ONE_SEED = "確からしさは判定できない（シード1）"

@@ -8,10 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpcore.coverage import ALPHA, BETA, FLOOR, NOISE, SPAN, A, B
-from fpcore.refits import bootstrap_power_law, bootstrap_saturating_law
-from fpcore.robust import robust_power_law, robust_saturating_law
-from fpcore.scaling import fit_power_law, fit_saturating_law
+from fpcore.stats.scaling import fit_power_law, fit_saturating_law
+from fpcore.stats.scaling_refits import (
+    ALPHA,
+    BETA,
+    FLOOR,
+    NOISE,
+    SPAN,
+    A,
+    B,
+    bootstrap_power_law,
+    bootstrap_saturating_law,
+    robust_power_law,
+    robust_saturating_law,
+)
 
 SIZES = [62_891.0, 122_795.0, 240_132.0, 473_429.0, 948_524.0, 1_900_000.0]
 

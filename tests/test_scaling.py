@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpcore.scaling import (
+from fpcore.stats.scaling import (
     PowerLaw,
     fit_power_law,
     fit_saturating_law,

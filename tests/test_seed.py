@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from fpcore import load_comparison, report, sections
-from fpcore.checks import written_report
+from fpcore import load_comparison
+from fpcore.analysis.checks.of_records import written_report
 from fpcore.paths import ROOT
+from fpcore.reports.comparison import report, sections
 
 DOCUMENT = (ROOT / "reports" / "published" / "v5-vs-v6.md").read_text("utf-8")
 NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?")

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from fpcore import site
+from fpcore.book import site
+from fpcore.book.pages import Page, linked
+from fpcore.book.site import sections
+from fpcore.notation import metric
 from fpcore.paths import ROOT, runs
-from fpcore.records import load_record
-from fpcore.site_pages import Page, linked
-from fpcore.site_search import sections
-from fpcore.tables import metric
+from fpcore.records.record import load_record
 
 HOSTS = re.compile(r"""(?:src|srcset|href|action|url)\s*[=(]\s*["']?\s*(?:https?:)?//""")
 

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpcore import metrics
-from fpcore.spectrum import participation_ratio, same_rows, spectrum
+from fpcore.stats import metrics
+from fpcore.stats.metrics import participation_ratio, same_rows, spectrum
 
 
 def test_participation_ratio_by_hand() -> None:

@@ -10,15 +10,15 @@ import pytest
 from scipy import stats
 from test_compare import record
 
-from fpcore import RunConfig, answers, study_report
-from fpcore.compare import compare_runs
+from fpcore import RunConfig
+from fpcore.analysis.comparison import compare_runs
+from fpcore.analysis.study import Evidence, gather, seeds_needed
+from fpcore.config.study import Study
 from fpcore.errors import ConfigError, RecordError
-from fpcore.evidence import Evidence, gather, seeds_needed
 from fpcore.paths import PARAMS, ROOT
-from fpcore.records import RunRecord
-from fpcore.sentences import UNCLEAR
-from fpcore.study import Study
-from fpcore.study_checks import study_checks
+from fpcore.records.record import RunRecord
+from fpcore.reports.sentences import UNCLEAR
+from fpcore.reports.study import answers, report
 
 STUDIES = sorted(path.stem for path in (PARAMS / "studies").glob("*.yaml"))
 COUNTS = [100, 50, 30, 20, 80]
@@ -244,7 +244,7 @@ def test_a_clear_winner_of_any_kind_of_knob_is_reported() -> None:
     said = "\n".join(answers.answer(e))
     assert "ほかの 2 設定のどれよりも低いと言える" in said
     assert "収束率が基準より高い" in said  # known of these synthetic runs
-    assert study_report.render(e)
+    assert report.render(e)
 
 
 @pytest.mark.parametrize(("knob", "order", "value", "further"), [
@@ -300,13 +300,13 @@ def test_a_main_effect_on_perplexity_must_survive_other_conversations() -> None:
 
 def test_checks_look_at_every_run_beside_the_base() -> None:
     unlike = {"study-max_iter100": {"gap": 0.001, "noise": 3}}
-    text = study_checks(evidence("iterations", **unlike))
+    text = evidence("iterations", **unlike).checks.listed()
     seeds = next(line for line in text.splitlines() if "シードは足りるか" in line)
     assert "**注意**" in seeds and "5 個の比較のうち 1 個" in seeds
     assert "study-max_iter100: シード n=3。Val PPL の差は" in text
     factors = next(line for line in text.splitlines() if "変えた条件は 1 つか" in line)
     assert "**問題なし**" in factors and "5 個の比較のどれでも" in factors
-    two = study_checks(evidence("two-factors"))
+    two = evidence("two-factors").checks.listed()
     assert "変えた条件は 1 つか: 基準との 3 個の比較のどれでも" in two
 
 
@@ -314,7 +314,7 @@ def test_a_run_that_stopped_early_is_named() -> None:
     e = evidence("dist-reg-weight", **{"study-dist_reg_weight0.0": {"phase1_iterations": 23}})
     said = next(line for line in answers.answer(e) if "早く止まった" in line)
     assert "dist_reg_weight 0.0（23 反復）" in said
-    assert re.search(r"dist_reg_weight 0.0 +\| +3 \| +23 \|", study_report.results(e))
+    assert re.search(r"dist_reg_weight 0.0 +\| +3 \| +23 \|", report.results(e))
 
 
 def test_a_study_needs_records_of_its_own_configs(
@@ -339,7 +339,7 @@ def test_intervals_are_simultaneous() -> None:
 
 def test_the_report_names_every_run_and_its_records() -> None:
     e = evidence("iterations", **{"study-max_iter100": {"gap": 0.02}})
-    text = study_report.render(e)
+    text = report.render(e)
     for r in e.records:
         assert f"`{r.name}`" in text and e.label(r) in text
     assert "± " in text and "検証" in text
@@ -353,7 +353,7 @@ def test_committed_reports_are_what_their_records_give(
 ) -> None:
     monkeypatch.setenv("FPCORE_HOME", str(ROOT))
     e = gather(Study.load(path.parent.name))
-    assert path.read_text("utf-8") == study_report.render(e)
+    assert path.read_text("utf-8") == report.render(e)
 
 
 def test_every_shipped_study_has_a_report() -> None:

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from fpcore import CorpusError, corpus, tokens
+from fpcore import CorpusError
+from fpcore.data import corpus, tokens
 
 MIXED = ["one\n\ntwo  ", "  日本語 🙂🙂", "\n\nthree", "é" * 9, "four"]
 

@@ -7,10 +7,9 @@ import torch
 from conftest import Build, Toy
 
 from fpcore import RunConfig
-from fpcore.checkpoint import Reached
-from fpcore.model import ContextBlock
-from fpcore.phase1 import Phase1, train_contexts
-from fpcore.trajectory import Trajectory
+from fpcore.model.blocks import ContextBlock
+from fpcore.runs.checkpoint import Reached, Trajectory
+from fpcore.trainers.phase1 import Phase1, train_contexts
 
 STOPS = (4, 6, 9)
 CPU = torch.device("cpu")

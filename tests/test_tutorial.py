@@ -7,11 +7,13 @@ import matplotlib.pyplot as plt
 import pytest
 from conftest import WORDS
 
-from fpcore import CorpusError, plots, tutorial
+from fpcore import CorpusError
 from fpcore.errors import ConfigError
 from fpcore.paths import NOTEBOOKS
-from fpcore.phase1 import sequential_contexts
-from fpcore.tutorial import Lesson
+from fpcore.reports import figures, tutorial
+from fpcore.runs.lessons import FROZEN_STEPS, Lesson
+from fpcore.runs.lessons import lesson as taught
+from fpcore.trainers.contexts import sequential_contexts
 
 CELLS = jupytext.read(NOTEBOOKS / "tutorial.py").cells
 
@@ -22,7 +24,7 @@ def lesson() -> Lesson:
     given: dict[str, object] = {}
     exec(next(c.source for c in CELLS if c.metadata.get("tags") == ["parameters"]), given)
     del given["__builtins__"]
-    return tutorial.lesson(**given)  # type: ignore[arg-type]
+    return taught(**given)  # type: ignore[arg-type]
 
 
 def test_phase_1_settles_and_every_iteration_is_kept(lesson: Lesson) -> None:
@@ -47,13 +49,13 @@ def test_frozen_contexts_end_at_the_true_recurrence(lesson: Lesson) -> None:
 
 
 def test_tables_and_figures_speak_of_the_text(lesson: Lesson) -> None:
-    plots.use_style()
+    figures.use_style()
     assert "| 0        |          The |" in tutorial.words_table(lesson)
     assert f"| {lesson.trace[-1]['iteration']} " in tutorial.phase1_table(lesson)
     ax = tutorial.heat_map(lesson, lesson.frozen, "凍結後", tutorial.axes(len(lesson.words)))
     assert [t.get_text() for t in ax.get_yticklabels()] == lesson.words
-    assert ax.images[0].get_array().shape == (len(lesson.words), tutorial.FROZEN_STEPS)  # type: ignore[union-attr]
-    ax = tutorial.paths(lesson, plots.axes())
+    assert ax.images[0].get_array().shape == (len(lesson.words), FROZEN_STEPS)  # type: ignore[union-attr]
+    ax = tutorial.paths(lesson, figures.axes())
     assert len(ax.lines) == 8 and len(ax.lines[0].get_xdata()) == len(lesson.history)  # type: ignore[arg-type]
     plt.close("all")
 
@@ -66,10 +68,10 @@ def test_phase_2_learns_the_text(lesson: Lesson) -> None:
 
 def test_a_knob_is_checked_and_a_text_too_short_is_refused() -> None:
     with pytest.raises(ConfigError, match="max_iter must be a whole number"):
-        tutorial.lesson("The cat sat.", max_iter="many")
+        taught("The cat sat.", max_iter="many")
     with pytest.raises(CorpusError, match="different tokens; it needs more than 12"):
-        tutorial.lesson("The cat sat.")
-    other = tutorial.lesson(" ".join(WORDS), max_iter=6)
+        taught("The cat sat.")
+    other = taught(" ".join(WORDS), max_iter=6)
     assert len(other.history) == 6
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpcore.uncertainty import difference
+from fpcore.stats.uncertainty import difference
 
 NUMBERS = st.floats(-1e3, 1e3, allow_nan=False)
 

@@ -11,9 +11,10 @@ import pytest
 from conftest import Toy, WriteCorpus
 
 import fpcore
-from fpcore import RunConfig, RunRecord, states
+from fpcore import RunConfig, RunRecord
 from fpcore.errors import HeldError, RecordError
-from fpcore.lock import held, holder
+from fpcore.runs import states
+from fpcore.runs.lock import held, holder
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_nothing_to_watch(config: RunConfig) -> None:
 
 
 def test_a_name_has_one_holder(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fpcore.lock.WAIT", 0.2)
+    monkeypatch.setattr("fpcore.runs.lock.WAIT", 0.2)
     with held("toy"):
         assert holder("toy") is not None and holder("other") is None
         with pytest.raises(HeldError, match="toy is being trained by process"), held("toy"):

@@ -1,0 +1,7 @@
+from .check import Check
+from .registry import run_checks
+
+__all__ = [
+    "Check",
+    "run_checks",
+]

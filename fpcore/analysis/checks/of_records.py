@@ -1,0 +1,226 @@
+"""Whether a power law fits: local exponents, a law with a floor, and the interval of α."""
+
+import math
+from itertools import combinations
+
+import pandas as pd
+
+from fpcore.analysis import published
+from fpcore.analysis.checks.check import CARE, OK, WRONG, Check
+from fpcore.analysis.trade_off import FEW_RUNS, counter_examples, trade_off
+from fpcore.notation import number, percent
+from fpcore.records.frames import curve, frame
+from fpcore.records.pairs import (
+    code_of,
+    different_texts,
+    distinct,
+    overlaps,
+    same_results,
+)
+from fpcore.records.record import RunRecord, SizeResult
+from fpcore.stats.scaling import (
+    fit_power_law,
+    fit_saturating_law,
+    local_exponents,
+    loss_rms,
+    saturation_p,
+)
+
+ENVIRONMENT = ("device", "precision", "packages", "threads")
+PRINTED = 0.0051  # what rounding to whole percent allows
+MANY_ENOUGH = 4  # for a bend to be seen
+FEW_SIZES = 6  # an interval of α from fewer rests on 3 degrees of freedom or less
+NOTHING = 1e-6  # what is smaller is rounding
+RARE = 0.05  # a p-value below this speaks for the saturating law
+
+
+def environments(records: list[RunRecord]) -> Check:
+    """Device, precision, package versions and code should be the same in all records."""
+    title, first = "環境とコードは同じか", records[0]
+    if not all(r.environment for r in records):
+        return Check(title, CARE, "環境の記録がない実行がある", "同じ環境で実行し直す")
+    found = tuple(
+        f"{first.name} と {r.name}: {'、'.join(different)}"
+        for r in records[1:]
+        if (different := _environment_differences(first, r))
+    )
+    if not found:
+        return Check(title, OK, f"{'、'.join(ENVIRONMENT)}、コードが同じ")
+    return Check(title, CARE, f"違うもの: {'; '.join(found)}", "同じ環境とコードで実行し直す")
+
+
+def duplicates(records: list[RunRecord]) -> Check:
+    """Runs with identical results are one observation, whatever their names."""
+    title = "同じ結果の実行を重ねて数えていないか"
+    twins = [f"{a.name} = {b.name}" for a, b in combinations(records, 2) if same_results(a, b)]
+    n = len(distinct(records))
+    if not twins:
+        return Check(title, OK, f"{n} つの実行はすべて結果が違う")
+    return Check(title, CARE, f"{'、'.join(twins)}。異なる実行は n={n}", "1 つとして数える")
+
+
+def trace_ends(records: list[RunRecord]) -> Check:
+    """The end of a whole trace and the summary must tell the same convergence rate."""
+    title = "推移の最後と要約は一致するか"
+    ends = [
+        (f"{record.name} {result.samples} サンプル", rate, result.convergence_rate, record.source)
+        for record in records
+        for result in record.results
+        if result.convergence_rate is not None and _is_whole(result)
+        for rate in result.phase1.get("convergence_rate", [])[-1:]
+    ]
+    wrong = tuple(
+        f"{name}: 推移 {percent(end)}、要約 {percent(told)}"
+        for name, end, told, source in ends
+        if not math.isclose(end, told, abs_tol=PRINTED if source == "published" else 1e-9)
+    )
+    if wrong:
+        settle = "どちらが正しいかを記録の元で確かめる"
+        return Check(title, WRONG, f"{len(wrong)} 件で違う", settle, wrong)
+    return Check(title, OK, f"{len(ends)} 件で一致する" if ends else "比べられる推移がない")
+
+
+def er_and_ppl(records: list[RunRecord]) -> Check:
+    """A correlation of ER and PPL, or a best ER, needs several distinct runs that agree."""
+    title, found = "ER と PPL の相関や最適値を言えるか", trade_off(records)
+    evidence = f"同じサイズで結果の異なる、比べられる実行は n={found.n}"
+    if found.n < FEW_RUNS:
+        evidence += f"（{FEW_RUNS} 未満）"
+    elif found.rho is None:
+        evidence += "だが、ER か PPL がどれも同じ"
+    against = counter_examples(found)
+    if found.rho is None or against:
+        evidence += f"。{against}" if against else ""
+        return Check(title, CARE, evidence, "ER だけを変えた実行を増やし、どのサイズでも確かめる")
+    return Check(title, OK, f"{evidence}、向きを言える組はどれも同じ向き")
+
+
+def early_stop(records: list[RunRecord]) -> Check:
+    """Epochs that differ, chosen on the very text that is reported, favour whom they please."""
+    title = "エポックの選び方は公平か"
+    whole = frame(records)
+    ran = sorted({int(n) for n in whole["epochs_run"].dropna()})
+    on_val = [r.name for r in records if r.config.get("select_on") == "val"]
+    spans = f"{ran[0]}–{ran[-1]}" if ran else ""
+    unknown = int(whole["epochs_run"].isna().sum())
+    capped = int((whole["best_epoch"] == whole["run"].map(_epoch_limits(records))).sum())
+    found = [
+        (len(ran) > 1, f"実行したエポック数が違う（{spans}）", "同じエポック数にする"),
+        (on_val, f"報告する検証テキストで選んでいる: {'、'.join(on_val)}", "`select_on: dev`"),
+        (unknown, f"{unknown} 件でエポック数の記録がない", "この本で実行し直す"),
+        (capped, f"{capped} 件で最良が最終エポック（`epochs` の上限）", "`epochs` を増やす"),
+    ]
+    said = [(text, settle) for holds, text, settle in found if holds]
+    if said:
+        texts, settles = zip(*said, strict=True)
+        return Check(title, CARE, "; ".join(texts), "、".join(settles))
+    return Check(title, OK, "エポック数は同じで、開発テキストで選んでいる")
+
+
+def same_text(records: list[RunRecord]) -> Check:
+    """PPL of different texts or vocabularies cannot be compared; overlap makes it worthless."""
+    title, first = "同じ検証テキストと語彙か", records[0]
+    overlap = [r.name for r in records if overlaps(r)]
+    if overlap:
+        return Check(title, WRONG, f"訓練と検証が重なる: {'、'.join(overlap)}", "重ならない分割で")
+    found = [
+        f"{first.name} と {r.name}: {'、'.join(different)}"
+        for r in records[1:]
+        if (different := different_texts(first, r))
+    ]
+    if found:
+        evidence = f"違うもの: {'; '.join(found)}。PPL は比べられない"
+        return Check(title, WRONG, evidence, "bits per byte で比べるか、同じデータで実行し直す")
+    if not all(r.digests for r in records):
+        return Check(title, CARE, "digest のない記録があり、確かめられない", "この本で実行し直す")
+    return Check(title, OK, "検証テキストと語彙の digest が同じ")
+
+
+def same_rows(records: list[RunRecord]) -> Check:
+    """Effective rank grows with the number of rows that it is measured on."""
+    title = "ER の行数は同じか"
+    whole = frame(records)
+    known = whole.dropna(subset=["train_er_rows", "val_er_rows"])
+    rows = sorted({int(n) for n in (*known["train_er_rows"], *known["val_er_rows"])})
+    if len(known) < len(whole):
+        return Check(title, CARE, "ER の行数を記録していない実行がある", "`er_rows` を揃える")
+    if len(rows) > 1:
+        evidence = f"{rows[0]:,}–{rows[-1]:,} 行で測っている。行が少ないほど ER は低く出る"
+        return Check(title, CARE, evidence, "`er_rows` を最も短いテキスト以下に")
+    return Check(title, OK, f"すべて {rows[0]:,} 行" if rows else "ER の値がない")
+
+
+def bending(records: list[RunRecord]) -> Check:
+    """A power law whose local exponents all shrink is not one; few sizes cannot tell."""
+    title = "べき乗則は曲がっていないか"
+    known = {r.name: points for r in distinct(records) if len(points := curve(r)) > 1}
+    found = tuple(f"{name}: {text}" for name, points in known.items() for text in bends(points))
+    if found:
+        settle = f"サイズを {FEW_SIZES} 以上に増やし、飽和則と並べて読む"
+        return Check(title, CARE, f"{len(known)} つの実行で調べた", settle, found)
+    evidence = "隣り合うサイズ間の傾きに一方向の変化はなく、飽和則の方が合うとも言えない"
+    return Check(title, OK, evidence if known else "2 サイズ以上の実行がない")
+
+
+def written_report(records: list[RunRecord]) -> Check:
+    """A report written by hand must agree with itself, and with the records taken from it."""
+    title = "書かれた報告の数字と言葉は正しいか"
+    names = list(dict.fromkeys(r.document for r in records if r.document))
+    if not names:
+        return Check(title, OK, "記録は、書かれた報告から取ったものではない")
+    lost = [name for name in names if not published.path_of(name).is_file()]
+    if lost:
+        settle = "原文を reports/ に戻す"
+        return Check(title, CARE, f"原文 {'、'.join(lost)} を読めないので調べられない", settle)
+    slips = tuple(slip for name in names for slip in published.slips(name, records))
+    shown = "、".join(names)
+    if slips:
+        settle = "原文を直すか、この報告の値を使う"
+        return Check(title, WRONG, f"原文 {shown} に {len(slips)} 件", settle, slips)
+    return Check(title, OK, f"原文 {shown} に食い違いはない")
+
+
+def _environment_differences(a: RunRecord, b: RunRecord) -> list[str]:
+    different = [k for k in ENVIRONMENT if a.environment.get(k) != b.environment.get(k)]
+    first, second = code_of(a), code_of(b)
+    shared = sorted({*first} & {*second})
+    other = [k.removeprefix("code/") for k in shared if first[k] != second[k]]
+    return different + [f"{role} のコード" for role in other]
+
+
+def _is_whole(result: SizeResult) -> bool:
+    """Whether a trace goes to the last iteration; print may give a part of it."""
+    iterations = result.phase1.get("iteration", [])
+    return result.phase1_iterations is None or iterations[-1:] == [result.phase1_iterations]
+
+
+def _epoch_limits(records: list[RunRecord]) -> dict[str, int]:
+    return {r.name: r.config["epochs"] for r in records if "epochs" in r.config}
+
+
+def bends(points: pd.DataFrame) -> list[str]:
+    """Return what speaks against a power law, or against knowing its exponent."""
+    tokens, ppl = points["train_tokens"].tolist(), points["val_ppl"].tolist()
+    if len(points) < MANY_ENOUGH:
+        half = number(fit_power_law(tokens, ppl).half_width, 3)
+        return [f"n={len(points)} では曲がりを調べられない（α の 95 % 区間は ±{half}）"]
+    local = local_exponents(tokens, ppl)
+    power, floor = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
+    found = []
+    monotone = local in (sorted(local), sorted(local, reverse=True))
+    if monotone and abs(local[-1] - local[0]) > NOTHING:
+        shown = ", ".join(number(alpha, 3) for alpha in local)
+        found.append(f"隣り合うサイズ間の傾きは一方向に変わる（{shown}）")
+    straight = loss_rms(power, tokens, ppl) < NOTHING
+    if not straight and saturation_p(power, floor, tokens, ppl) < RARE:
+        found.append(
+            f"飽和則 L = E∞ + B·トークン^−β の方が合う（残差 RMS {number(floor.rms, 4)} nat、"
+            f"べき乗則 {number(loss_rms(power, tokens, ppl), 4)} nat。"
+            f"ただし残る自由度は {floor.dof}）"
+        )
+    if len(points) < FEW_SIZES:
+        found.append(
+            f"n={len(points)} なので α = {number(power.alpha, 3)} の 95 % 区間は "
+            f"±{number(power.half_width, 3)}（自由度 {power.n - 2}）"
+        )
+    return found

@@ -1,0 +1,277 @@
+"""Two records in, the comparison tables out: numbers only, at equal sizes and seeds.
+
+Every table of a metric has columns `a`, `b`, `difference` (b - a, taken before any rounding),
+`relative` (the difference as a share of a), `low` and `high` (its interval over seeds), `seeds`
+and `direction` (what may be said, see `uncertainty`; `tiny` where the printed difference is 0).
+Ratios are from 0 to 1; what a record does not know, or what cannot be compared, is NaN.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from math import isclose, nan
+
+import pandas as pd
+
+from fpcore import notation
+from fpcore.errors import RecordError
+from fpcore.records.by_seed import alphas, seconds, values, windows
+from fpcore.records.frames import curve, frame, traces
+from fpcore.records.pairs import incomparable, resampled, restricted
+from fpcore.records.record import RunRecord, load_record, load_records
+from fpcore.stats.scaling import PowerLaw
+from fpcore.stats.uncertainty import LEVEL, Difference, Direction, LossDifference, difference
+
+SUMMARY = "val_ppl val_acc alpha val_er train_er convergence_rate seconds".split()
+OF_LOSS = ("val_ppl", "bits_per_byte")  # what resampled conversations bear on
+BESIDE = "unigram_ppl bits_per_byte best_epoch".split()  # of the summary, where they are known
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The tables of two runs `a` and `b`, over the sizes (`samples`) that both have.
+
+    `a` and `b` hold those sizes alone, and where the runs share seeds those seeds; `whole` are the
+    records as they are stored. `others` are further records of the same experiment: ER beside PPL
+    and the checks take them in. `level` is that of the intervals.
+    """
+
+    a: RunRecord
+    b: RunRecord
+    others: tuple[RunRecord, ...] = ()
+    whole: tuple[RunRecord, ...] = ()
+    level: float = LEVEL
+
+    @cached_property
+    def records(self) -> list[RunRecord]:
+        """Both runs, then the others."""
+        return [self.a, self.b, *self.others]
+
+    @cached_property
+    def samples(self) -> list[int]:
+        """The sizes (training conversations) that both runs have, smallest first."""
+        return sorted({result.samples for result in self.a.results})
+
+    @cached_property
+    def seeds(self) -> int:
+        """The number of seeds that differences rest on."""
+        return min(self.a.seeds, self.b.seeds)
+
+    @cached_property
+    def incomparable(self) -> dict[str, str]:
+        """The metrics that cannot be compared between the two runs, and why."""
+        return incomparable(self.a, self.b)
+
+    @cached_property
+    def conditions(self) -> pd.DataFrame:
+        """The knobs that differ: `knob`, `a`, `b`, `relative` (None unless both are numbers)."""
+        rows = [
+            {"knob": knob, "a": x, "b": y, "relative": _relative(x, y)}
+            for knob, (x, y) in self._knobs.items()
+            if x != y
+        ]
+        return pd.DataFrame(rows, columns=["knob", "a", "b", "relative"], dtype=object)
+
+    @cached_property
+    def common(self) -> dict[str, object]:
+        """The knobs that both runs know and share."""
+        return {knob: x for knob, (x, y) in self._knobs.items() if x == y}
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """The metrics at the largest common size, α over all common sizes, and the run time."""
+        last = {
+            metric: self._differences(metric)[-1] for metric in SUMMARY[:-1] if metric != "alpha"
+        }
+        last["alpha"] = self._alphas[-1][2]
+        a, b = (seconds(*pair) for pair in self._pairs)
+        last["seconds"] = difference(a, b, self.level)
+        beside = {metric: self._differences(metric)[-1] for metric in BESIDE}
+        size = self.samples[-1]
+        rows = [{"metric": m} | self._columns(m, last[m], size) for m in SUMMARY]
+        known = {m: d for m, d in beside.items() if d.direction != "unknown"}
+        rows += [{"metric": m} | self._columns(m, d, size) for m, d in known.items()]
+        return pd.DataFrame(rows)
+
+    def by_size(self, metric: str) -> pd.DataFrame:
+        """A metric by size (`samples`)."""
+        rows = zip(self.samples, self._differences(metric), strict=True)
+        return pd.DataFrame([{"samples": n} | self._columns(metric, d, n) for n, d in rows])
+
+    @cached_property
+    def resampled(self) -> dict[int, LossDifference]:
+        """By size, the difference of the validation loss over resampled conversations and seeds.
+
+        Sizes where a run does not know its losses by conversation are left out.
+        """
+        found = {n: resampled(self.a, self.b, n, self.level) for n in self.samples}
+        return {n: gap for n, gap in found.items() if gap is not None}
+
+    @cached_property
+    def perplexity(self) -> pd.DataFrame:
+        """Val PPL by size, with `unigram_ppl` where both runs know the same."""
+        unigram = self.by_size("unigram_ppl")
+        pairs = zip(unigram["a"], unigram["b"], strict=True)
+        near = [isclose(a, b, rel_tol=1e-9) for a, b in pairs]
+        same = unigram["a"].where(pd.Series(near))
+        return self.by_size("val_ppl").assign(unigram_ppl=same.to_numpy())
+
+    @cached_property
+    def alpha(self) -> pd.DataFrame:
+        """α by window of 4 sizes (`first`, `last` in conversations), the last row over all."""
+        return pd.DataFrame(
+            [
+                {"first": first, "last": last} | self._columns("alpha", d)
+                for first, last, d in self._alphas
+            ]
+        )
+
+    @cached_property
+    def trace_sizes(self) -> tuple[int | None, int | None]:
+        """The size of each run's trace: the largest that both trace, else each run's largest."""
+        sizes = [set(traces([record])["samples"]) for record in (self.a, self.b)]
+        shared = sizes[0] & sizes[1]
+        a, b = (max(shared or own, default=None) for own in sizes)
+        return a, b
+
+    @cached_property
+    def traces(self) -> pd.DataFrame:
+        """The phase-1 trace rows of both runs at `trace_sizes`."""
+        rows = traces([self.a, self.b])
+        sizes = rows["run"].map(
+            dict(zip((self.a.name, self.b.name), self.trace_sizes, strict=True))
+        )
+        return rows[rows["samples"] == sizes]
+
+    @cached_property
+    def convergence(self) -> pd.DataFrame:
+        """Rate and loss of both runs at `trace_sizes`, every 10 iterations and last.
+
+        Columns `iteration, a_rate, a_loss, b_rate, b_loss`, means over seeds.
+        """
+        sides = [
+            self._trace(record, n)
+            for record, n in zip((self.a, self.b), self.trace_sizes, strict=True)
+        ]
+        both = pd.concat(sides, axis=1, keys=["a", "b"])
+        ends = [side.index.max() for side in sides if len(side)]
+        chosen = both[(both.index % 10 == 0) | both.index.isin(ends)].sort_index()
+        columns = ["iteration", "a_rate", "a_loss", "b_rate", "b_loss"]
+        return chosen.reset_index().set_axis(columns, axis=1)
+
+    @cached_property
+    def er_ppl(self) -> pd.DataFrame:
+        """Val ER beside Val PPL of all records: `run, samples, val_er, val_ppl`, seeds averaged."""
+        rows = frame(self.records).astype({"val_er": float, "val_ppl": float})
+        whole = rows[rows["samples"].isin(self.samples)].dropna(subset=["val_er", "val_ppl"])
+        groups = whole.groupby(["run", "samples"], sort=False, as_index=False)
+        return pd.DataFrame(groups[["val_er", "val_ppl"]].mean())
+
+    @cached_property
+    def shared_iterations(self) -> pd.DataFrame:
+        """The trace rows of both runs at the same size, seed and iteration (`loss_x`, `loss_y`)."""
+        return shared_iterations(self.a, self.b)
+
+    def fits(self, record: RunRecord) -> list[tuple[int, int, PowerLaw]]:
+        """Return first size, last size and fit of each window of a run, the last one over all."""
+        return windows(curve(record), self._curved)
+
+    @cached_property
+    def _alphas(self) -> list[tuple[int, int, Difference]]:
+        """α of both runs by window; the mean over seeds is that of the seeds' geometric mean."""
+        a, b = (alphas(*pair, self._curved) for pair in self._pairs)
+        windows = [w for w in a if w in b] or [(self.samples[0], self.samples[-1])]
+        return [(*w, difference(a.get(w, {}), b.get(w, {}), self.level)) for w in windows]
+
+    @cached_property
+    def _pairs(self) -> tuple[tuple[RunRecord, RunRecord], ...]:
+        """Each run as it is compared, and as it is stored."""
+        return tuple(zip((self.a, self.b), self.whole or (self.a, self.b), strict=True))
+
+    @cached_property
+    def _curved(self) -> list[int]:
+        """The sizes at which both runs know tokens and PPL."""
+        shared = set(curve(self.a).index) & set(curve(self.b).index)
+        return [n for n in self.samples if n in shared]
+
+    @cached_property
+    def _knobs(self) -> dict[str, tuple[object, object]]:
+        keys = [k for k in self.a.config if k in self.b.config and k != "name"]
+        return {key: (self.a.config[key], self.b.config[key]) for key in keys}
+
+    def _columns(self, metric: str, d: Difference, samples: int = 0) -> dict[str, object]:
+        """Return a difference as columns; one that cannot be compared is no direction."""
+        if metric in self.incomparable:
+            return asdict(d) | {"difference": nan, "relative": nan, "direction": "unknown"}
+        text = self.resampled.get(samples) if metric in OF_LOSS else None
+        direction = told(metric, d, text)
+        known = {"difference": d.difference, "relative": d.relative, "direction": direction}
+        return asdict(d) | known
+
+    def _trace(self, record: RunRecord, samples: int | None) -> pd.DataFrame:
+        rows = traces([record])
+        own = rows[rows["samples"] == samples]
+        return own.groupby("iteration")[["convergence_rate", "loss"]].mean()
+
+    def _differences(self, metric: str) -> list[Difference]:
+        """Return the differences of a metric by common size."""
+        a, b = (values(record, metric) for record in (self.a, self.b))
+        return [difference(a[n], b[n], self.level) for n in self.samples]
+
+
+def told(metric: str, d: Difference, text: LossDifference | None) -> Direction:
+    """Return what may be said of the difference of a metric.
+
+    One that prints as 0 is `tiny`; one of several seeds that other conversations of the validation
+    text might turn round (`text`) is `unclear`.
+    """
+    if d.direction not in ("up", "down"):
+        return d.direction
+    if not any(ch in "123456789" for ch in notation.difference(metric, d.difference)):
+        return "tiny"
+    turned = text is not None and d.seeds > 1 and text.direction == "unclear"
+    return "unclear" if turned else d.direction
+
+
+def compare_runs(
+    a: RunRecord, b: RunRecord, others: Sequence[RunRecord] = (), level: float = LEVEL
+) -> Comparison:
+    """Return the comparison of two records; `others` are further runs of the same experiment.
+
+    Raises:
+        RecordError: the runs have no size in common.
+    """
+    pair = restricted(a, b)
+    if not pair[0].results:
+        raise RecordError(f"{a.name} and {b.name} have no size (samples) in common.")
+    more = tuple(r for r in others if r.name not in {a.name, b.name})
+    return Comparison(*pair, more, (a, b), level)
+
+
+def load_comparison(a: str, b: str, others: Iterable[str] = ()) -> Comparison:
+    """Return the comparison of the records called `a` and `b`, beside those called `others`.
+
+    Figures from print are a closed set: two published runs bring all others of their document.
+
+    Raises:
+        RecordError: a record is missing or damaged, or the runs have no size in common.
+    """
+    first, second, *more = [load_record(name) for name in (a, b, *others)]
+    if first.document and first.document == second.document:
+        more += [r for r in load_records() if r.document == first.document and r not in more]
+    return compare_runs(first, second, more)
+
+
+def shared_iterations(a: RunRecord, b: RunRecord) -> pd.DataFrame:
+    """Pair the trace rows of the same size, seed and iteration (columns `loss_x`, `loss_y`)."""
+    keys = ["samples", "seed", "iteration"]
+    left, right = (traces([record]).astype(dict.fromkeys(keys, "Int64")) for record in (a, b))
+    return left.merge(right, on=keys).dropna(subset=["loss_x", "loss_y"])
+
+
+def _relative(x: object, y: object) -> float | None:
+    if isinstance(x, bool) or isinstance(y, bool):
+        return None
+    if isinstance(x, int | float) and isinstance(y, int | float) and x != 0:
+        return (y - x) / x
+    return None

@@ -1,0 +1,161 @@
+"""What was changed between two runs, what of it acted, and the runs that would tell it apart.
+
+A factor is a tuple of knobs that can only change together; mostly it is one knob.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+import yaml
+
+from fpcore.analysis.comparison import shared_iterations
+from fpcore.config.checked import MAX_NAME
+from fpcore.config.run_config import RunConfig
+from fpcore.records.frames import traces
+from fpcore.records.pairs import restricted, same_results
+from fpcore.records.record import RunRecord
+
+# They act on phase 1 alone, so where its traces agree they did nothing.
+PHASE1_KNOBS = {
+    "dist_reg_weight", "context_noise", "convergence_threshold", "phase1_lr", "phase1_batch",
+}  # fmt: skip
+MEASURING_KNOBS = {"er_rows", "val_samples", "seeds"}  # how it is measured, not what is trained
+NO_FACTOR = {"name", "device", "samples"}  # sizes are compared one by one
+NEVER_PRINTED = {"precision", "bfloat16_contexts"}  # a record without them says nothing
+TIED = ("tokenizer", "embedding", "embed_dim")
+Factor = tuple[str, ...]
+
+
+def changed(a: RunRecord, b: RunRecord) -> list[str]:
+    """Return the knobs that both records know and that differ; seeds only where none is shared."""
+    keys = [k for k in a.config if k in b.config and k not in NO_FACTOR]
+    differ = [k for k in keys if a.config[k] != b.config[k]]
+    shared = set(a.config.get("seeds", [])) & set(b.config.get("seeds", []))
+    return [k for k in differ if k != "seeds" or not shared]
+
+
+def unknown(a: RunRecord, b: RunRecord) -> list[str]:
+    """Return the knobs that only one of the records knows."""
+    keys = {**a.config, **b.config}
+    both = set(a.config) & set(b.config) | NO_FACTOR | NEVER_PRINTED
+    return [k for k in keys if k not in both]
+
+
+def changed_factors(a: RunRecord, b: RunRecord) -> list[Factor]:
+    """Return what changed, knobs that are tied to each other as one."""
+    knobs = changed(a, b)
+    tied = tuple(k for k in knobs if k in TIED)
+    if len(tied) < 2:
+        return [(k,) for k in knobs]
+    return [tied, *((k,) for k in knobs if k not in tied)]
+
+
+def same_trace(a: RunRecord, b: RunRecord, samples: int | None = None) -> bool | None:
+    """Whether rate and loss agree exactly in every iteration that both traces have at one size.
+
+    None where they have none in common; `samples` looks at one size alone.
+    """
+    rows = shared_iterations(a, b)
+    rows = rows if samples is None else rows[rows["samples"] == samples]
+    if rows.empty:
+        return None
+    return all(bool((rows[f"{k}_x"] == rows[f"{k}_y"]).all()) for k in ("loss", "convergence_rate"))
+
+
+def never_clipped(a: RunRecord, b: RunRecord) -> float | None:
+    """Return the largest gradient norm of both runs if neither clip could act on either.
+
+    None where a norm reaches the smaller clip, or where the norms are not known.
+    """
+    clips = [r.config["gradient_clip"] for r in (a, b) if "gradient_clip" in r.config]
+    rows = traces([a, b]).dropna(subset=["grad_norm"])
+    if len(clips) < 2 or not {r.name for r in (a, b)} <= set(rows["run"]):
+        return None
+    largest = float(rows["grad_norm"].max())
+    return largest if largest <= min(clips) else None
+
+
+def inert(a: RunRecord, b: RunRecord, records: Iterable[RunRecord] = ()) -> list[Factor]:
+    """Return the changed factors that are known to have done nothing.
+
+    All of them where the results are identical; the clip where no update could be clipped; a
+    phase-1 knob where the traces agree; any that a single-factor run among `records` shows to.
+    """
+    factors = changed_factors(a, b)
+    if same_results(*restricted(a, b)):
+        return factors
+    traced = same_trace(a, b)
+    found = []
+    for factor in factors:
+        alone = single(a, b, factor, records)
+        clip = factor == ("gradient_clip",) and never_clipped(a, b) is not None
+        phase1 = traced and set(factor) <= PHASE1_KNOBS
+        if clip or phase1 or (alone is not None and same_results(*restricted(a, alone))):
+            found.append(factor)
+    return found
+
+
+def single(
+    a: RunRecord, b: RunRecord, factor: Factor, records: Iterable[RunRecord]
+) -> RunRecord | None:
+    """Return a record that is `a` but for one factor, which has the values of `b`."""
+    for record in records:
+        matches = all(record.config.get(k) == b.config[k] for k in factor)
+        shares = bool(restricted(a, record)[0].results)
+        if matches and shares and changed(a, record) == list(factor) and not unknown(a, record):
+            return record
+    return None
+
+
+def missing_runs(a: RunRecord, b: RunRecord, records: Iterable[RunRecord]) -> dict[str, str]:
+    """Return the YAML of each missing run that is `a` but for one factor of `b`, by its name.
+
+    Empty where one factor at most differs, where the config of `a` is not known, or where one of
+    them is a baseline, which has knobs of its own.
+    """
+    factors, records = changed_factors(a, b), list(records)
+    foreign = {*a.config, *b.config} - {*RunConfig.model_fields}
+    if len(factors) < 2 or "corpus" not in a.config or foreign:
+        return {}
+    lacking = [f for f in factors if single(a, b, f, records) is None]
+    return {missing_name(a, b, factor): _yaml(a, b, factor) for factor in lacking}
+
+
+def missing_name(a: RunRecord, b: RunRecord, factor: Factor) -> str:
+    """Return the name of the run that is `a` but for one factor of `b`."""
+    text = "-".join(f"{knob}{flow(b.config[knob])}" for knob in factor)
+    kept = "".join(ch for ch in text if ch.isascii() and (ch.isalnum() or ch in "_.-"))
+    name = f"{a.name.removesuffix('-published')}-{kept}"
+    if len(name) <= MAX_NAME:
+        return name
+    return f"{name[: MAX_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def flow(value: object) -> str:
+    """Return a value as YAML on one line."""
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.removesuffix("...\n").strip()
+
+
+def _yaml(a: RunRecord, b: RunRecord, factor: Factor) -> str:
+    """Return the YAML of a missing run: only what differs from the defaults."""
+    fields = RunConfig.model_fields
+    known = {k: v for k, v in a.config.items() if k in fields and k != "name"}
+    known |= {knob: b.config[knob] for knob in factor}
+    given = {"name": missing_name(a, b, factor)}
+    given |= {k: v for k, v in known.items() if v != fields[k].default}
+    comment = f"# {a.name} with {', '.join(factor)} of {b.name} alone\n"
+    return comment + "".join(f"{k}: {flow(v)}\n" for k, v in given.items())
+
+
+def beside(record: RunRecord, others: Iterable[RunRecord]) -> list[RunRecord]:
+    """Return the controls of a trained run: what differs from it in `contexts` alone."""
+    if record.config.get("contexts") != "trained":
+        return []
+    own = record.config | {"contexts": None, "name": None}
+    return [
+        other
+        for other in others
+        if other.config.get("contexts") in ("untrained", "zero")
+        and other.config | {"contexts": None, "name": None} == own
+    ]

@@ -1,0 +1,102 @@
+"""A report written by hand, against itself and against the records that were taken from it."""
+
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+from pathlib import Path
+
+import pandas as pd
+
+from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.claims import check_report
+from fpcore.differences import column_differences, difference_name
+from fpcore.facts import EPS, Fact, read_facts, read_report
+from fpcore.notation import number
+from fpcore.paths import reports
+from fpcore.records.pairs import restricted
+from fpcore.records.record import RunRecord
+from fpcore.terms import METRICS
+
+FIELDS = {  # of records, by the metric names of `terms.yaml`
+    "val_ppl": "val_ppl",
+    "val_er": "val_er",
+    "train_er": "train_er",
+    "accuracy": "val_acc",
+    "convergence": "convergence_rate",
+    "alpha": "alpha",
+    "seconds": "seconds",
+}
+
+
+def path_of(document: str) -> Path:
+    """Return where the document of a record is."""
+    return reports() / document
+
+
+def slips(document: str, records: Sequence[RunRecord]) -> list[str]:
+    """Return what is wrong in a document: against itself, and against its records."""
+    text = path_of(document).read_text("utf-8")
+    own = [record for record in records if record.document == document]
+    found = [f"[{f.rule}] {f.text}" for f in check_report(text)]
+    found += [slip for record in own for slip in _levels(text, record)]
+    for a, b in permutations(own, 2):
+        if restricted(a, b)[0].results:
+            found += _rounded(text, compare_runs(a, b))
+    return list(dict.fromkeys(found))
+
+
+def printed_name(record: RunRecord) -> str:
+    """Return what the document calls the run."""
+    return record.name.removesuffix("-published")
+
+
+def _levels(text: str, record: RunRecord) -> Iterator[str]:
+    """Yield the printed figures of a run by size that are not those of its record."""
+    known = {result.samples: result for result in record.results}
+    for fact in read_facts(read_report(text)):
+        own = known.get(fact.size or 0)
+        field = FIELDS.get(fact.metric, "seconds")
+        elsewhere = field in ("seconds", "alpha") or fact.step is not None
+        if fact.run != printed_name(record) or own is None or elsewhere:
+            continue
+        value = getattr(own, field)
+        due = None if value is None else value * (100 if fact.number.unit == "%" else 1)
+        if due is not None and abs(fact.number.value - due) > fact.number.half + EPS:
+            yield (
+                f"[記録] {fact.line} 行: {fact.run} の{METRICS[fact.metric]['name']}"
+                f"（サイズ {fact.size}）の {fact.number.text} は記録の {number(due, 1)} と違う。"
+            )
+
+
+def _rounded(text: str, c: Comparison) -> Iterator[str]:
+    """Yield the printed differences that fit the printed values but not the records."""
+    between = difference_name(printed_name(c.a), printed_name(c.b))
+    for fact in column_differences(read_report(text))[1]:
+        due = _due(fact, c) if fact.run == between else None
+        if due is not None and abs(fact.number.value - due) > fact.number.half + EPS:
+            window = f"（ウィンドウ {fact.window}）" if fact.window else ""
+            yield (
+                f"[算術] {fact.line} 行: {METRICS[fact.metric]['name']}{window}の差 "
+                f"{fact.number.text} は印刷された値どうしの差で、記録から丸める前に計算した "
+                f"{number(due, 4, signed=True)} と合わない。"
+            )
+
+
+def _due(fact: Fact, c: Comparison) -> float | None:
+    """Return the difference that the records give, in the unit of the fact."""
+    field = FIELDS.get(fact.metric, "")
+    rows: pd.DataFrame | None
+    if field == "alpha":
+        names = [
+            (str(i), f"{row.first}-{row.last}") for i, row in enumerate(c.alpha.itertuples(), 1)
+        ]
+        rows = c.alpha[[fact.window is None or fact.window in name for name in names]].iloc[-1:]
+    elif field in c.summary["metric"].tolist() and fact.size in (None, c.samples[-1]):
+        rows = c.summary[c.summary["metric"] == field]
+    else:
+        sizes = c.samples if field and field != "seconds" else []
+        rows = c.by_size(field)[[n == fact.size for n in sizes]] if fact.size in sizes else None
+    if rows is None or rows.empty:
+        return None
+    scale = 100 if fact.number.unit in ("%", "%rel") else 1
+    column = "relative" if fact.number.unit == "%rel" else "difference"
+    return float(rows[column].iloc[0]) * scale

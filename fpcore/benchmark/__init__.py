@@ -1,0 +1,5 @@
+"""The trainers beside the plain formulas, timed in turns; nobody imports it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,240 @@
+"""What the benchmark times: each stage at given shapes, plain, fast and its products alone.
+
+The tokens are real (chitchat); weights and contexts are random, which costs the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from fpcore.config.run_config import RunConfig
+from fpcore.model import plain
+from fpcore.model.blocks import FixedPointModel
+from fpcore.model.head import Head
+from fpcore.model.precision import multiplies_bfloat16
+from fpcore.stats import metrics
+from fpcore.trainers.contexts import sequential_contexts
+from fpcore.trainers.phase1 import train_contexts
+from fpcore.trainers.phase2 import Text, evaluate, train_tokens
+
+SEED = 42
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Sizes of the work: tokens of phase 1 and 2, steps of the recurrence, rows of ER."""
+
+    context_dim: int
+    embed_dim: int
+    tokenizer: str
+    tokens: int
+    phase2_batch: int
+    phase2_tokens: int = 8_192
+    steps: int = 1_000
+    er_rows: int = 100_000
+    phase1_batch: int = 5_000
+
+
+FULL = Shapes(1085, 768, "gpt2", 79_571, phase2_batch=4_096)
+
+
+QUICK = Shapes(181, 128, "bpe-4096", 20_000, phase2_batch=512, er_rows=20_000)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One stage: the plain work, the fast work and its products alone by precision.
+
+    Seconds times `scale` over `amount` are in `unit`.
+    """
+
+    stage: str
+    unit: str
+    amount: float
+    scale: float
+    plain: Work
+    fast: dict[str, Work]
+    products: dict[str, Work] = field(default_factory=dict)
+
+
+class Cases:
+    """The cases at some shapes, on tensors that the plain and the fast work share."""
+
+    def __init__(self, shapes: Shapes, ids: Tensor, weights: Tensor, device: torch.device) -> None:
+        self.shapes, self.device = shapes, device
+        self.ids, self.weights = ids[: shapes.tokens].to(device), weights.to(device)
+        names = ["float32", "bfloat16"] if multiplies_bfloat16(device) else ["float32"]
+        self.configs = {name: self._config(name) for name in names}
+        self.x = plain.input_vectors(self.weights, self.ids, 1)
+
+    def phase1(self) -> Case:
+        """One iteration of phase 1 (with the draw that iteration 1 is)."""
+        config = self.configs["float32"]
+        block = plain.ContextBlock(1, self.shapes.context_dim, self.shapes.embed_dim)
+        block.load_state_dict(self._model("float32").context_block.state_dict())
+        block.to(self.device)
+        return Case(
+            "Phase 1 iteration",
+            "s",
+            1,
+            1,
+            lambda: plain.train_contexts(block, self.x, config, SEED),
+            {name: self._train_contexts(name) for name in self.configs},
+            {name: self._phase1_products(name) for name in self.configs},
+        )
+
+    def phase2(self) -> Case:
+        """Training of phase 2, by token."""
+        block, adam = self._plain_token_block()
+        contexts, ids = self._contexts(), self.ids[: self.shapes.phase2_tokens + 1]
+        batch = self.shapes.phase2_batch
+        return Case(
+            "Phase 2 training",
+            "ms/token",
+            self.shapes.phase2_tokens,
+            1e3,
+            lambda: plain.train_epoch(
+                block, adam, [contexts], self.x[: len(ids)], ids, self.weights, batch
+            ),
+            {name: self._train_tokens(name, contexts, ids) for name in self.configs},
+            {name: self._phase2_products(name, training=True) for name in self.configs},
+        )
+
+    def evaluation(self) -> Case:
+        """Evaluation of phase 2, by token; float32 whatever the precision."""
+        block, _ = self._plain_token_block()
+        contexts, ids = self._contexts(), self.ids[: self.shapes.phase2_tokens + 1]
+        model = self._model("float32")
+        text = Text.of([contexts], model.inputs(ids), ids)
+        return Case(
+            "Phase 2 evaluation",
+            "ms/token",
+            self.shapes.phase2_tokens,
+            1e3,
+            lambda: self._plain_evaluation(block, contexts, ids),
+            {"float32": lambda: evaluate(model.token_block, Head(self.weights), text)},
+            {"float32": self._phase2_products("float32", training=False)},
+        )
+
+    def sequential(self) -> Case:
+        """The true recurrence, by token; float32 whatever the precision."""
+        model, steps = self._model("float32"), self.shapes.steps
+        block = plain.ContextBlock(1, self.shapes.context_dim, self.shapes.embed_dim)
+        block.load_state_dict(model.context_block.state_dict())
+        block.to(self.device)
+        inputs, D = model.inputs(self.ids[:steps]), self.shapes.context_dim
+        weight, c = torch.randn(D, D, device=self.device), torch.randn(D, device=self.device)
+        return Case(
+            "Sequential validation",
+            "ms/token",
+            steps,
+            1e3,
+            lambda: plain.sequential_contexts(block, self.x[:steps], D),
+            {"float32": lambda: sequential_contexts(model.context_block, inputs)},
+            {"float32": lambda: [torch.mv(weight, c) for _ in range(steps)]},
+        )
+
+    def effective_rank(self, dtype: torch.dtype) -> Case:
+        """Effective rank of float32 contexts, against their singular values in a format.
+
+        Ours sums in float64, so singular values in float64 are as exact; in float32 they are not.
+        """
+        name = str(dtype).removeprefix("torch.")
+        rows = torch.randn(self.shapes.er_rows, self.shapes.context_dim, device=self.device)
+        double = rows[:5_000].double()
+        pieces = self.shapes.er_rows // len(double)
+        return Case(
+            f"ER of {self.shapes.er_rows:,} rows (svdvals {name})",
+            "s",
+            1,
+            1,
+            lambda: torch.linalg.svdvals(rows.to(dtype)),
+            {"float64": lambda: metrics.effective_rank(rows)},
+            {"float64": lambda: [double.T @ double for _ in range(pieces)]},
+        )
+
+    def _config(self, precision: str) -> RunConfig:
+        s = self.shapes
+        return RunConfig(
+            context_dim=s.context_dim,
+            embed_dim=s.embed_dim,
+            max_iter=2,
+            phase1_batch=s.phase1_batch,
+            phase2_batch=s.phase2_batch,
+            epochs=1,
+            precision=precision,
+        )
+
+    def _model(self, precision: str) -> FixedPointModel:
+        return FixedPointModel(self.weights, self.configs[precision], SEED).to(self.device)
+
+    def _contexts(self) -> Tensor:
+        size = (self.shapes.phase2_tokens + 1, self.shapes.context_dim)
+        return torch.randn(size, device=self.device)
+
+    def _plain_token_block(self) -> tuple[plain.TokenBlock, torch.optim.Adam]:
+        s = self.shapes
+        block = plain.TokenBlock(1, s.context_dim, s.embed_dim, 1)
+        block.load_state_dict(self._model("float32").token_block.state_dict())
+        block.to(self.device)
+        return block, torch.optim.Adam(block.parameters(), lr=1e-3)
+
+    def _plain_evaluation(self, block: plain.TokenBlock, contexts: Tensor, ids: Tensor) -> None:
+        """Evaluate in slices of a quarter: the plain version holds all logits of a text."""
+        for part in torch.arange(len(ids)).split(self.shapes.phase2_tokens // 4):
+            plain.evaluate(block, [contexts[part]], self.x[part], ids[part], self.weights)
+
+    def _train_contexts(self, precision: str) -> Work:
+        model = self._model(precision)
+        inputs, config = model.inputs(self.ids), self.configs[precision]
+        return lambda: train_contexts(model.context_block, inputs, config, SEED)
+
+    def _train_tokens(self, precision: str, contexts: Tensor, ids: Tensor) -> Work:
+        model, config = self._model(precision), self.configs[precision]
+        text = Text.of([contexts], model.inputs(ids), ids)
+        few = Text.of([contexts[:3]], model.inputs(ids[:3]), ids[:3])
+        return lambda: train_tokens(model.token_block, self.weights, text, few, config)
+
+    def _phase1_products(self, precision: str) -> Work:
+        """The products of one iteration: forward and weight gradient, of chunks and of types."""
+        s, types = self.shapes, int(self.ids.unique().numel())
+        c, w = self._random(precision, s.phase1_batch, s.context_dim, s.context_dim)
+        table, w_x = self._random(precision, types, s.embed_dim, s.context_dim)
+        chunks = s.tokens / s.phase1_batch
+
+        def work() -> None:
+            for _ in range(round(chunks)):
+                out = c @ w
+                out.T @ c
+            terms = table @ w_x
+            terms.T @ table
+
+        return work
+
+    def _phase2_products(self, precision: str, training: bool) -> Work:
+        """The products of phase 2: the block's, and those with the head."""
+        s = self.shapes
+        joined, w = self._random(
+            precision, s.phase2_batch, s.context_dim + s.embed_dim, s.embed_dim
+        )
+        head = self.weights.to(joined.dtype)
+
+        def work() -> None:
+            for _ in range(s.phase2_tokens // s.phase2_batch):
+                h = joined @ w
+                for rows in h.split(1_024):
+                    logits = rows @ head.T
+                    if training:
+                        logits @ head
+                if training:
+                    h.T @ joined
+
+        return work
+
+    def _random(self, precision: str, rows: int, inner: int, width: int) -> tuple[Tensor, Tensor]:
+        dtype = getattr(torch, precision)
+        a, b = torch.randn(rows, inner), torch.randn(inner, width)
+        return a.to(self.device, dtype), b.to(self.device, dtype)

@@ -1,0 +1,142 @@
+"""The published v5 protocol at its five token counts, timed: `python -m fpcore.protocol`.
+
+Made for a GPU. The text is chitchat in GPT-2's tokens and the embedding is random, so it times
+the work and its losses mean nothing. The plain implementation is timed on the same device in the
+same run, at two of the sizes. It writes `reports/benchmark-gpu.md`.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from fpcore.benchmark.cases import FULL, Cases, Shapes
+from fpcore.benchmark.timing import machine, measure
+from fpcore.config.run_config import RunConfig
+from fpcore.data.corpus import load
+from fpcore.data.dataset import Data
+from fpcore.data.tokens import HeldOut, load_tokenizer, training_conversations
+from fpcore.model.precision import device_of
+from fpcore.notation import Markdown, number, table
+from fpcore.paths import reports, write_atomically
+from fpcore.runs import checkpoint
+from fpcore.runs.checkpoint import Checkpoint
+from fpcore.runs.progress import Progress
+from fpcore.runs.trial import train_size
+
+SIZES = (62_891, 122_795, 240_132, 473_429, 948_524)  # of the published run
+VAL_TOKENS = 31_024
+EPOCHS = 15  # the published run stopped after 13 to 17
+PLAIN_SIZES = (62_891, 240_132)
+STAGES = ("phase1", "effective_rank", "contexts", "phase2")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Seconds by stage and size (index tokens), and the stages beside plain by size."""
+
+    seconds: pd.DataFrame
+    plain: dict[int, pd.DataFrame]
+
+
+def run(
+    ids: Tensor,
+    weights: Tensor,
+    config: RunConfig,
+    sizes: tuple[int, ...] = SIZES,
+    val_tokens: int = VAL_TOKENS,
+) -> pd.DataFrame:
+    """Train every size on the first tokens of `ids`; the last `val_tokens` validate.
+
+    Returns seconds by stage (columns) and tokens (rows).
+    """
+    data = _data(ids, weights, sizes, val_tokens, config)
+    device, progress = device_of("auto"), Progress()
+    checkpoint.remove(config.run_name)  # an interrupted protocol begins anew: its times would mix
+    rows = {
+        tokens: _seconds(config, data, number, device, progress)
+        for number, tokens in enumerate(sizes, 1)
+    }
+    checkpoint.remove(config.run_name)
+    progress.finish(f"{len(rows)} sizes timed")
+    return pd.DataFrame(rows).T[list(STAGES)].rename_axis("tokens")
+
+
+def _seconds(
+    config: RunConfig, data: Data, samples: int, device: torch.device, progress: Progress
+) -> dict[str, float]:
+    own = Checkpoint.of(config, data, 42, samples, device)
+    return train_size(config, data, 42, samples, device, progress, own).seconds
+
+
+def beside_plain(ids: Tensor, weights: Tensor, shapes: Shapes, repeats: int = 3) -> pd.DataFrame:
+    """Time the stages of one size beside the plain implementation."""
+    cases = Cases(shapes, ids, weights, device_of("auto"))
+    made = (cases.phase1, cases.phase2, cases.evaluation, cases.sequential)
+    return pd.concat([measure(case(), repeats, Progress()) for case in made], ignore_index=True)
+
+
+def render(p: Protocol) -> Markdown:
+    """Return `benchmark-gpu.md`."""
+    t = p.seconds.assign(計=p.seconds.sum(axis=1))
+    shown = {"トークン": [f"{n:,}" for n in t.index]}
+    shown |= {str(stage): [number(v, 2) for v in t[stage]] for stage in t.columns}
+    parts = [
+        "# v5 の手順の時間",
+        f"{machine()}。chitchat の GPT-2 トークンと乱数の埋め込みなので、時間だけに意味がある。"
+        f"Phase 1 は 60 反復、Phase 2 は {EPOCHS} エポック（打ち切りなし）。単位は秒。",
+        table(pd.DataFrame(shown)),
+        f"全体で {number(float(p.seconds.to_numpy().sum()), 1)} 秒。",
+        *(f"## plain との比較（{n:,} トークン）\n\n{_stages(rows)}" for n, rows in p.plain.items()),
+    ]
+    return Markdown("\n\n".join(parts) + "\n")
+
+
+def write(p: Protocol) -> Path:
+    """Write `reports/benchmark-gpu.md` and return its path."""
+    path = reports() / "benchmark-gpu.md"
+    write_atomically(path, render(p).encode())
+    return path
+
+
+def _stages(rows: pd.DataFrame) -> Markdown:
+    shown = rows[["stage", "precision", "unit"]].copy()
+    for column in ("plain", "fast", "ratio"):
+        shown[column] = [number(v, 4 if column != "ratio" else 2) for v in rows[column]]
+    return table(shown)
+
+
+def _data(
+    ids: Tensor, weights: Tensor, sizes: tuple[int, ...], val_tokens: int, config: RunConfig
+) -> Data:
+    """Cut a text so that the first n "conversations" have the tokens of the n-th size."""
+    cuts = [0, *sizes]
+    pieces = [ids[a:b] for a, b in zip(cuts, sizes, strict=False)]
+    val = HeldOut(ids[-val_tokens:], torch.zeros(val_tokens, dtype=torch.int64), 4 * val_tokens)
+    return Data(load(config), pieces, val, val, weights, "timing", "timing")
+
+
+def main() -> int:
+    """Time the protocol and write its report."""
+    config = RunConfig(
+        tokenizer=FULL.tokenizer,
+        embedding="random",
+        embed_dim=FULL.embed_dim,
+        context_dim=FULL.context_dim,
+        phase2_batch=FULL.phase2_batch,
+        epochs=EPOCHS,
+        patience=EPOCHS,
+    )
+    corpus = load(config)
+    tokenizer = load_tokenizer(config.tokenizer, corpus)
+    ids = torch.cat(training_conversations(tokenizer, corpus.train))
+    size = (tokenizer.get_vocab_size(), config.embed_dim)
+    weights = torch.randn(size, generator=torch.Generator().manual_seed(42))
+    seconds = run(ids, weights, config)
+    plain = {n: beside_plain(ids, weights, replace(FULL, tokens=n)) for n in PLAIN_SIZES}
+    made = Protocol(seconds, plain)
+    print(render(made))
+    print(write(made))
+    return 0

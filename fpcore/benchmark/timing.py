@@ -1,0 +1,226 @@
+"""Plain and fast side by side: `python -m fpcore.benchmark [--quick] [--repeats N]`.
+
+Both work on the same tensors in the same run, in turns, so that a noisy machine troubles both
+alike; ratios are medians over the turns. Beside them stands the bound: the matrix products of
+that work alone, timed in the same turns. It writes `reports/benchmark.md` and its figure.
+"""
+
+import argparse
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+
+from fpcore.benchmark.cases import FULL, QUICK, Case, Cases, Shapes, Work
+from fpcore.benchmark.peaks import KINDS, bytes_per_token
+from fpcore.config.run_config import RunConfig
+from fpcore.data.dataset import prepare
+from fpcore.model.precision import device_of
+from fpcore.notation import Markdown, number, table
+from fpcore.paths import reports, write_atomically
+from fpcore.reports import figures
+from fpcore.runs.progress import Progress
+from fpcore.runs.provenance import environment
+
+SPEC = {"Phase 1 iteration": 7.0, "Phase 2 training": 1.43}  # plain, 2 cores (spec section 7)
+SPEC_RATE = (103, 117)  # GFLOP/s of float32 products on that machine
+GAP = 0.25  # of the plain time against the spec's, above which the report says so
+
+
+def measure(case: Case, repeats: int, progress: Progress) -> pd.DataFrame:
+    """Time a case in turns; one row per precision, times in the case's unit.
+
+    Columns `stage, unit, precision, plain, fast, ratio, products, above`: `ratio` is plain / fast,
+    `above` is fast / products, each the median over the turns.
+    """
+    works = {("plain", ""): case.plain}
+    works |= {("fast", name): work for name, work in case.fast.items()}
+    works |= {("products", name): work for name, work in case.products.items()}
+    for key, work in works.items():  # the plain work needs no warming up: it allocates anyway
+        if key[0] != "plain":
+            work()
+    times: dict[tuple[str, str], list[float]] = {key: [] for key in works}
+    for turn in range(repeats):
+        for key, work in works.items():
+            progress.update(f"{case.stage}: turn {turn + 1} of {repeats}, {' '.join(key)}")
+            times[key].append(_seconds(work))
+    return pd.DataFrame([_row(case, name, times) for name in case.fast])
+
+
+def _row(case: Case, name: str, times: dict[tuple[str, str], list[float]]) -> dict[str, object]:
+    plain, fast = times["plain", ""], times["fast", name]
+    products = times.get(("products", name))
+    factor = case.scale / case.amount
+    return {
+        "stage": case.stage,
+        "unit": case.unit,
+        "precision": name,
+        "plain": statistics.median(plain) * factor,
+        "fast": statistics.median(fast) * factor,
+        "ratio": _median_ratio(plain, fast),
+        "products": statistics.median(products) * factor if products else None,
+        "above": _median_ratio(fast, products) if products else None,
+    }
+
+
+def _median_ratio(a: list[float], b: list[float]) -> float:
+    return statistics.median(x / y for x, y in zip(a, b, strict=True))
+
+
+def _seconds(work: Work) -> float:
+    start = time.perf_counter()
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What one run measured: rows of `measure`, and bytes of phase 1's peak memory per token."""
+
+    shapes: Shapes
+    repeats: int
+    rows: pd.DataFrame
+    memory: dict[str, float]
+
+
+def run(quick: bool = False, repeats: int = 3) -> Benchmark:
+    """Time every stage at the seed's shapes (or the small setting's), and measure the memory."""
+    shapes, progress = QUICK if quick else FULL, Progress()
+    cases = Cases(shapes, *_data(shapes), device_of("auto"))
+    ranks = [partial(cases.effective_rank, dtype) for dtype in (torch.float64, torch.float32)]
+    made: list[Callable[[], Case]] = [cases.phase1, cases.phase2, cases.evaluation]
+    made += [cases.sequential, *ranks]
+    rows = pd.concat([measure(case(), repeats, progress) for case in made], ignore_index=True)
+    progress.update("memory of phase 1")
+    memory = {} if quick else {kind: bytes_per_token(kind) for kind in KINDS}
+    progress.finish(f"{len(rows)} rows in {repeats} turns")
+    return Benchmark(shapes, repeats, rows, memory)
+
+
+def stages(b: Benchmark) -> Markdown:
+    """Return the times as a Markdown table."""
+    rows = b.rows
+    shown = {
+        "段階": rows["stage"],
+        "精度": rows["precision"],
+        "単位": rows["unit"],
+        "plain": [number(v, 3) for v in rows["plain"]],
+        "fast": [number(v, 3) for v in rows["fast"]],
+        "plain / fast": [number(v, 2, "×") for v in rows["ratio"]],
+        "行列積だけ": [number(v, 3) for v in rows["products"]],
+        "fast / 行列積": [number(v, 2, "×") for v in rows["above"]],
+    }
+    return table(pd.DataFrame(shown))
+
+
+def memory(b: Benchmark) -> Markdown:
+    """Return the growth of phase 1's peak memory as a Markdown table."""
+    if not b.memory:
+        return Markdown("小さい設定では測らない。")
+    shown = {
+        "Phase 1": list(b.memory),
+        "ピークメモリの増え方": [number(v / 1000, 2, " KB/トークン") for v in b.memory.values()],
+    }
+    return table(pd.DataFrame(shown))
+
+
+def machine() -> str:
+    """Say what this ran on."""
+    about = environment(device_of("auto"), "float32")
+    where = about["device"] if about["device"] != "cpu" else _processor()
+    return f"{where}、{about['threads']} スレッド、torch {about['packages']['torch']}"
+
+
+def beside_the_spec(b: Benchmark) -> Markdown:
+    """Set the plain times beside those of the spec's machine; a large gap is said."""
+    if b.shapes != FULL:
+        return Markdown("仕様書の参照時間は大きい設定のものなので、並べない。")
+    lines, rate = [], _rate()
+    near = SPEC_RATE[0] * (1 - GAP) < rate < SPEC_RATE[1] * (1 + GAP)
+    why = "行列積の外（要素ごとの計算とメモリの確保）が違う" if near else "行列積の速さが違う"
+    for stage, told in SPEC.items():
+        row = b.rows[b.rows["stage"] == stage].iloc[0]
+        gap = row["plain"] / told - 1
+        line = f"- {stage}: plain {number(row['plain'], 2)} {row['unit']}、仕様書 {told}"
+        faster = "速い" if gap < 0 else "遅い"
+        note = f"（{number(abs(gap) * 100, 0)}% {faster}: {why}）"
+        lines.append(line + (note if abs(gap) > GAP else ""))
+    low, high = SPEC_RATE
+    lines.append(
+        f"- この機械の float32 行列積は {rate:,.0f} GFLOP/s、仕様書の機械は {low} から {high}"
+    )
+    return Markdown("\n".join(lines))
+
+
+def render(b: Benchmark) -> Markdown:
+    """Return `benchmark.md`."""
+    s = b.shapes
+    parts = [
+        "# ベンチマーク: plain と fast",
+        f"{machine()}。D {s.context_dim}、E {s.embed_dim}、{s.tokenizer}、"
+        f"Phase 1 は {s.tokens:,} トークン。{b.repeats} 回ずつ交互に測った中央値。"
+        "「行列積だけ」は同じ仕事の行列積を同じ回にふつうの形で測ったもので、下限の目安である。",
+        stages(b),
+        "![plain に対する速さ](benchmark.png)",
+        f"## メモリ\n\n{memory(b)}",
+        f"## 参照時間との比較\n\n{beside_the_spec(b)}",
+    ]
+    return Markdown("\n\n".join(parts) + "\n")
+
+
+def write(b: Benchmark) -> Path:
+    """Write `reports/benchmark.md` and its figure; return the path of the former."""
+    figures.use_style()
+    figures.speedups(b.rows, figures.axes())
+    reports().mkdir(parents=True, exist_ok=True)
+    plt.savefig(reports() / "benchmark.png", dpi=150, metadata={"Software": None})
+    plt.close()
+    path = reports() / "benchmark.md"
+    write_atomically(path, render(b).encode())
+    return path
+
+
+def _data(shapes: Shapes) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the first tokens of chitchat, and a random embedding of its vocabulary."""
+    config = RunConfig(
+        tokenizer=shapes.tokenizer, embedding="random", embed_dim=shapes.embed_dim, samples=[1]
+    )
+    data = prepare(config)
+    return torch.cat(data.conversations), data.weights
+
+
+def _processor() -> str:
+    """Return the name of the processor where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), "CPU")
+
+
+def _rate() -> float:
+    """Return the rate of a float32 product of phase 1's shape, in GFLOP/s."""
+    a, b = torch.randn(5_000, 1_085), torch.randn(1_085, 1_085)
+    times = [_seconds(lambda: a @ b) for _ in range(7)]
+    return 2 * 5_000 * 1_085**2 / statistics.median(times) / 1e9
+
+
+def main(arguments: list[str]) -> int:
+    """Run the benchmark, print it and write it."""
+    parser = argparse.ArgumentParser(prog="python -m fpcore.benchmark", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the small setting's shapes")
+    parser.add_argument("--repeats", type=int, default=3, help="turns per stage (3)")
+    given = parser.parse_args(arguments)
+    b = run(given.quick, given.repeats)
+    print(render(b))
+    print(write(b))
+    return 0

@@ -1,0 +1,5 @@
+"""`python -m fpcore.book build`."""
+
+from fpcore.book.making import main
+
+main()

@@ -1,0 +1,167 @@
+"""The explorer of all records: controls, views, and files that the browser saves from links."""
+
+import base64
+import io
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+from IPython.display import Javascript, display
+from matplotlib.figure import Figure
+
+from fpcore.book.views import CURVES, VIEWS, Choice, View
+from fpcore.errors import RecordError
+from fpcore.records.record import RunRecord, load_records
+from fpcore.reports import figures, page
+
+USED = {  # the controls that bear on each view
+    "曲線": "runs samples curve".split(),
+    "結果": "runs samples".split(),
+    "設定の違い": ["runs"],
+    "ER と PPL": "runs samples".split(),
+    "α": "runs window".split(),
+    "A/B 比較": "a b".split(),
+}
+# JupyterLab would take arrow keys and letters for itself, even in a list that has the focus.
+KEYS_TO_CONTROLS = Javascript(
+    "document.addEventListener('focusin', ({target}) => target.closest('.fpcore-controls')"
+    " && target.setAttribute('data-lm-suppress-shortcuts', 'true'));"
+)
+_chosen: dict[str, Any] = {}  # what the controls held last, for the next time the cell is run
+STYLE = """
+.widget-html-content:has(.fpcore) { min-width: 0; }
+.fpcore { overflow-x: auto; overflow-wrap: anywhere; font-size: 14px; line-height: 1.6; }
+.fpcore a { text-decoration: underline; margin-right: .6em; }
+.fpcore h1 { font-size: 1.5em; } .fpcore h2 { font-size: 1.25em; }
+.fpcore svg { max-width: 100%; height: auto; background: #fff; }
+.fpcore table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.fpcore th, .fpcore td { padding: 3px 10px; border-bottom: 1px solid #d8dee6; white-space: nowrap; }
+.fpcore .verdict { border-radius: 3px; padding: 1px 6px; color: #1d2430; }
+.fpcore .wrong { background: #fde3df; } .fpcore .care { background: #fdf1d3; }
+.fpcore .fine { background: #e0f2e6; }
+"""
+
+
+class Explorer:
+    """The controls by name, and the HTML that they show; `widget` is the whole."""
+
+    def __init__(self, records: list[RunRecord]) -> None:
+        self._records = {record.name: record for record in records}
+        self.controls = _controls(records)
+        self.shown = widgets.HTML(layout={"min_width": "0", "flex": "1 1 30rem"})
+        for name, control in self.controls.items():
+            _restore(name, control)
+            control.observe(self._renew, "value")
+        named = [control for name, control in self.controls.items() if name != "view"]
+        side = widgets.VBox(named, layout={"flex": "0 1 20rem", "min_width": "0"})
+        both = widgets.HBox([side, self.shown], layout={"flex_flow": "row wrap"})
+        self.widget = widgets.VBox([self.controls["view"], both])
+        self.widget.add_class("fpcore-controls")
+        self._renew(None)
+
+    def _renew(self, _: object) -> None:
+        """Show what the controls choose, and only the controls that bear on it."""
+        _chosen.update({name: control.value for name, control in self.controls.items()})
+        for name, control in self.controls.items():
+            visible = name == "view" or name in USED[_chosen["view"]]
+            control.layout.display = None if visible else "none"
+        try:
+            self.shown.value = shown(VIEWS[_chosen["view"]](self._choice()))
+        except RecordError as error:
+            self.shown.value = f"<p>{error}</p>"
+
+    def _choice(self) -> Choice:
+        values = {name: control.value for name, control in self.controls.items()}
+        records = [self._records[name] for name in values["runs"]]
+        samples, curve, window = list(values["samples"]), values["curve"], values["window"]
+        return Choice(records, samples, curve, window, values["a"], values["b"])
+
+
+def show() -> widgets.Widget:
+    """Return the explorer of all records; the choices are those of the last time.
+
+    Raises:
+        RecordError: there is no record, or one is damaged.
+    """
+    records = load_records()
+    if not records:
+        raise RecordError("There is no record in reports/runs yet; run a config first.")
+    figures.use_style()
+    display(KEYS_TO_CONTROLS)
+    return Explorer(records).widget
+
+
+def _controls(records: list[RunRecord]) -> dict[str, Any]:
+    names = [record.name for record in records]
+    latest = sorted(records, key=lambda record: (record.started or "", record.name))[-2:]
+    recent = sorted(record.name for record in latest)
+    sizes = sorted({result.samples for record in records for result in record.results})
+    wide = {"width": "auto"}
+    return {
+        "view": widgets.ToggleButtons(options=[*VIEWS], description="表示"),
+        "runs": widgets.SelectMultiple(
+            options=names, value=recent, rows=10, description="実行", layout=wide
+        ),
+        "samples": widgets.SelectMultiple(
+            options=sizes, value=sizes, rows=min(8, len(sizes)), description="サイズ", layout=wide
+        ),
+        "curve": widgets.Dropdown(options=[*CURVES], description="指標", layout=wide),
+        "window": widgets.SelectionRangeSlider(
+            options=sizes, index=(0, len(sizes) - 1), description="ウィンドウ", layout=wide
+        ),
+        "a": widgets.Dropdown(options=names, value=recent[0], description="A", layout=wide),
+        "b": widgets.Dropdown(options=names, value=recent[-1], description="B", layout=wide),
+    }
+
+
+def _restore(name: str, control: Any) -> None:
+    """Give a control the value that it had, as far as that can still be chosen."""
+    value = _chosen.get(name)
+    if isinstance(value, tuple) and name != "window":
+        value = tuple(item for item in value if item in control.options) or None
+    wanted = value if isinstance(value, tuple) else (value,)
+    if value is not None and all(item in control.options for item in wanted):
+        control.value = value
+
+
+def shown(view: View) -> str:
+    """Return a view as HTML: links to its files, its figure, its text."""
+    files = {"table.csv": ("text/csv", csv(view)), "table.md": ("text/markdown", str(view.text))}
+    drawing = ""
+    links = [_link(name, kind, text.encode()) for name, (kind, text) in files.items()]
+    if view.figure is not None:
+        drawing = svg(view.figure, view.hints)
+        links.append(_link("figure.svg", "image/svg+xml", drawing.encode()))
+        links.append(_link("figure.png", "image/png", _saved(view.figure, "png")))
+        plt.close(view.figure)
+    text = page.rendered(view.text, page.FONT.parent)
+    style = f"<style>{STYLE}</style>"
+    return f'{style}<div class="fpcore"><p>保存: {" ".join(links)}</p>{drawing}{text}</div>'
+
+
+def csv(view: View) -> str:
+    """Return the numbers of the shown table, unrounded."""
+    return view.rows.to_csv(index=False)
+
+
+def svg(figure: Figure, hints: tuple[str, ...] = ()) -> str:
+    """Return a figure as SVG; the point with gid hint-i shows `hints[i]` under the mouse."""
+    with plt.rc_context({"svg.fonttype": "path"}):  # shapes: Japanese shows without its font
+        text = _saved(figure, "svg").decode()
+    text = text[text.index("<svg") :]
+    for i, hint in enumerate(hints):
+        point = f'<g id="hint-{i}">'
+        text = text.replace(point, f"{point}<title>{escape(hint)}</title>")
+    return text
+
+
+def _saved(figure: Figure, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=150)
+    return buffer.getvalue()
+
+
+def _link(name: str, kind: str, content: bytes) -> str:
+    data = base64.b64encode(content).decode()
+    return f'<a download="{name}" href="data:{kind};base64,{data}">{name}</a>'

@@ -1,0 +1,137 @@
+"""The pages of the browsable book: a report, an executed notebook or a record each."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import nbformat
+import pandas as pd
+from bs4 import BeautifulSoup, Tag
+from nbconvert import HTMLExporter
+
+from fpcore import notation
+from fpcore.paths import reports
+from fpcore.records.frames import frame
+from fpcore.records.record import RunRecord
+from fpcore.reports import one_run, page, scaling
+
+GROUPS = {
+    "comparison": "比較",
+    "studies": "問い（study）",
+    "runs": "実行",
+    "scaling": "スケーリング",
+    "other": "その他",
+}
+NOTEBOOK = Path(__file__).with_name("site_notebook.html.j2").read_text("utf-8")
+NAMED_BY_FILE = ("runs", "scaling", "studies")  # folders whose notebooks all have one heading
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: `path` below the book, `group` as the contents name it, and `body` in HTML.
+
+    `headings` are anchor and text of every h2.
+    """
+
+    path: str
+    title: str
+    group: str
+    body: str
+    headings: list[tuple[str, str]]
+
+
+def report_page(source: Path) -> Page:
+    """Return the page of a report in Markdown below reports/."""
+    return _page(_below(source), page.rendered(source.read_text("utf-8"), source.parent))
+
+
+def notebook_page(source: Path) -> Page:
+    """Return the page of an executed notebook below reports/, its code folded."""
+    exporter = HTMLExporter(
+        raw_template=NOTEBOOK, exclude_output_prompt=True, exclude_anchor_links=True
+    )
+    body, _ = exporter.from_notebook_node(nbformat.read(source, as_version=4))
+    return _page(_below(source), page.decorated(body))
+
+
+def record_page(record: RunRecord) -> Page:
+    """Return the page of a run that has no executed notebook: its knobs and its results."""
+    knobs = pd.DataFrame(
+        [(f"`{knob}`", notation.plain(value)) for knob, value in record.config.items()],
+        columns=["パラメータ", "値"],
+    )
+    text = (
+        f"# {record.name}\n\n記録 `reports/runs/{record.name}.json`（シード n={record.seeds}）\n\n"
+        f"## 設定\n\n{notation.table(knobs)}\n\n"
+        f"## 結果\n\n{one_run.runs_table(frame([record]))}\n\n"
+        f"## スケーリング: PPL = A・トークン^α\n\n{scaling.fits_table([record])}\n"
+    )
+    return _page(PurePosixPath("runs", f"{record.name}.json"), page.rendered(text, reports()))
+
+
+def linked(body: str, path: str, paths: set[str]) -> str:
+    """Return a body whose links lead to pages of the book; others to files keep their text alone.
+
+    `path` is that of the page itself, `paths` those of all pages.
+    """
+    soup, folder = BeautifulSoup(body, "html.parser"), PurePosixPath(path).parent
+    for link in soup.find_all("a", href=True):
+        target, _, anchor = str(link["href"]).partition("#")
+        found = re.sub(r"\.\w+$", ".html", _normal(folder / target)) if target else ""
+        if found in paths:
+            link["href"] = "../" * len(folder.parts) + found + (f"#{anchor}" if anchor else "")
+        elif target and "://" not in target:
+            link.unwrap()
+    return str(soup)
+
+
+def _page(source: PurePosixPath, body: str) -> Page:
+    soup = BeautifulSoup(body, "html.parser")
+    _anchors(soup)
+    _captions(soup)
+    group = _group(source)
+    headings = [(str(h["id"]), h.get_text()) for h in soup.find_all("h2")]
+    path = source.with_suffix(".html").as_posix()
+    return Page(path, _title(source, soup), GROUPS[group], str(soup), headings)
+
+
+def _anchors(soup: BeautifulSoup) -> None:
+    """Number the headings, and drop the cells' own ids."""
+    for cell in soup.select("div.cell"):
+        del cell["id"]
+    for number, heading in enumerate(soup.find_all(["h1", "h2", "h3"])):
+        heading["id"] = f"s{number}"
+
+
+def _captions(soup: BeautifulSoup) -> None:
+    """Let figures of notebooks be called after the heading that they stand under."""
+    for image in soup.find_all("img"):
+        above = image.find_previous(["h1", "h2", "h3"])
+        if not image.get("alt") or str(image["alt"]).startswith("No description"):
+            image["alt"] = above.get_text() if isinstance(above, Tag) else ""
+
+
+def _group(source: PurePosixPath) -> str:
+    folder = source.parts[0] if len(source.parts) > 1 else ""
+    return "comparison" if "-vs-" in folder else folder if folder in GROUPS else "other"
+
+
+def _title(source: PurePosixPath, soup: BeautifulSoup) -> str:
+    """Return the first heading, or for notebooks that share it what tells them apart."""
+    if source.parent.name in NAMED_BY_FILE:
+        return source.stem
+    if source.suffix == ".ipynb" and source.parent.name:
+        return f"{source.parent.name}（notebook）"
+    heading = soup.find("h1")
+    return heading.get_text() if heading else source.stem
+
+
+def _below(source: Path) -> PurePosixPath:
+    return PurePosixPath(source.relative_to(reports()).as_posix())
+
+
+def _normal(path: PurePosixPath) -> str:
+    parts: list[str] = []
+    for part in path.parts:
+        parts = parts[:-1] if part == ".." else [*parts, part]
+    return "/".join(parts)

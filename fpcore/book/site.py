@@ -1,0 +1,135 @@
+"""The browsable book: `python -m fpcore.book build` makes pages of everything in reports/.
+
+They open from a file, in any browser, without a network: a page per report, executed notebook and
+record, and the search index as a script.
+"""
+
+import json
+import shutil
+import unicodedata
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString, Tag
+from jinja2 import Environment
+from pygments.formatters import HtmlFormatter
+
+from fpcore.book import index, pages
+from fpcore.book.pages import GROUPS, Page
+from fpcore.paths import reports, write_atomically
+from fpcore.records.record import load_records
+from fpcore.reports.page import CSS, font_face
+
+HERE = Path(__file__).parent
+SHELL = Environment(autoescape=True, trim_blocks=True).from_string(
+    HERE.joinpath("site.html.j2").read_text("utf-8")
+)
+HEADINGS = ("h1", "h2", "h3")
+
+
+def build() -> Path:
+    """Make the book anew from reports/ and return its index page.
+
+    Raises:
+        RecordError: a record is damaged.
+    """
+    pages = collect()
+    target = reports() / "html"
+    made = target.with_name(f".html.{uuid.uuid4().hex}")
+    try:
+        write(pages, made)
+        shutil.rmtree(target, ignore_errors=True)
+        made.replace(target)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return target / "index.html"
+
+
+def collect() -> list[Page]:
+    """Return the index and all pages, in the order of reading."""
+    records = load_records()
+    found = [pages.report_page(path) for path in _sources("md")]
+    found += [pages.notebook_page(path) for path in _sources("ipynb")]
+    known = {page.path for page in found}
+    found += [
+        pages.record_page(record) for record in records if f"runs/{record.name}.html" not in known
+    ]
+    order = list(GROUPS.values())
+    found.sort(key=lambda p: (order.index(p.group), *_reports_first(p.path)))
+    body = index.index(found, records)
+    first = Page("index.html", "はじめに", "", body, index.headings(found))
+    paths = {page.path for page in found}
+    return [first, *(replace(p, body=pages.linked(p.body, p.path, paths)) for p in found)]
+
+
+def write(pages: list[Page], folder: Path) -> None:
+    """Write the pages, what they look like and the search to a folder."""
+    groups = {group: list(own) for group, own in groupby(pages, key=lambda page: page.group)}
+    used: set[str] = set()
+    for before, page, after in zip([None, *pages[:-1]], pages, [*pages[1:], None], strict=True):
+        root = "../" * page.path.count("/")
+        text = SHELL.render(page=page, groups=groups, root=root, before=before, after=after)
+        used |= set(text)
+        write_atomically(folder / page.path, text.encode())
+    folder.joinpath("search-index.js").write_text(script(pages), "utf-8")
+    shutil.copy(HERE / "site.js", folder / "book.js")
+    folder.joinpath("book.css").write_text(_css("".join(sorted(used))), "utf-8")
+
+
+def _css(text: str) -> str:
+    """Return the style of all pages, with the font of the text that they hold."""
+    code = HtmlFormatter(style="default").get_style_defs(".highlight")
+    return "\n".join([font_face(text), CSS, HERE.joinpath("site.css").read_text("utf-8"), code])
+
+
+def _reports_first(path: str) -> tuple[str, bool, str]:
+    """Sort pages by folder, and put a report before the notebook behind it."""
+    folder, _, name = path.rpartition("/")
+    return folder, name != "report.html", name
+
+
+def _sources(suffix: str) -> list[Path]:
+    """Return the files of a kind below reports/, without the book itself and hidden ones."""
+    found = sorted(path.relative_to(reports()) for path in reports().rglob(f"*.{suffix}"))
+    hidden = [any(part.startswith(".") for part in path.parts) for path in found]
+    kept = zip(found, hidden, strict=True)
+    return [reports() / path for path, no in kept if not no and path.parts[0] != "html"]
+
+
+def script(pages: list[Page]) -> str:
+    """Return `BOOK` in JavaScript: pages [path, title], sections [page, anchor, heading, text].
+
+    Text is in NFKC, so that full-width letters are found by plain ones.
+    """
+    book = {
+        "pages": [[page.path, page.title] for page in pages],
+        "sections": [
+            [number, *section]
+            for number, page in enumerate(pages)
+            if page.group  # the index repeats what the pages say
+            for section in sections(page)
+        ],
+    }
+    return f"const BOOK = {json.dumps(book, ensure_ascii=False)};\n"
+
+
+def sections(page: Page) -> list[tuple[str, str, str]]:
+    """Return anchor, heading and text of every part of a page; code is left out."""
+    soup = BeautifulSoup(page.body, "html.parser")
+    for code in soup.select("details.code"):
+        code.decompose()
+    parts: list[tuple[str, str, list[str]]] = [("", "", [])]
+    for node in soup.descendants:
+        if isinstance(node, Tag) and node.name in HEADINGS:
+            parts.append((str(node.get("id", "")), node.get_text(), []))
+        elif isinstance(node, NavigableString) and not node.find_parent(HEADINGS):
+            parts[-1][2].append(str(node))
+    return [(anchor, title, _plain(text)) for anchor, title, text in parts if title or _plain(text)]
+
+
+def _plain(parts: Iterable[str]) -> str:
+    return " ".join(unicodedata.normalize("NFKC", " ".join(parts)).split())

@@ -1,0 +1,219 @@
+"""What the explorer shows: each view is a function of records, to a text, rows and a figure."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from fpcore import notation
+from fpcore.analysis.comparison import load_comparison
+from fpcore.notation import DASH, Markdown, number, percent
+from fpcore.records.by_seed import windows
+from fpcore.records.frames import curve, epochs, frame, traces
+from fpcore.records.record import RunRecord
+from fpcore.reports import figures, one_run, scaling
+from fpcore.reports.comparison import report, sections
+
+BY_ITERATION = {
+    "convergence_rate": "収束率",
+    "loss": "Phase 1 損失",
+    "fixed_point_loss": "固定点の項（fixed-point term）",
+    "diversity_loss": "多様性の項（diversity term）",
+    "grad_norm": "勾配ノルム",
+    "layernorm_gain": "LayerNorm の倍率",
+}
+BY_EPOCH = {
+    "train_loss": "訓練損失（nat）",
+    "val_loss": "検証損失（nat）",
+    "dev_loss": "開発損失（nat）",
+    "val_acc": "Val Acc（エポックごと）",
+}
+BY_TOKENS = {
+    "val_ppl": "Val PPL",
+    "train_ppl": "Train PPL",
+    "val_er": "Val ER（D に対する比）",
+    "train_er": "Train ER（D に対する比）",
+    "bits_per_byte": "bits per byte",
+    "best_epoch": "最良エポック",
+}
+SHARES = ("convergence_rate", "val_acc", "val_er", "train_er")
+CURVES: dict[str, tuple[str, str]] = (
+    {f"{label}（トークン）": ("train_tokens", column) for column, label in BY_TOKENS.items()}
+    | {f"{label}（反復）": ("iteration", column) for column, label in BY_ITERATION.items()}
+    | {f"{label}（エポック）": ("epoch", column) for column, label in BY_EPOCH.items()}
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the reader chose: records, sizes, a curve (see `CURVES`), a window of sizes, a pair."""
+
+    records: list[RunRecord]
+    samples: list[int]
+    curve: str
+    window: tuple[int, int]
+    a: str
+    b: str
+
+    @property
+    def chosen(self) -> list[RunRecord]:
+        """The records with the chosen sizes alone."""
+        return [_sizes(record, lambda n: n in self.samples) for record in self.records]
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown: text with its tables, the same rows as numbers, and a figure or none."""
+
+    text: Markdown
+    rows: pd.DataFrame
+    figure: Figure | None = None
+    hints: tuple[str, ...] = ()  # of the points with gid hint-0, hint-1, … in the figure
+
+
+def curves(choice: Choice) -> View:
+    """曲線: a metric by tokens, iteration or epoch; the table gives the end of each curve."""
+    x, column = CURVES[choice.curve]
+    label = (BY_TOKENS | BY_ITERATION | BY_EPOCH)[column]
+    rows = {"train_tokens": frame, "iteration": traces, "epoch": epochs}[x](choice.chosen)
+    ax = figures.axes()
+    if x == "train_tokens":
+        figures.by_size(choice.chosen, column, label, ax)
+    else:
+        figures.curves(rows, x, column, label, ax)
+    if column in SHARES:
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ends = _ends(rows.dropna(subset=[x, column]), x, column)
+    return View(_ends_table(ends, x, column, label), ends, _figure(ax))
+
+
+def results(choice: Choice) -> View:
+    """結果: every seed and size of the chosen runs."""
+    rows = frame(choice.chosen)
+    return View(one_run.runs_table(rows), rows)
+
+
+def settings(choice: Choice) -> View:
+    """設定の違い: the knobs that are not the same in all chosen runs."""
+    configs = {record.name: record.config for record in choice.records}
+    order = [knob for knobs in sections.KNOBS.values() for knob in knobs]
+    known = dict.fromkeys(k for config in configs.values() for k in config)
+    knobs = [k for k in [*order, *known] if k in known and k != "name"]
+    shown = {
+        knob: {name: _plain(config, knob) for name, config in configs.items()}
+        for knob in dict.fromkeys(knobs)
+    }
+    different = {knob: values for knob, values in shown.items() if len(set(values.values())) > 1}
+    rows = pd.DataFrame(different).T.rename_axis("パラメータ").reset_index()
+    if not different:
+        return View(Markdown("選んだ実行の設定はすべて同じである。"), rows)
+    return View(notation.table(rows), rows)
+
+
+def er_ppl(choice: Choice) -> View:
+    """ER と PPL: means over seeds; the points say which run they are."""
+    rows = frame(choice.chosen).astype({"val_er": float, "val_ppl": float})
+    groups = rows.dropna(subset=["val_er", "val_ppl"]).groupby(["run", "samples"], as_index=False)
+    means = groups.agg(val_er=("val_er", "mean"), val_ppl=("val_ppl", "mean"), n=("seed", "size"))
+    ax = figures.er_ppl(means, figures.axes())
+    shown = pd.DataFrame(
+        {
+            "run": means["run"],
+            "サンプル数": means["samples"].astype(str),
+            "シード n": means["n"].astype(str),
+            "Val ER": [percent(v) for v in means["val_er"]],
+            "Val PPL": [number(v, 1) for v in means["val_ppl"]],
+        }
+    )
+    hints = [f"{r[0]}、{r[1]} サンプル、n={r[2]}\nVal ER {r[3]}、Val PPL {r[4]}"
+             for r in shown.itertuples(index=False)]  # fmt: skip
+    for i, point in enumerate(means[["val_er", "val_ppl"]].to_numpy()):
+        ax.plot(*point, "o", ms=16, alpha=0.01, gid=f"hint-{i}")  # easier to hit than what is seen
+    return View(notation.table(shown), means, _figure(ax), tuple(hints))
+
+
+def alpha(choice: Choice) -> View:
+    """α: the power law of each chosen run over the sizes of the window."""
+    first, last = choice.window
+    records = [_sizes(record, lambda n: first <= n <= last) for record in choice.records]
+    rows = [
+        {"run": record.name, "first": found[-1][0], "last": found[-1][1], "alpha": law.alpha,
+         "stderr": law.stderr, "A": law.A, "r_squared": law.r_squared, "n": law.n}
+        for record in records
+        for found in [windows(curve(record), [r.samples for r in record.results])]
+        for law in [found[-1][2] if found else None]
+        if law
+    ]  # fmt: skip
+    text = f"サイズ {first}–{last} の PPL = A・トークン^α。\n\n{scaling.fits_table(records)}"
+    return View(
+        Markdown(text), pd.DataFrame(rows), _figure(figures.power_laws(records, figures.axes()))
+    )
+
+
+def comparison(choice: Choice) -> View:
+    """A/B: the tables, sentences and 検証 of the report of two runs."""
+    c = load_comparison(choice.a, choice.b)
+    text = re.sub(r"!\[[^]]*\]\([^)]*\)\n\n", "", report.render(c))
+    return View(Markdown(text), c.summary)
+
+
+VIEWS: dict[str, Callable[[Choice], View]] = {
+    "曲線": curves,
+    "結果": results,
+    "設定の違い": settings,
+    "ER と PPL": er_ppl,
+    "α": alpha,
+    "A/B 比較": comparison,
+}
+
+
+def _sizes(record: RunRecord, kept: Callable[[int], bool]) -> RunRecord:
+    results = [result for result in record.results if kept(result.samples)]
+    return record.model_copy(update={"results": results})
+
+
+def _plain(config: dict[str, object], knob: str) -> str:
+    return notation.plain(config[knob]) if knob in config else DASH
+
+
+def _figure(ax: Axes) -> Figure:
+    figure = ax.figure
+    assert isinstance(figure, Figure)
+    return figure
+
+
+def _ends(rows: pd.DataFrame, x: str, column: str) -> pd.DataFrame:
+    """Return the last value of each curve: mean, smallest and largest over seeds."""
+    keys = ["run", "samples"]
+    last = rows[rows[x] == rows.groupby(keys)[x].transform("max")].astype({column: float})
+    groups = last.groupby(keys, sort=False)
+    stats = groups[column].agg(["mean", "min", "max"]).assign(n=groups["seed"].size())
+    return stats.reset_index().merge(last.drop_duplicates(keys)[[*keys, x]], on=keys)
+
+
+def _ends_table(ends: pd.DataFrame, x: str, column: str, label: str) -> Markdown:
+    title = {"train_tokens": "トークン", "iteration": "反復", "epoch": "エポック"}[x]
+    shown = pd.DataFrame(
+        {
+            "run": ends["run"],
+            "サンプル数": ends["samples"].astype(str),
+            title: [number(v, 0) for v in ends[x]],
+            label: [_value(column, v) for v in ends["mean"]],
+            "最小–最大": [
+                f"{_value(column, low)}–{_value(column, high)}" if n > 1 else DASH
+                for low, high, n in ends[["min", "max", "n"]].itertuples(index=False)
+            ],
+            "シード n": ends["n"].astype(str),
+        }
+    )
+    return notation.table(shown)
+
+
+def _value(column: str, value: float) -> str:
+    if column in SHARES:
+        return percent(value)
+    return number(value, 1 if column.endswith("ppl") else 0 if column == "best_epoch" else 4)

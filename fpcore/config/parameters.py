@@ -1,0 +1,103 @@
+"""The check behind every notebook's parameters cell.
+
+Papermill takes any name and guesses types, so a misspelt knob would silently do nothing. Each
+notebook therefore reads its parameters through `check` (or `run_config`), which knows which names
+were given: those assigned in the notebook's own cell (first line `# Parameters: …`) and in the
+one that papermill injects (first line `# Parameters`).
+"""
+
+import ast
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fpcore.config import checked
+from fpcore.config.checked import NAME
+from fpcore.config.run_config import RunConfig
+from fpcore.errors import ConfigError, quoted, suggestion
+
+WORDS = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    list: "a list, such as [a, b]",
+}
+
+
+def check(namespace: dict[str, Any], **types: type) -> dict[str, Any]:
+    """Return the parameters of a notebook, by name, with text understood as papermill means it.
+
+    Args:
+        namespace: the notebook's `globals()`.
+        types: the names that are parameters, and the type of each (str, bool, int or list; object
+            where what uses the value checks it).
+
+    Raises:
+        ConfigError: a name that is not a parameter, or a value of another type.
+    """
+    values = _given(namespace, types)
+    for name, kind in types.items():
+        if kind is not object and type(values[name]) is not kind:
+            raise ConfigError(f"{name} must be {WORDS[kind]}, not {quoted(values[name])}.")
+        if kind is list and not all(isinstance(item, str) for item in values[name]):
+            raise ConfigError(f"{name} must be a list of names, not {quoted(values[name])}.")
+    return values
+
+
+def run_config(namespace: dict[str, Any]) -> tuple[RunConfig, bool, str]:
+    """Return the config that the parameters of the `run` notebook describe, `force` and `share`.
+
+    Raises:
+        ConfigError: as `check` and `RunConfig` do.
+    """
+    types = {
+        name: str if field.annotation is str else object
+        for name, field in RunConfig.model_fields.items()
+    }
+    values = _given(namespace, types | {"force": bool, "share": str})
+    force, share = values.pop("force"), values.pop("share")
+    if type(force) is not bool:
+        raise ConfigError(f"force must be {WORDS[bool]}, not {quoted(force)}.")
+    if not isinstance(share, str) or not re.fullmatch(rf"({NAME})?", share):
+        raise ConfigError(f"share must be a name such as study, or empty, not {quoted(share)}.")
+    return RunConfig(**values), force, share
+
+
+def _given(namespace: dict[str, Any], types: Mapping[str, type]) -> dict[str, Any]:
+    for name in _assigned(namespace.get("In", [])):
+        if name not in types:
+            raise ConfigError(
+                f"{name} is not a parameter of this notebook{suggestion(name, types)}."
+            )
+    missing = [name for name in types if name not in namespace]
+    if missing:
+        raise ConfigError(f"The parameters cell must set {', '.join(missing)}.")
+    return {name: _understood(namespace[name], kind) for name, kind in types.items()}
+
+
+def _understood(value: Any, kind: type) -> Any:
+    """Read the text of a value that is not meant to be text: "[25, 50]", "false", "null"."""
+    if kind is str or not isinstance(value, str):
+        return value
+    try:
+        return checked.parse(value)
+    except ValueError:
+        return value
+
+
+def _parsed(source: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ConfigError("The parameters cell must be lines of the form name = value.") from None
+
+
+def _assigned(cells: list[str]) -> list[str]:
+    """Return the names that the latest parameters cells assign, the notebook's and papermill's."""
+    names: list[str] = []
+    for head in (r"# Parameters:", r"# Parameters\s*$"):
+        source = next((c for c in reversed(cells) if re.match(head, c.split("\n", 1)[0])), "")
+        for statement in _parsed(source):
+            targets = statement.targets if isinstance(statement, ast.Assign) else []
+            names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return names

@@ -1,0 +1,192 @@
+"""Every knob of a run, checked once, at the door."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fpcore.config.checked import MAX_NAME, NAME, Distinct, Real, Whole, read_mapping, short
+from fpcore.errors import ConfigError, quoted, suggestion
+from fpcore.paths import PARAMS, shown
+
+
+class RunConfig(BaseModel):
+    """The knobs of one run; the defaults are the small setting, `params/v5-small.yaml`.
+
+    Every description below completes the sentence "<knob> must be …", so it is both the
+    documentation and the error message. Numbers in brackets refer to the spec of the model.
+
+    Raises:
+        ConfigError: for an unknown knob, a wrong type or an impossible value.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(
+        "",
+        pattern=rf"^({NAME})?$",
+        description=f"ASCII letters, digits and . _ + - (at most {MAX_NAME}, beginning with a "
+        "letter or digit), or empty for a name made from what differs from the defaults",
+    )
+    corpus: str = Field(
+        "chitchat",
+        pattern=r"^(chitchat|ultrachat|.+\.(txt|jsonl|parquet))$",
+        description="chitchat, ultrachat, or the path of a .txt, .jsonl or .parquet file",
+    )
+    tokenizer: str = Field(
+        "bpe-4096",
+        pattern=r"^(gpt2|bpe-(25[7-9]|2[6-9]\d|[3-9]\d\d|[1-9]\d{3,4}))$",
+        description="gpt2, or bpe-N for a byte-level BPE of N types (257 to 99999) trained on the "
+        "corpus, such as bpe-4096",
+    )
+    embedding: str = Field(
+        "ppmi",
+        pattern=r"^(ppmi|gpt2|random|.+\.safetensors)$",
+        description="ppmi, gpt2, random, or the path of a .safetensors file that holds wte.weight",
+    )
+    embed_dim: Whole = Field(128, ge=1, description="a whole number of at least 1")
+    samples: Annotated[list[Annotated[Whole, Field(ge=1)]], Distinct] = Field(
+        [25, 50, 100, 200, 400],
+        min_length=1,
+        description="a list of different whole numbers of at least 1 (training conversations), "
+        "such as [25, 50]",
+    )
+    val_samples: Whole = Field(
+        25,
+        ge=1,
+        description="a whole number of at least 1 (conversations reserved for validation, and as "
+        "many again for development)",
+    )
+    layers: Whole = Field(1, ge=1, description="a whole number of at least 1")
+    context_dim: Whole = Field(181, ge=2, description="a whole number of at least 2")
+    input_tokens: Whole = Field(1, ge=1, description="a whole number of at least 1")
+    contexts: Literal["trained", "untrained", "zero"] = Field(
+        "trained",
+        description="trained (phase 1), untrained (the ContextBlock as it is drawn) or zero; the "
+        "last two are controls, which run no phase 1",
+    )
+    max_iter: Whole = Field(
+        60,
+        ge=2,
+        description="a whole number of at least 2 (iteration 1 only draws the first contexts)",
+    )
+    gradient_clip: Real = Field(1.0, gt=0, description="a number above 0")
+    dist_reg_weight: Real = Field(0.9, ge=0, le=1, description="a number from 0 to 1")
+    context_noise: Real = Field(0.1, ge=0, description="a number of at least 0")
+    convergence_threshold: Real = Field(0.03, gt=0, description="a number above 0")
+    min_converged_ratio: Real = Field(0.99, gt=0, le=1, description="a number above 0, at most 1")
+    phase1_lr: Real = Field(0.002, gt=0, description="a number above 0")
+    phase1_batch: Whole = Field(
+        5000, ge=2, description="a whole number of at least 2 (tokens per chunk; part of the loss)"
+    )
+    epochs: Whole = Field(20, ge=1, description="a whole number of at least 1")
+    patience: Whole = Field(1, ge=1, description="a whole number of at least 1")
+    phase2_lr: Real = Field(0.001, gt=0, description="a number above 0")
+    phase2_batch: Whole = Field(512, ge=1, description="a whole number of at least 1")
+    select_on: Literal["dev", "val"] = Field("val", description="dev or val")
+    er_rows: Whole | None = Field(
+        10_000, ge=2, description="a whole number of at least 2, or null for all rows"
+    )
+    seeds: Annotated[list[Annotated[Whole, Field(ge=0, lt=2**31)]], Distinct] = Field(
+        [42],
+        min_length=1,
+        description="a list of different whole numbers from 0 to 2147483647, such as [42]",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto, cpu, cuda or cuda:N",
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float64"] = Field(
+        "auto",
+        description="auto (bfloat16 products where the device has them, otherwise float32), "
+        "float32, bfloat16 or float64",
+    )
+    bfloat16_contexts: bool = Field(
+        False,
+        strict=True,
+        description="true or false (whether phase 1 stores its contexts in bfloat16; only with "
+        "bfloat16 products)",
+    )
+
+    def __init__(self, **knobs: Any) -> None:
+        try:
+            super().__init__(**knobs)
+        except ValidationError as error:
+            raise ConfigError(_sentence(error, knobs)) from None
+
+    @classmethod
+    def load(cls, source: str | Path) -> "RunConfig":
+        """Read `params/<source>.yaml`, or the YAML file at the path `source`.
+
+        A file that gives no `name` takes the file's own.
+
+        Raises:
+            ConfigError: no such file, no mapping of knobs in it, or a bad knob.
+        """
+        path = _params_path(source)
+        knobs = read_mapping(path, lambda: _missing(path))
+        try:
+            return cls(**{"name": path.stem} | knobs)
+        except ConfigError as error:
+            raise ConfigError(f"{shown(path)}: {error}") from None
+
+    @property
+    def label(self) -> str:
+        """The architecture in short, for example `1L_1085d_1tok`."""
+        return f"{self.layers}L_{self.context_dim}d_{self.input_tokens}tok"
+
+    @property
+    def run_name(self) -> str:
+        """`name`, or where that is empty one made from what differs from the defaults."""
+        return self.name or _made_name(self)
+
+    def knobs(self) -> dict[str, Any]:
+        """Return every knob but the name, as plain data: what makes two runs the same run."""
+        return self.model_dump(exclude={"name"})
+
+
+def _sentence(error: ValidationError, knobs: dict[str, Any]) -> str:
+    """Say in one sentence which knobs are wrong, what they were and what is allowed."""
+    fields = RunConfig.model_fields
+    wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
+    parts = [
+        f"{key} must be {fields[key].description}, not {quoted(knobs[key])}"
+        if key in fields
+        else f"{quoted(key)[1:-1]} is not a knob of RunConfig{suggestion(key, fields)}"
+        for key in wrong
+    ]
+    return "; ".join(parts)
+
+
+def _params_path(source: str | Path) -> Path:
+    """A bare word means `params/<word>.yaml`; anything that looks like a path is one."""
+    path = Path(source).expanduser()
+    if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
+        return path
+    return PARAMS / f"{source}.yaml"
+
+
+def _missing(path: Path) -> str:
+    near = suggestion(path.stem, (p.stem for p in PARAMS.glob("*.yaml")))
+    return f"There is no readable params file {shown(path)}{near}."
+
+
+def _made_name(config: RunConfig) -> str:
+    """Join the label and each knob that differs from its default; a digest where text is lost."""
+    fields = RunConfig.model_fields
+    changed = {
+        key: value
+        for key, value in config.knobs().items()
+        if key not in {"layers", "context_dim", "input_tokens"} and value != fields[key].default
+    }
+    name = "-".join([config.label, *(key + short(value) for key, value in changed.items())])
+    lossy = any(
+        short(changed[key]) != changed[key] for key in ("corpus", "embedding") if key in changed
+    )
+    if lossy or len(name) > MAX_NAME:
+        text = json.dumps(config.knobs(), sort_keys=True)
+        name = f"{name[: MAX_NAME - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return name

@@ -1,0 +1,8 @@
+from .dataset import Data, prepare
+from .tokens import HeldOut
+
+__all__ = [
+    "Data",
+    "HeldOut",
+    "prepare",
+]

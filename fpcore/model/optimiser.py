@@ -1,0 +1,50 @@
+"""The state of a block under Adam as named tensors, to stored_dtype and to go on from."""
+
+import torch
+from torch import Tensor, nn
+
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+def tensors_of(block: nn.Module, adam: torch.optim.Adam) -> dict[str, Tensor]:
+    """Return the parameters and Adam's state, by name; they share memory with the training."""
+    found = {}
+    for name, parameter in block.named_parameters():
+        found[f"parameter/{name}"] = parameter.data
+        found |= {f"{key}/{name}": value for key, value in adam.state[parameter].items()}
+    return found
+
+
+def restore(block: nn.Module, adam: torch.optim.Adam, stored: dict[str, Tensor]) -> None:
+    """Take parameters and Adam's state from what `tensors_of` returned; nothing from nothing."""
+    for name, parameter in block.named_parameters() if stored else []:
+        parameter.data.copy_(stored[f"parameter/{name}"])
+        known = {key: stored[f"{key}/{name}"] for key in MOMENTS if f"{key}/{name}" in stored}
+        adam.state[parameter] = {k: v.to(parameter.device) for k, v in known.items()}
+
+
+def flat_gradient(block: nn.Module) -> Tensor:
+    """Give every parameter a zero gradient; return all of them as one vector that shares memory.
+
+    So zeroing, the norm and clipping are one operation each.
+    """
+    parameters = list(block.parameters())
+    flat = torch.zeros(sum(p.numel() for p in parameters)).to(parameters[0])
+    for parameter, part in zip(
+        parameters, flat.split([p.numel() for p in parameters]), strict=True
+    ):
+        parameter.grad = part.view_as(parameter)
+    return flat
+
+
+def clip(gradient: Tensor, most: float) -> Tensor:
+    """Scale a gradient vector in place so that its norm is at most `most`; return the old norm."""
+    norm: Tensor = torch.linalg.vector_norm(gradient)
+    gradient.mul_((most / (norm + 1e-6)).clamp_max(1))  # 1e-6 as in torch's clip_grad_norm_
+    return norm
+
+
+def gradient_of(parameter: Tensor) -> Tensor:
+    """Return a parameter's gradient, which `flat_gradient` has made."""
+    assert parameter.grad is not None
+    return parameter.grad

@@ -1,0 +1,68 @@
+"""Records as tables: one row per run, seed and size, iteration or epoch."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from fpcore.records.record import RunRecord
+
+COLUMNS = (
+    "seed samples train_tokens val_tokens phase1_iterations convergence_rate train_er val_er "
+    "train_ppl val_ppl val_acc best_epoch epochs_run bits_per_byte unigram_ppl train_er_rows "
+    "val_er_rows"
+).split()
+
+
+def frame(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """Return one row per run, seed and size; ratios from 0 to 1, `seconds` over all stages."""
+    rows = [
+        {"run": record.name}
+        | {column: getattr(result, column) for column in COLUMNS}
+        | {"seconds": sum(result.seconds.values()) if result.seconds else None}
+        for record in records
+        for result in record.results
+    ]
+    return pd.DataFrame(rows, columns=["run", *COLUMNS, "seconds"])
+
+
+def curve(record: RunRecord, seeds: Iterable[int | None] | None = None) -> pd.DataFrame:
+    """Return `train_tokens` and `val_ppl` by `samples`, fewest tokens first.
+
+    Over seeds (all, or those given) V.PPL is the geometric mean: so the power law of the mean has
+    the mean of the seeds' exponents. Sizes where either is unknown are left out.
+    """
+    rows = frame([record]).astype({"val_ppl": float, "train_tokens": float})
+    if seeds is not None:
+        rows = rows[rows["seed"].map(lambda s: None if pd.isna(s) else s).isin(list(seeds))]
+    rows = rows.assign(val_ppl=np.log(rows["val_ppl"]))
+    means = rows.groupby("samples")[["train_tokens", "val_ppl"]].mean().dropna()
+    return means.assign(val_ppl=np.exp(means["val_ppl"])).sort_values("train_tokens")
+
+
+def traces(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """Return one row per run, seed, size and phase-1 iteration (from 2: iteration 1 only draws)."""
+    columns = (
+        "iteration convergence_rate loss fixed_point_loss diversity_loss grad_norm clipped "
+        "layernorm_gain"
+    )
+    return _traced(records, "phase1", columns.split())
+
+
+def epochs(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """Return one row per run, seed, size and phase-2 epoch; losses in nats."""
+    return _traced(records, "phase2", ["epoch", "train_loss", "val_loss", "val_acc", "dev_loss"])
+
+
+def _traced(records: Iterable[RunRecord], phase: str, columns: list[str]) -> pd.DataFrame:
+    keys = ["run", "seed", "samples"]
+    parts = [
+        pd.DataFrame(getattr(result, phase)).assign(
+            run=record.name, seed=result.seed, samples=result.samples
+        )
+        for record in records
+        for result in record.results
+        if getattr(result, phase)
+    ]
+    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return whole.reindex(columns=keys + columns)

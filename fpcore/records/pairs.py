@@ -1,0 +1,164 @@
+"""Two records beside each other: what they share, what of them can be compared, and what differs.
+
+Metrics of tokens need the same text and vocabulary, effective ranks the same number of rows.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpcore.records.by_seed import loss_sums
+from fpcore.records.record import VOLATILE, RunRecord, SizeResult
+from fpcore.stats.uncertainty import LEVEL, LossDifference, paired_bootstrap
+
+LINEAGE = Path(__file__).parent / "lineage.json"
+WORDS = {
+    "vocabulary": "the tokenizer",
+    "embedding": "the embedding",
+    "validation_ids": "the validation text",
+    "development_ids": "the development text",
+}
+TEXT_DIGESTS = ("validation_ids", "vocabulary")
+TEXT_KNOBS = ("corpus", "tokenizer", "val_samples")  # where digests are not known
+OF_TOKENS = ("val_ppl", "val_acc", "unigram_ppl", "alpha")  # depend on text and vocabulary
+OF_ROWS = {"val_er": "val_er_rows", "train_er": "train_er_rows"}
+SEED = 0  # of the resampling: the same records always give the same interval
+
+
+def restricted(a: RunRecord, b: RunRecord) -> tuple[RunRecord, RunRecord]:
+    """Return both records with the sizes that they share, and the seeds if they share any."""
+    sizes = {r.samples for r in a.results} & {r.samples for r in b.results}
+    seeds = {r.seed for r in a.results} & {r.seed for r in b.results}
+    pair = [
+        [r for r in record.results if r.samples in sizes and (r.seed in seeds or not seeds)]
+        for record in (a, b)
+    ]
+    return a.model_copy(update={"results": pair[0]}), b.model_copy(update={"results": pair[1]})
+
+
+def distinct(records: list[RunRecord]) -> list[RunRecord]:
+    """Return the records without those whose results repeat an earlier one's."""
+    kept: list[RunRecord] = []
+    for record in records:
+        if not any(same_results(record, other) for other in kept):
+            kept.append(record)
+    return kept
+
+
+def same_results(a: RunRecord, b: RunRecord) -> bool:
+    """Whether two runs agree in every figure that both know, and share at least one.
+
+    Print may leave the seed out; then any seed is taken for it.
+    """
+    pairs = [
+        (x, y)
+        for x in a.results
+        for y in b.results
+        if x.samples == y.samples and (x.seed == y.seed or None in (x.seed, y.seed))
+    ]
+    return bool(pairs) and all(_agree(x, y) for x, y in pairs)
+
+
+def _agree(x: SizeResult, y: SizeResult) -> bool:
+    fields: dict[str, Any] = x.model_dump(exclude={*VOLATILE, "samples", "seed"})
+    other = y.model_dump()
+    known = [k for k, v in fields.items() if v not in (None, {}) and other[k] not in (None, {})]
+    return bool(known) and all(fields[k] == other[k] for k in known)
+
+
+def incomparable(a: RunRecord, b: RunRecord) -> dict[str, str]:
+    """Return the metrics that cannot be compared between two runs, and why."""
+    reasons: dict[str, str] = {}
+    different = different_texts(a, b)
+    if different:
+        why = f"{'、'.join(different)} が違うので、比べられない"
+        reasons |= dict.fromkeys(OF_TOKENS, why)
+        if _known(a, "val_bytes") != _known(b, "val_bytes"):
+            reasons["bits_per_byte"] = why
+    overlapping = [record.name for record in (a, b) if overlaps(record)]
+    if overlapping:
+        why = f"{'、'.join(overlapping)} は訓練と検証が重なるので、比べられない"
+        reasons |= dict.fromkeys((*OF_TOKENS, "bits_per_byte"), why)
+    for metric, rows in OF_ROWS.items():
+        if _known(a, rows) and _known(b, rows) and _known(a, rows) != _known(b, rows):
+            reasons[metric] = "測った行数が違うので、比べられない"
+    return reasons
+
+
+def different_texts(a: RunRecord, b: RunRecord) -> list[str]:
+    """Return what differs of the validation text and the vocabulary, as far as it is known."""
+    if a.digests and b.digests:
+        return [f"`{k}`" for k in TEXT_DIGESTS if a.digests.get(k) != b.digests.get(k)]
+    known = [k for k in TEXT_KNOBS if k in a.config and k in b.config]
+    return [f"`{k}`" for k in known if a.config[k] != b.config[k]]
+
+
+def overlaps(record: RunRecord) -> bool:
+    """Whether the largest training size reaches into the validation conversations."""
+    data = record.data
+    if "validation" not in data or "training_pool" not in data or not record.results:
+        return False
+    first, last = data["validation"]
+    reached = data["training_pool"][0] + max(r.samples for r in record.results) - 1
+    return bool(data["training_pool"][0] <= last and reached >= first)
+
+
+def _known(record: RunRecord, field: str) -> dict[int, object]:
+    """Return a field by size, where it is known."""
+    values = {r.samples: getattr(r, field) for r in record.results}
+    return {n: value for n, value in values.items() if value is not None}
+
+
+def code_of(record: RunRecord) -> dict[str, str]:
+    """Return the digests of the code that made a record, by role (`code/<role>`).
+
+    `lineage.json` tells of each older set of digests (`was`) which newer one gave the same
+    numbers (`is`); a record that knows the older one counts as made by the newer one.
+    """
+    code = {key: value for key, value in record.digests.items() if key.startswith("code/")}
+    for step in _lineage():
+        if step["was"].items() <= code.items():
+            code = {k: v for k, v in code.items() if k not in step["was"]} | step["is"]
+    return code
+
+
+def changed(record: RunRecord, digests: dict[str, str]) -> list[str]:
+    """Return which of the digests of data and code are other ones in a record."""
+    own = record.digests | code_of(record)
+    return [key for key, value in digests.items() if own.get(key) != value]
+
+
+def in_words(digest: str) -> str:
+    """Say what a digest is of, for example the code of phase 2."""
+    kind, _, rest = digest.partition("/")
+    if kind == "code":
+        return f"the code of {rest}"
+    return f"the training text of size {rest}" if rest else WORDS[digest]
+
+
+@cache
+def _lineage() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(LINEAGE.read_text(encoding="utf-8"))
+    return found
+
+
+def resampled(
+    a: RunRecord, b: RunRecord, samples: int, level: float = LEVEL
+) -> LossDifference | None:
+    """Compare the validation losses of two runs at one size (see `paired_bootstrap`).
+
+    None where a run does not know them by conversation, or where the conversations differ.
+    """
+    first, second = loss_sums(a, samples), loss_sums(b, samples)
+    if first is None or second is None or _texts(a) != _texts(b):
+        return None
+    if not np.array_equal(first[1], second[1]):
+        return None
+    return paired_bootstrap(first[0], second[0], first[1], SEED, level=level)
+
+
+def _texts(record: RunRecord) -> str | None:
+    return record.digests.get("validation_ids")

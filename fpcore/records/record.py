@@ -1,0 +1,235 @@
+"""The record of a run: what is stored and read. Reports read nothing else."""
+
+import json
+import math
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fpcore.config.checked import NAME
+from fpcore.config.run_config import RunConfig
+from fpcore.errors import RecordError, quoted, suggestion
+from fpcore.paths import runs, shown, write_atomically
+
+# Dates, timings and the machine: all that may differ between two runs of one config.
+VOLATILE = ("seconds", "environment", "started", "shared_iterations")
+MAX_BYTES = 2**28  # of a record
+COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns that hold no measures
+OPTIONAL = ("er_rows",)  # the knobs that may be None
+DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
+Share = Annotated[float, Field(ge=0, le=1)] | None
+Positive = Annotated[float, Field(gt=0)] | None
+Count = Annotated[int, Field(ge=1, lt=2**53)] | None
+
+
+def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Refuse a trace whose columns are of different lengths, or hold other than their values."""
+    if len({len(column) for column in columns.values()}) > 1:
+        raise ValueError("columns of different lengths")
+    for name, column in columns.items():
+        kind = COUNTED.get(name, float)
+        if not all((v is None and kind is not int) or _is(v, kind) for v in column):
+            raise ValueError(f"{name} holds other values than {kind.__name__}")
+        if kind is int and any(b <= a for a, b in pairwise([0, *column])):
+            raise ValueError(f"{name} does not grow")
+    return columns
+
+
+def _check_kinds(config: dict[str, Any]) -> None:
+    """Refuse knobs of another kind than today's; their bounds may have been other ones."""
+    for knob, usual in RunConfig().model_dump().items():
+        if knob not in config or (config[knob] is None and knob in OPTIONAL):
+            continue
+        value = config[knob]
+        values = value if isinstance(usual, list) and isinstance(value, list) else [value]
+        kind = type(usual[0] if isinstance(usual, list) else usual)
+        single = not isinstance(usual, list) or isinstance(value, list)
+        kind = float if kind is int else kind
+        if not single or not all(_is(v, kind) for v in values):
+            raise ValueError(f"config.{knob} is of another kind than {usual!r}")
+
+
+def _is(value: Any, kind: type) -> bool:
+    if kind is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is kind
+
+
+Trace = Annotated[dict[str, list[Any]], AfterValidator(_trace)]
+
+
+class SizeResult(BaseModel):
+    """What one seed gave at one size; None where it is not known.
+
+    Ratios (`convergence_rate`, `train_er`, `val_er` as a share of D, `val_acc`) are from 0 to 1.
+    `phase1` and `phase2` hold the traces by column. `shared_iterations` of phase 1 were taken
+    over from a shorter run; `seconds` count them. `val_loss_sums` [conversations] are nats and
+    `val_token_counts` the predicted tokens of each validation conversation. `chosen` is the
+    learning rate or n-gram order that a baseline took, and `candidates` the development loss in
+    nats of those that were tried here; `trained_parameters` are those that training changes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    samples: int = Field(ge=1, lt=2**53)
+    train_tokens: Count = None
+    val_tokens: Count = None
+    val_bytes: Count = None
+    phase1_iterations: Count = None
+    convergence_rate: Share = None
+    train_er: Share = None
+    val_er: Share = None
+    train_er_rows: Count = None
+    val_er_rows: Count = None
+    train_ppl: Positive = None
+    val_ppl: Positive = None
+    val_acc: Share = None
+    bits_per_byte: Positive = None
+    unigram_ppl: Positive = None
+    best_epoch: Count = None
+    epochs_run: Count = None
+    val_loss_sums: list[Annotated[float, Field(ge=0)]] | None = None
+    val_token_counts: list[Annotated[int, Field(ge=1, lt=2**53)]] | None = None
+    phase1: Trace = Field(default_factory=dict)
+    phase2: Trace = Field(default_factory=dict)
+    seconds: dict[str, float] = Field(default_factory=dict)
+    shared_iterations: int = 0
+    trained_parameters: Count = None
+    chosen: float | None = None
+    candidates: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        sums, counts = self.val_loss_sums, self.val_token_counts
+        if sums is not None and counts is not None and len(sums) != len(counts):
+            raise ValueError("val_loss_sums and val_token_counts of different lengths")
+        return self
+
+
+class RunRecord(BaseModel):
+    """One run: its config, what it was made from, what it gave, and where and when.
+
+    `digests` maps `vocabulary`, `embedding`, `validation_ids`, `development_ids`,
+    `training_ids/<samples>` and `code/<file>` to digests; `data` says which conversations went
+    where. `source` is `measured` for runs of this book, `published` for figures taken from print;
+    then `document` is the Markdown file in reports/ that they stand in, `seconds` the time of the
+    whole run and `alpha` its exponent over all sizes (from figures with more digits than print
+    gives). Whatever print does not tell is None or left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    schema_version: Literal[1] = 1
+    name: str
+    source: Literal["measured", "published"] = "measured"
+    label: str | None = None
+    document: str | None = Field(None, pattern=DOCUMENT)
+    seconds: float | None = None
+    alpha: float | None = None
+    config: dict[str, Any]
+    digests: dict[str, str] = Field(default_factory=dict)
+    data: dict[str, Any] = Field(default_factory=dict)
+    results: list[SizeResult]
+    environment: dict[str, Any] = Field(default_factory=dict)
+    started: str | None = None
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        _check_kinds(self.config)
+        places = [(result.seed, result.samples) for result in self.results]
+        if len(set(places)) != len(places):
+            raise ValueError("the same seed and size twice")
+        counts = {tuple(r.val_token_counts) for r in self.results if r.val_token_counts is not None}
+        if len(counts) > 1:
+            raise ValueError("different validation texts")
+        return self
+
+    @property
+    def seeds(self) -> int:
+        """The number of seeds; 1 where the record does not say."""
+        return len({result.seed for result in self.results})
+
+    @property
+    def path(self) -> Path:
+        """Where the record is stored."""
+        return record_path(self.name)
+
+    def save(self) -> None:
+        """Write the record in one piece, replacing an earlier one of the same name."""
+        text = _pretty(self.model_dump(), "") + "\n"
+        write_atomically(self.path, text.encode())
+
+
+def columns(trace: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return the rows of a trace by column, as records hold them."""
+    return {key: [row[key] for row in trace] for key in trace[0]}
+
+
+def record_path(name: str) -> Path:
+    """Return the file of the record called `name`.
+
+    Raises:
+        RecordError: a name that could lead out of the folder of records.
+    """
+    if not re.fullmatch(NAME, name):
+        raise RecordError(f"{name!r} cannot be the name of a run; give a name such as v5-small.")
+    return runs() / f"{name}.json"
+
+
+def load_record(name: str) -> RunRecord:
+    """Read the record called `name`.
+
+    Raises:
+        RecordError: there is none, or its file is damaged.
+    """
+    path = record_path(name)
+    if not path.is_file():
+        near = suggestion(name, (p.stem for p in runs().glob("*.json")))
+        raise RecordError(f"There is no record {shown(path)}{near}; run its config first.")
+    return _read(path)
+
+
+def load_records() -> list[RunRecord]:
+    """Read every record, in the order of their names."""
+    return [_read(path) for path in sorted(runs().glob("*.json"))]
+
+
+def _read(path: Path) -> RunRecord:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise OSError(0, f"more than {MAX_BYTES:,} bytes")
+        record = RunRecord.model_validate_json(path.read_bytes())
+    except (ValidationError, OSError) as error:
+        raise RecordError(
+            f"{shown(path)} is not a readable record ({_reason(error)}); restore it, or delete it "
+            "and run its config again."
+        ) from None
+    if record.name != path.stem:
+        name = quoted(record.name)
+        raise RecordError(f"{shown(path)} holds a record called {name}; rename one of them.")
+    return record
+
+
+def _reason(error: ValidationError | OSError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    said = f"{where}: {first['msg']}" if where else first["msg"]
+    return " ".join(said.split())[:200]
+
+
+def _pretty(value: Any, indent: str) -> str:
+    """Write JSON for reading in a diff: one line per key, and per list of plain values."""
+    inner = indent + " "
+    if isinstance(value, dict) and value:
+        lines = [f"{inner}{json.dumps(k)}: {_pretty(v, inner)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        lines = [inner + _pretty(item, inner) for item in value]
+        return "[\n" + ",\n".join(lines) + f"\n{indent}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

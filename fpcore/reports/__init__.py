@@ -1,0 +1,5 @@
+"""Japanese tables, sentences, figures and pages; rules choose every word."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,14 @@
+from . import baselines, comparison, figures, fixed_point, one_run, scaling, study, tutorial
+from .one_run import watch
+
+__all__ = [
+    "baselines",
+    "comparison",
+    "figures",
+    "fixed_point",
+    "one_run",
+    "scaling",
+    "study",
+    "tutorial",
+    "watch",
+]

@@ -1,0 +1,253 @@
+"""The sections of the report that show tables: each a function of the comparison, to Markdown.
+
+The `compare` notebook shows the same text as `report.md`. A sample is a training conversation.
+"""
+
+import pandas as pd
+
+from fpcore import notation
+from fpcore.analysis import factors
+from fpcore.analysis.comparison import Comparison
+from fpcore.analysis.trade_off import in_words, trade_off
+from fpcore.notation import DASH, Markdown, number, percent, points
+from fpcore.records.frames import frame
+from fpcore.records.record import RunRecord
+from fpcore.reports import sentences
+
+KNOBS = {  # by what they are for; `name` and `samples` stand elsewhere
+    "データ": "corpus tokenizer embedding embed_dim val_samples".split(),
+    "モデル": "layers context_dim input_tokens".split(),
+    "Phase 1": (
+        "max_iter gradient_clip dist_reg_weight context_noise convergence_threshold "
+        "min_converged_ratio phase1_lr phase1_batch"
+    ).split(),
+    "Phase 2": "epochs patience phase2_lr phase2_batch select_on".split(),
+    "測定と環境": "er_rows seeds device precision".split(),
+}
+
+
+def conditions(c: Comparison) -> Markdown:
+    """実験条件の違い: the knobs that differ."""
+    t = c.conditions
+    shown = pd.DataFrame(
+        {
+            "パラメータ": [f"`{knob}`" for knob in t["knob"]],
+            c.a.name: [notation.plain(v) for v in t["a"]],
+            f"{c.b.name} ": [notation.plain(v) for v in t["b"]],
+            "変更": [percent(v, 0, signed=True) for v in t["relative"]],
+        }
+    )
+    found, hidden = factors.changed_factors(c.a, c.b), factors.unknown(c.a, c.b)
+    parts: list[str] = [notation.table(shown)] if len(shown) else []
+    if hidden:
+        names = "、".join(f"`{knob}`" for knob in hidden)
+        parts.append(f"片方の記録にしかない条件: {names}。")
+    if not parts:
+        return Markdown("2 つの実行の設定は同じである。")
+    if len(found) > 1:
+        parts.append(
+            f"**注意**: {len(found)} つの条件が同時に変わっているため、"
+            "差がどの条件によるものかはこの 2 つの実行だけでは分からない。"
+        )
+    return Markdown("\n\n".join(parts))
+
+
+def common(c: Comparison) -> Markdown:
+    """共通条件: the knobs that both runs share, the architecture first."""
+    lines = [f"- サンプルサイズ（訓練に使う会話の数）: {', '.join(map(str, c.samples))}"]
+    if c.a.label and c.a.label == c.b.label:
+        lines.insert(0, f"- アーキテクチャ: {c.a.label}")
+    for group, knobs in KNOBS.items():
+        same = [f"`{k}` {notation.plain(c.common[k])}" for k in knobs if k in c.common]
+        lines += [f"- {group}: {'、'.join(same)}"] if same else []
+    return Markdown("\n".join(lines))
+
+
+def summary(c: Comparison) -> Markdown:
+    """結果サマリー: the metrics at the largest common size."""
+    rows = c.summary
+    values = {
+        side: [
+            notation.with_spread(m, v, s)
+            for m, v, s in rows[["metric", side, f"{side}_spread"]].itertuples(index=False)
+        ]
+        for side in ("a", "b")
+    }
+    shown = pd.DataFrame(
+        {
+            "指標": [notation.METRICS[m] for m in rows["metric"]],
+            c.a.name: values["a"],
+            f"{c.b.name} ": values["b"],
+            "差分": [
+                notation.with_relative(m, d, r)
+                for m, d, r in rows[["metric", "difference", "relative"]].itertuples(index=False)
+            ],
+        }
+    )
+    known = shown[(shown[c.a.name] != DASH) | (shown[f"{c.b.name} "] != DASH)]
+    note = (
+        f"{c.samples[-1]} サンプルでの値。α は比べた全サイズ、実行時間は全サイズの合計。"
+        f"差分は {c.b.name} − {c.a.name}（丸める前に計算）。"
+    )
+    note += sentences.certainty(c) + "".join(sentences.not_comparable(c))
+    return Markdown(f"{notation.table(known)}\n\n{note}")
+
+
+def effective_rank(c: Comparison) -> Markdown:
+    """Section 1: Val ER by size."""
+    t = c.by_size("val_er")
+    shown = pd.DataFrame(
+        {
+            "サンプル数": t["samples"].astype(str),
+            f"{c.a.name} Val ER": _spreads(t, "val_er", "a"),
+            f"{c.b.name} Val ER ": _spreads(t, "val_er", "b"),
+            "差分": t["difference"].map(points),
+        }
+    )
+    said = sentences.direction(t, f"{c.b.name} の Val ER は {c.a.name} より、", "高い", "低い")
+    gaps = sentences.spread(t["difference"], points)
+    return _observed(notation.table(shown), said + gaps, c, "val_er")
+
+
+def perplexity(c: Comparison) -> Markdown:
+    """Section 2: Val PPL by size, beside the unigram model's where it is known."""
+    t = c.perplexity
+    gaps = t[["difference", "relative"]].itertuples(index=False)
+    shown = pd.DataFrame(
+        {
+            "サンプル数": t["samples"].astype(str),
+            f"{c.a.name} Val PPL": _spreads(t, "val_ppl", "a"),
+            f"{c.b.name} Val PPL ": _spreads(t, "val_ppl", "b"),
+            "差分": [notation.with_relative("val_ppl", d, r) for d, r in gaps],
+        }
+    )
+    if t["unigram_ppl"].notna().any():
+        shown["unigram"] = [number(v, 1) for v in t["unigram_ppl"]]
+    subject = f"{c.b.name} の Val PPL は {c.a.name} より、"
+    said = sentences.direction(t, subject, "高い（悪い）", "低い（良い）")
+    gap = sentences.spread(t["relative"], lambda v: percent(v, signed=True))
+    more = sentences.unigram(c) + sentences.resampled(c)
+    return _observed(notation.table(shown), said + gap, c, "val_ppl", more)
+
+
+def alpha(c: Comparison) -> Markdown:
+    """Section 3: α by window."""
+    t = c.alpha
+    if t["a"].isna().all() and t["b"].isna().all():
+        return Markdown("共通のサイズが 2 つ未満なので、α は求まらない。")
+    spans = [f"{row.first}–{row.last}" for row in t.itertuples()]
+    names = [f"Window {i} ({span})" for i, span in enumerate(spans[:-1], 1)]
+    shown = pd.DataFrame(
+        {
+            "ウィンドウ": [*names, f"**全体 α** ({spans[-1]})"],
+            f"{c.a.name} α": [number(v, 3) for v in t["a"]],
+            f"{c.b.name} α ": [number(v, 3) for v in t["b"]],
+            "差分": [number(v, 3, signed=True) for v in t["difference"]],
+        }
+    )
+    said = sentences.alpha(c)
+    return _observed(notation.table(shown), said, c, "alpha", sentences.intervals(c))
+
+
+def convergence(c: Comparison) -> Markdown:
+    """Section 4: convergence rate and loss by iteration, at one size where both have a trace."""
+    t = c.convergence
+    if t.empty:
+        return Markdown("推移の記録がない。")
+    size_a, size_b = c.trace_sizes
+    usual = {size_a, size_b} <= {c.samples[-1]}
+    titles = [
+        f"{record.name}{'' if usual or size is None else f' ({size} サンプル)'}"
+        for record, size in ((c.a, size_a), (c.b, size_b))
+    ]
+    shown = pd.DataFrame(
+        {
+            "反復": [number(v, 0) for v in t["iteration"]],
+            f"{titles[0]} 収束率": [percent(v, 0) for v in t["a_rate"]],
+            f"{titles[0]} 損失": [number(v, 4) for v in t["a_loss"]],
+            f"{titles[1]} 収束率 ": [percent(v, 0) for v in t["b_rate"]],
+            f"{titles[1]} 損失 ": [number(v, 4) for v in t["b_loss"]],
+        }
+    )
+    return Markdown(f"{notation.table(shown)}\n\n**観察**: {_trace_sentences(c, t)}")
+
+
+def er_ppl(c: Comparison) -> Markdown:
+    """ER-PPL 相関: ER beside PPL of every record, at the largest common size."""
+    t = c.er_ppl[c.er_ppl["samples"] == c.samples[-1]]
+    shown = pd.DataFrame(
+        {
+            "実験": [f"{row.run} ({row.samples} サンプル)" for row in t.itertuples()],
+            "Val ER": [percent(v) for v in t["val_er"]],
+            "Val PPL": [number(v, 1) for v in t["val_ppl"]],
+        }
+    )
+    return Markdown(f"{notation.table(shown)}\n\n{in_words(trade_off(c.records, c.samples))}")
+
+
+def raw(record: RunRecord) -> Markdown:
+    """生データ: every seed and size of one run, in the columns of the original reports."""
+    rows = frame([record])
+    columns = {
+        "Config": [record.label or DASH] * len(rows),
+        "Seed": [number(v, 0) for v in rows["seed"]],
+        "Samples": rows["samples"].astype(str),
+        "Tokens": [number(v, 0) for v in rows["train_tokens"]],
+        "P1 Iter": [number(v, 0) for v in rows["phase1_iterations"]],
+        "Train ER": rows["train_er"].map(percent),
+        "Val ER": rows["val_er"].map(percent),
+        "T.PPL": [number(v, 1) for v in rows["train_ppl"]],
+        "V.PPL": [number(v, 1) for v in rows["val_ppl"]],
+        "Acc": rows["val_acc"].map(percent),
+    }
+    shown = pd.DataFrame(columns)
+    unknown = rows["seed"].isna().all()
+    text = (shown.drop(columns="Seed") if unknown else shown).to_string(index=False)
+    return Markdown(f"### {record.name} 詳細結果\n\n```text\n{text}\n```")
+
+
+def progression(c: Comparison) -> Markdown:
+    """Alpha Progression: α and R² of each window of both runs."""
+    parts = [
+        f"**{record.name}**:\n\n" + "\n".join(sentences.progression(c, record))
+        for record in (c.a, c.b)
+    ]
+    return Markdown("\n\n".join(["### Alpha Progression", *parts]))
+
+
+def _spreads(t: pd.DataFrame, metric: str, side: str) -> list[str]:
+    """Return the means of a metric by size, with their standard deviations over seeds."""
+    pairs = zip(t[side], t[f"{side}_spread"], strict=True)
+    return [notation.with_spread(metric, mean, spread) for mean, spread in pairs]
+
+
+def _observed(table: str, said: str, c: Comparison, metric: str, more: str = "") -> Markdown:
+    """Put the observation below its table; what cannot be compared has none."""
+    if metric in c.incomparable:
+        said, certain = f"{c.incomparable[metric]}。", ""
+    else:
+        told = c.summary.loc[c.summary["metric"] == metric, "direction"].iloc[0]
+        certain = "" if told in ("same", "unknown") else sentences.certainty(c)
+    return Markdown(f"{table}\n\n**観察**: {said}{more}{certain}")
+
+
+def _trace_sentences(c: Comparison, t: pd.DataFrame) -> str:
+    """Say where each trace ends, and whether the two agree; or that they cannot be compared."""
+    ends = []
+    for side, name, size in zip("ab", (c.a.name, c.b.name), c.trace_sizes, strict=True):
+        known = t.dropna(subset=[f"{side}_rate"])
+        if len(known):
+            last = known.iloc[-1]
+            rate = percent(last[f"{side}_rate"], 0)
+            place = f"{size} サンプルで、反復 {last['iteration']:.0f}"
+            ends.append(f"{name} は {place} の収束率が {rate}")
+    said = "。".join(ends) + "。"
+    if None not in c.trace_sizes and len(set(c.trace_sizes)) > 1:
+        return said + "2 つの推移はサイズが違うので、互いに比べられない。"
+    same = factors.same_trace(c.a, c.b, c.trace_sizes[0])
+    if same is None:
+        return said
+    shared = c.shared_iterations
+    last_shared = shared[shared["samples"] == c.trace_sizes[0]]["iteration"].max()
+    how = "完全に一致する" if same else "一致しない"
+    return f"{said}両方にある反復（{last_shared} まで）では、2 つの推移は{how}。"

@@ -1,0 +1,95 @@
+"""Figures of the fixed-point diagnosis. Each takes and returns `ax` and never saves."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from fpcore.runs.diagnosis import Diagnosis
+from fpcore.stats.fixed_point import TOLERANCE
+
+SHARES = {"median": "中央値", "q90": "90 %", "q99": "99 %", "max": "最大"}
+MEASURES = {"er": "ER", "er_centered": "ER（中心化）", "pr": "PR", "pr_centered": "PR（中心化）"}
+
+
+def residuals(d: Diagnosis, ax: Axes) -> Axes:
+    """Draw quantiles of the relative residual of the training text by iteration."""
+    trace = d.train.settling
+    for (column, label), color in zip(
+        SHARES.items(), sns.color_palette("colorblind"), strict=False
+    ):
+        ax.plot(trace["step"], trace[column].replace(0, np.nan), color=color, label=label)
+    ax.axhline(d.threshold, color="0.35", ls=":", lw=1.4, label="訓練の閾値に相当")
+    ax.axhline(TOLERANCE, color="0.35", ls="--", lw=1.2, label=f"固定点（{TOLERANCE:g}）")
+    ax.set_yscale("log")
+    ax.xaxis.set_major_locator(_whole_ticks())
+    ax.set(xlabel="雑音なしの反復", ylabel="相対残差（対数）")
+    ax.set_title(f"{d.title}: 相対残差（n={d.train.tokens:,} トークン）")
+    ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+def spectra(d: Diagnosis, ax: Axes) -> Axes:
+    """Draw effective rank and participation ratio by iteration, of both texts."""
+    colors = sns.color_palette("colorblind")
+    for text, name, color in ((d.train, "訓練", colors[0]), (d.val, "検証", colors[1])):
+        for column, label in MEASURES.items():
+            centered = column.endswith("centered")  # a ring around the other's point
+            ax.plot(
+                text.spectra["step"],
+                text.spectra[column],
+                ls="--" if centered else "-",
+                marker="o" if column.startswith("er") else "s",
+                ms=8 if centered else 4,
+                mfc="none" if centered else color,
+                color=color,
+                label=f"{name} {label}",
+            )
+    ax.set_xscale("symlog", linthresh=1)
+    ticks = d.train.spectra["step"].tolist()
+    ax.set_xticks(ticks, [str(t) for t in ticks], minor=False)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set(xlabel="雑音なしの反復（対数、0 は開始）", ylabel="D に対する比", ylim=(0, 1.03))
+    ax.set_title(f"{d.title}: 文脈の広がり（各 {d.rows:,} 行）")
+    ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+def loss_terms(d: Diagnosis, ax: Axes) -> Axes:
+    """Draw both terms of the phase-1 loss, before their weights, by training iteration."""
+    trace = d.phase1
+    terms = {"固定点の項": trace["fixed_point_loss"], "多様性の項 × (−1)": -trace["diversity_loss"]}
+    for (label, values), color in zip(terms.items(), sns.color_palette("colorblind"), strict=False):
+        ax.plot(trace["iteration"], values, color=color, label=label)
+    ax.set_yscale("log")
+    ax.xaxis.set_major_locator(_whole_ticks())
+    ax.set(xlabel="訓練の反復", ylabel="損失の項（重みの前、対数）")
+    ax.set_title(f"{d.title}: Phase 1 損失の 2 つの項")
+    ax.legend()
+    return ax
+
+
+def gain(d: Diagnosis, ax: Axes) -> Axes:
+    """Draw the diversity term, the LayerNorm gain and their quotient, relative to the first."""
+    trace = d.phase1
+    lines = pd.DataFrame(
+        {
+            "多様性の項（大きさ）": trace["diversity_loss"],
+            "LayerNorm の利得": trace["layernorm_gain"],
+            "大きさ ÷ 利得": trace["diversity_loss"] / trace["layernorm_gain"],
+        }
+    )
+    for label, color in zip(lines, sns.color_palette("colorblind"), strict=False):
+        relative = lines[label] / lines[label].iloc[0] - 1
+        ax.plot(trace["iteration"], relative, color=color, label=label)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.xaxis.set_major_locator(_whole_ticks())
+    ax.set(xlabel="訓練の反復", ylabel=f"反復 {trace['iteration'].iloc[0]} からの変化")
+    ax.set_title(f"{d.title}: 多様性の項と LayerNorm の利得")
+    ax.legend()
+    return ax
+
+
+def _whole_ticks() -> MaxNLocator:
+    return MaxNLocator(integer=True, steps=[1, 2, 5, 10])

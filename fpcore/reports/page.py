@@ -1,0 +1,103 @@
+"""A report as files: Markdown, figures, and an HTML page that needs nothing beside it."""
+
+import base64
+import html
+import io
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import matplotlib_fontja
+from fontTools import subset
+from markdown_it import MarkdownIt
+
+from fpcore.paths import write_atomically
+from fpcore.reports import figures
+
+CSS = Path(__file__).with_name("page.css").read_text("utf-8")
+FONT = Path(matplotlib_fontja.__file__).with_name("fonts") / "ipaexg.ttf"
+VERDICTS = {"誤り": "wrong", "注意": "care", "問題なし": "fine"}
+
+
+def page(markdown: str, folder: Path) -> str:
+    """Return the page; images of the Markdown are read from `folder`."""
+    title = html.escape(markdown.partition("\n")[0].lstrip("# "))
+    body, contents = _contents(rendered(markdown, folder))
+    head, rest = body.split("</h1>", 1) if "</h1>" in body else ("", body)
+    return (
+        f'<!doctype html>\n<html lang="ja">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>\n{font_face(markdown)}\n{CSS}</style>\n</head>\n<body>\n"
+        f"{head}</h1>\n{contents}{rest}</body>\n</html>\n"
+    )
+
+
+def rendered(markdown: str, folder: Path) -> str:
+    """Return the HTML of a Markdown text; images are read from `folder`."""
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    figure = r'<p><img src="([^"]+)" alt="([^"]*)" ?/></p>'
+    return decorated(re.sub(figure, lambda m: _figure(folder, *m.groups()), body))
+
+
+def decorated(body: str) -> str:
+    """Let wide tables of an HTML text scroll, and colour the verdicts of its 検証."""
+    body = re.sub("<table[^>]*>", '<div class="table"><table>', body)
+    body = body.replace("</table>", "</table></div>")
+    for verdict, name in VERDICTS.items():
+        body = body.replace(
+            f"<strong>{verdict}</strong>　", f'<strong class="verdict {name}">{verdict}</strong> '
+        )
+    return body
+
+
+def _figure(folder: Path, source: str, caption: str) -> str:
+    data = base64.b64encode((folder / source).read_bytes()).decode()
+    image = f'<img src="data:image/png;base64,{data}" alt="{caption}">'
+    return f"<figure>{image}<figcaption>図: {caption}</figcaption></figure>"
+
+
+def _contents(body: str) -> tuple[str, str]:
+    """Give every h2 an anchor, and return the body and a folded list of links to them."""
+    titles = re.findall(r"<h2>(.*?)</h2>", body)
+    for number, title in enumerate(titles):
+        body = body.replace(f"<h2>{title}</h2>", f'<h2 id="s{number}">{title}</h2>', 1)
+    items = "".join(f'<li><a href="#s{i}">{title}</a></li>' for i, title in enumerate(titles))
+    return body, f"<nav><details><summary>目次</summary><ul>{items}</ul></details></nav>\n"
+
+
+def font_face(text: str) -> str:
+    """Return the CSS of the figures' font, cut down to the characters of the text."""
+    options = subset.Options(flavor="woff", layout_features=[], notdef_outline=True)
+    options.drop_tables += ["vhea", "vmtx"]
+    font = subset.load_font(str(FONT), options)
+    cutter = subset.Subsetter(options)
+    cutter.populate(text=text + "目次図:")
+    cutter.subset(font)
+    font["head"].modified = 0  # the same text gives the same bytes
+    font.recalcTimestamp = False
+    buffer = io.BytesIO()
+    subset.save_font(font, buffer, options)
+    font.close()
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return (
+        '@font-face { font-family: "Book Gothic"; '
+        f'src: url("data:font/woff;base64,{data}") format("woff"); }}'
+    )
+
+
+def publish(target: Path, text: str, drawn: Mapping[str, Callable[[], object]]) -> Path:
+    """Write `report.md`, `<name>.png` of every figure and `report.html` to a folder.
+
+    `drawn` maps names to functions that draw on the current figure. Returns the path of
+    `report.md`.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    figures.use_style()
+    for name, draw in drawn.items():
+        draw()
+        plt.savefig(target / f"{name}.png", dpi=150, metadata={"Software": None})
+        plt.close()
+    write_atomically(target / "report.html", page(text, target).encode())
+    write_atomically(target / "report.md", text.encode())
+    return target / "report.md"

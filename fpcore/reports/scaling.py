@@ -1,0 +1,216 @@
+"""Both scaling laws side by side, as tables: intervals, local exponents, held-out predictions."""
+
+# The notebook of several runs shows the tables of one run, too.
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+
+import pandas as pd
+from scipy import stats
+
+from fpcore import notation
+from fpcore.notation import DASH, Markdown, number, percent, table
+from fpcore.records.frames import curve
+from fpcore.records.record import RunRecord
+from fpcore.reports.one_run import fits_table as fits_table
+from fpcore.reports.one_run import law_row
+from fpcore.reports.one_run import runs_table as runs_table
+from fpcore.stats.scaling import (
+    fit_power_law,
+    fit_saturating_law,
+    local_exponents,
+    loss_rms,
+    saturation_p,
+    sliding_windows,
+)
+from fpcore.stats.scaling_intervals import (
+    TAIL,
+    Interval,
+    power_interval,
+    power_prediction,
+    saturating_intervals,
+    saturating_prediction,
+)
+from fpcore.stats.scaling_refits import (
+    DRAWS,
+    NOISE,
+    bootstrap_power_law,
+    bootstrap_saturating_law,
+    coverage,
+    robust_power_law,
+    robust_saturating_law,
+)
+
+FEW_DOF = 3  # with fewer degrees of freedom a law is not put to the test by its own data
+TRIALS = 1000
+POWER, SATURATING = "べき乗則", "飽和則"
+_NAMES = {"alpha": "α", "floor": "E∞", "B": "B", "beta": "β"}
+
+
+def laws_table(records: Iterable[RunRecord]) -> Markdown:
+    """Return both laws of each run with 95 % intervals, residuals and degrees of freedom."""
+    rows = [row for record in records for row in _laws(record)]
+    if not rows:
+        return Markdown("どの実行もサイズが 3 未満なので、2 つの法則は比べられない。")
+    few = sorted({row["run"] for row in rows if int(row["自由度"]) < FEW_DOF})
+    note = (
+        "べき乗則 log PPL = log A + α·log トークン（区間は Student の t）、"
+        "飽和則 L = E∞ + B·トークン^−β（区間は profile likelihood）。p は、べき乗則が正しいときに"
+        "飽和則の方がこれ以上よく合う確率（F 検定。E∞ ≥ 0 なので高々この値）。"
+        f"bootstrap は、当てはめた法則からデータを {DRAWS:,} 回引いて当てはめ直した区間"
+        "（parametric）。Huber は、外れたサイズを弱めた当てはめで、最小二乗と離れていれば、"
+        "1 つのサイズが結果を決めているかもしれない。"
+    )
+    if few:
+        note += (
+            f"**注意**: 自由度が {FEW_DOF} 未満の法則がある（{'、'.join(few)}）。"
+            "残差が小さくても、パラメータの数が点の数に近いためかもしれない。"
+        )
+    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def local_table(records: Iterable[RunRecord]) -> Markdown:
+    """Return α between each two neighbouring sizes of each run."""
+    rows: list[tuple[str, dict[tuple[int, int], float]]] = []
+    for record in records:
+        points = curve(record)
+        sizes = points.index.tolist()
+        if len(sizes) > 1:
+            found = local_exponents(*_columns(points))
+            names = pairwise(sizes)
+            rows.append((record.name, dict(zip(names, found, strict=True))))
+    if not rows:
+        return Markdown("どの実行もサイズが 2 未満なので、傾きはない。")
+    columns = sorted({pair for _, found in rows for pair in found})
+    shown = {"run": [name for name, _ in rows]} | {
+        f"{a}–{b}": [number(found.get((a, b)), 3) for _, found in rows] for a, b in columns
+    }
+    return notation.table(pd.DataFrame(shown))
+
+
+def held_out_table(records: Iterable[RunRecord]) -> Markdown:
+    """Return what each law, fitted without the largest size, predicts there."""
+    rows = [row for record in records for row in _held_out(record)]
+    if not rows:
+        return Markdown("どの実行もサイズが 4 未満なので、最大のサイズを残して予測できない。")
+    note = "最大のサイズを除いて当てはめ、そこでの Val PPL を予測した。[ ] は 95 % 予測区間。"
+    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def coverage_table(records: Iterable[RunRecord]) -> Markdown:
+    """Return how often the intervals hold the truth at the runs' numbers of sizes, and at 12."""
+    counts = sorted({len(curve(record)) for record in records} | {12})
+    rows = [
+        {"サイズの数": str(n), "飽和則の自由度": str(n - 3)}
+        | {_NAMES[k]: percent(v) for k, v in coverage(n, TRIALS).items()}
+        for n in counts
+        if n > 3
+    ]
+    note = (
+        f"真の法則が分かっている合成データ（log PPL の雑音 {NOISE} nat、{TRIALS:,} 回）で、"
+        "95 % 区間が真の値を含んだ割合。区間の幅は別の話で、自由度 2 では t の倍率が"
+        f" {number(_factor(2), 1)}（自由度 9 では {number(_factor(9), 1)}）なので、"
+        "5 点の区間は当たっていても広い。"
+    )
+    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def _factor(dof: int) -> float:
+    return float(stats.t.ppf(TAIL, dof))
+
+
+def _laws(record: RunRecord) -> list[dict[str, str]]:
+    tokens, ppl = _columns(curve(record))
+    if len(tokens) < 3:
+        return []
+    power, law = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
+    columns = zip(_fitted(tokens, ppl), _redrawn(tokens, ppl), _robust(tokens, ppl), strict=True)
+    rms = [loss_rms(power, tokens, ppl), law.rms]
+    dof, p = [power.n - 2, law.dof], [DASH, number(saturation_p(power, law, tokens, ppl), 3)]
+    return [
+        {"run": record.name, "法則": name, "パラメータと 95 % 区間": fitted}
+        | {"bootstrap の区間": redrawn, "Huber": robust}
+        | {"残差 RMS (nat)": number(rms[i], 4), "自由度": str(dof[i]), "p": p[i]}
+        for i, (name, (fitted, redrawn, robust)) in enumerate(
+            zip((POWER, SATURATING), columns, strict=True)
+        )
+    ]
+
+
+def _fitted(tokens: list[float], ppl: list[float]) -> tuple[str, str]:
+    """Return both laws' parameters by least squares with their intervals."""
+    power, law = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
+    ends = saturating_intervals(tokens, ppl)
+    return (
+        f"α {number(power.alpha, 3)} {_ends(power_interval(power), 3)}",
+        f"E∞ {number(law.floor, 2)} {_ends(ends['floor'], 2)}、"
+        f"β {number(law.beta, 3)} {_ends(ends['beta'], 3)}",
+    )
+
+
+def _redrawn(tokens: list[float], ppl: list[float]) -> tuple[str, str]:
+    """Return the bootstrap's intervals of both laws' parameters; dashes from too few sizes."""
+    if len(tokens) < 4:
+        return DASH, DASH
+    power, law = bootstrap_power_law(tokens, ppl), bootstrap_saturating_law(tokens, ppl)
+    return (
+        f"α {_ends(power.interval('alpha'), 3)}",
+        f"E∞ {_ends(law.interval('floor'), 2)}、β {_ends(law.interval('beta'), 3)}",
+    )
+
+
+def _robust(tokens: list[float], ppl: list[float]) -> tuple[str, str]:
+    """Return both laws' parameters by Huber's loss."""
+    power, law = robust_power_law(tokens, ppl), robust_saturating_law(tokens, ppl)
+    return (
+        f"α {number(power.alpha, 3)}",
+        f"E∞ {number(law.floor, 2)}、β {number(law.beta, 3)}",
+    )
+
+
+def _held_out(record: RunRecord) -> list[dict[str, str]]:
+    tokens, ppl = _columns(curve(record))
+    if len(tokens) < 4:
+        return []
+    known, at, measured = (tokens[:-1], ppl[:-1]), tokens[-1], ppl[-1]
+    found = {
+        POWER: (fit_power_law(*known)(at), power_prediction(*known, at)),
+        SATURATING: (fit_saturating_law(*known)(at), saturating_prediction(*known, at)),
+    }
+    return [
+        {"run": record.name, "法則": name, "トークン": number(at, 0)}
+        | {"予測": number(value, 1), "区間": _ends(ends, 1), "測定": number(measured, 1)}
+        | {"予測の誤差": percent(value / measured - 1, signed=True)}
+        | {"区間に": _held(ends, measured)}
+        for name, (value, ends) in found.items()
+    ]
+
+
+def _held(interval: Interval, measured: float) -> str:
+    if math.isnan(interval.low):
+        return DASH
+    return "入る" if interval.covers(measured) else "入らない"
+
+
+def _ends(interval: Interval, digits: int) -> str:
+    if math.isnan(interval.low):
+        return DASH
+    return f"[{', '.join(number(end, digits) for end in interval)}]"
+
+
+def _columns(points: pd.DataFrame) -> tuple[list[float], list[float]]:
+    return points["train_tokens"].tolist(), points["val_ppl"].tolist()
+
+
+def windows_table(records: Iterable[RunRecord], size: int = 4) -> Markdown:
+    """Return the power law of each window of neighbouring sizes of each run."""
+    rows = []
+    for record in records:
+        points = curve(record)
+        sizes = points.index.tolist()
+        for i, fit in enumerate(sliding_windows(*_columns(points), size)):
+            span = f"{sizes[i]}–{sizes[i + size - 1]}"
+            rows.append({"run": record.name, "サンプル数": span, **law_row(fit, size)})
+    if not rows:
+        return Markdown(f"どの実行もサイズが {size} 未満なので、ウィンドウはない。")
+    return table(pd.DataFrame(rows))

@@ -1,0 +1,193 @@
+"""Sentences that comparisons, studies and baselines share, each chosen by rule."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fpcore import notation
+from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.notation import glued, number, percent, sizes
+from fpcore.records.record import RunRecord
+from fpcore.stats.scaling import PowerLaw
+from fpcore.stats.uncertainty import LEVEL, certain
+
+UNCLEAR = "差があるとは言えない"
+TINY = "表示の桁では差がない"
+SAID = {"up": "役に立つと言える", "down": "害になると言える", "same": "まったく同じ"}
+
+
+def certainty(c: Comparison) -> str:
+    """Say what the differences rest on."""
+    if c.seeds < 2:
+        return "確からしさは判定できない（シード1）。"
+    known = f"± はシード間の標準偏差（シード n={c.seeds}）。"
+    return f"{known}方向は差の {level(c.level)} 区間が 0 を含まないときだけ言う。"
+
+
+def level(share: float) -> str:
+    """Write the level of an interval."""
+    return number(100 * share, 0 if share == LEVEL else 1, " %")
+
+
+def direction(t: pd.DataFrame, subject: str, up: str, down: str) -> str:
+    """Say at which sizes b is above or below a, and where no difference can be told."""
+    keys = ("up", "down", "same", "tiny", "unclear")
+    said = {key: t["samples"][t["direction"] == key] for key in keys}
+    known = sum(map(len, said.values()))
+    if not known:
+        return "比べられる値がない。"
+    if len(said["same"]) == known:
+        return "差はない。"
+    whole = len(t) == known > 1
+    places = {
+        key: f"全 {known} サイズ" if whole and len(v) == known else sizes(v)
+        for key, v in said.items()
+    }
+    sides = [
+        f"{places[key]}で{word}" for key, word in (("down", down), ("up", up)) if len(said[key])
+    ]
+    rest = [
+        f"{places[key]}では{word}。"
+        for key, word in (("same", "同じ"), ("tiny", TINY), ("unclear", UNCLEAR))
+        if len(said[key])
+    ]
+    return (f"{subject}{'、'.join(sides)}。" if sides else "") + "".join(rest)
+
+
+def spread(values: pd.Series, text: Callable[[float], str]) -> str:
+    """Give the smallest and the largest of some differences, as `text` writes them."""
+    known = values.dropna()
+    if not len(known) or not known.any():
+        return ""
+    low, high = text(known.min()), text(known.max())
+    return f"差は {low}。" if low == high else f"差は {glued(low, 'から')} {high}。"
+
+
+def unigram(c: Comparison) -> str:
+    """Say from which size on each run beats the unigram model of the same tokens."""
+    t = c.perplexity.dropna(subset=["unigram_ppl"])
+    said = []
+    for side, name in (("a", c.a.name), ("b", c.b.name)):
+        better = t["samples"][t[side] < t["unigram_ppl"]]
+        if t[side].notna().any():
+            said.append(f"{name}: {sizes(better) if len(better) else 'どのサイズでもない'}")
+    means = "（シードの平均で）" if c.seeds > 1 else ""
+    return f"unigram モデルに勝るのは{means}、{'; '.join(said)}。" if said else ""
+
+
+def resampled(c: Comparison) -> str:
+    """Give the interval of the difference of PPL at the largest size over other conversations."""
+    gap = c.resampled.get(c.samples[-1])
+    if gap is None or math.isnan(gap.low) or gap.low == gap.high:
+        return ""
+    low, high = (percent(v, 1, signed=True) for v in gap.relative_ppl[1:])
+    what = "検証会話とシード" if min(gap.seeds) > 1 else "検証会話"
+    said = (
+        f"{what}を選び直すと（会話 n={gap.conversations}、bootstrap）、{c.samples[-1]} サンプルの"
+    )
+    said += f"差の {level(c.level)} 区間は {low} から {high}"
+    return said + ("で、0 を含む。" if gap.direction == "unclear" else "。")
+
+
+def alpha(c: Comparison) -> str:
+    """Say whose overall α is steeper."""
+    row = c.alpha.iloc[-1]
+    gap = f"（差 {notation.difference('alpha', row['difference'])}）"
+    match row["direction"]:
+        case "up" | "down":
+            word = "緩やか" if row["direction"] == "up" else "急峻"
+            return f"全体の α は {c.a.name} より {c.b.name} の方が{word}{gap}。"
+        case "same":
+            return "差はない。"
+        case "tiny":
+            return f"全体の α に{TINY}。"
+        case "unclear":
+            return f"全体の α に{UNCLEAR}{gap}。"
+    return "共通のサイズが 2 つ未満なので、α は比べられない。"
+
+
+def intervals(c: Comparison) -> str:
+    """Give the 95 % interval of each run's overall α, from the residuals of its fit."""
+    said = []
+    for record in (c.a, c.b):
+        fits = c.fits(record)
+        if fits and fits[-1][2].n > 2:
+            fit = fits[-1][2]
+            half = number(fit.half_width, 3)
+            said.append(
+                f"{record.name} は α = {number(fit.alpha, 3)} ± {half}（自由度 {fit.n - 2}）"
+            )
+    return f"当てはめの残差による 95 % 区間: {'、'.join(said)}。" if said else ""
+
+
+def progression(c: Comparison, record: RunRecord) -> list[str]:
+    """Give α and R² of each window of a run, and Δα from the first window to the last."""
+    fits = c.fits(record)
+    if not fits:
+        return ["- 共通のサイズが 2 つ未満なので α は求まらない。"]
+    lines = [
+        f"- {title}: α = {number(fit.alpha, 3)}, R² = {number(fit.r_squared, 3)}"
+        for title, (_, _, fit) in zip(window_names(fits), fits, strict=True)
+    ]
+    if len(fits) > 2:
+        first, last = fits[0][2].alpha, fits[-2][2].alpha
+        share = percent((last - first) / abs(first) if first else None, signed=True)
+        lines.append(f"- Δα = {number(last - first, 3, signed=True)} ({share})")
+    return lines
+
+
+def metric(row: dict[Any, Any]) -> str:
+    """Say of one metric (a row of the summary) how b stands to a."""
+    name, gap = notation.METRICS[row["metric"]], row["difference"]
+    match row["direction"]:
+        case "up" | "down":
+            size = notation.difference(row["metric"], abs(gap)).lstrip("+±")
+            word = "高い" if row["direction"] == "up" else "低い"
+            return f"{glued(name, 'は')} {glued(size, word)}"
+        case "same":
+            return glued(name, "は同じ")
+        case "tiny":
+            return glued(name, f"は{TINY}")
+        case "unclear":
+            return glued(name, f"に{UNCLEAR}")
+    return ""
+
+
+def not_comparable(c: Comparison) -> list[str]:
+    """Say which metrics cannot be compared, and why; one sentence for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in c.incomparable.items():
+        reasons.setdefault(why, []).append(notation.METRICS[name])
+    return [f"{'、'.join(names)} は、{why}。" for why, names in reasons.items()]
+
+
+def worth(record: RunRecord, controls: Sequence[RunRecord]) -> str:
+    """Say in one sentence whether phase 1 lowers Val PPL, with simultaneous 95 % intervals.
+
+    The difference is the control's Val PPL less the trained run's, at the largest size.
+    """
+    share = 1 - (1 - LEVEL) / max(1, len(controls))
+    found = [compare_runs(record, control, level=share) for control in controls]
+    if not found:
+        return ""
+    said = "、".join(_said(c) for c in found)
+    head = f"Phase 1 の訓練は（対照の Val PPL − `{record.name}`、{sizes([found[0].samples[-1]])}、"
+    return f"{head}[ ] は {level(share)} 区間）: {said}。"
+
+
+def _said(c: Comparison) -> str:
+    row = c.summary.set_index("metric").loc["val_ppl"].to_dict()
+    gap = notation.difference("val_ppl", row["difference"])
+    ends = notation.interval("val_ppl", row["low"], row["high"])
+    direction = certain(row["direction"], c.seeds)
+    what = SAID.get(direction, "役に立つとも害になるとも言えない")
+    what += "（シード 1）" if c.seeds < 2 else ""
+    return f"{c.b.config['contexts']} に対して {gap} {ends} で、{what}"
+
+
+def window_names(fits: Sequence[tuple[int, int, PowerLaw]]) -> list[str]:
+    """Return the names of windows of sizes, of which the last spans all."""
+    names = [f"Window {i} ({first}–{last})" for i, (first, last, _) in enumerate(fits, 1)]
+    return [*names[:-1], *(f"全体 ({first}–{last})" for first, last, _ in fits[-1:])]

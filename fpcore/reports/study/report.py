@@ -1,0 +1,178 @@
+"""The Japanese report of a study: its tables, its figures, and the files that it is written to."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fpcore import notation
+from fpcore.analysis.study import METRICS, Evidence, moments
+from fpcore.notation import METRICS as NAMES
+from fpcore.notation import Markdown, number, percent
+from fpcore.paths import reports
+from fpcore.records.by_seed import values
+from fpcore.records.record import RunRecord
+from fpcore.reports import figures
+from fpcore.reports.page import publish
+from fpcore.reports.sentences import level
+from fpcore.reports.study import answers
+
+SAID = {"up": "高い", "down": "低い", "same": "同じ", "tiny": "表示の桁では同じ"}
+
+
+def question(e: Evidence) -> Markdown:
+    """問い: what the study asks, and what it varies."""
+    grid = "、".join(f"`{k}` {{{', '.join(map(str, v))}}}" for k, v in e.study.grid.items())
+    also = "".join(
+        f"\n- 加えて: {'、'.join(f'`{k}` {v}' for k, v in knobs.items())}" for knobs in e.study.also
+    )
+    sizes = ", ".join(str(n) for n in sorted({r.samples for r in e.base.results}))
+    return Markdown(
+        f"**問い**: {e.study.question}\n\n- 変える条件: {grid}{also}\n"
+        f"- 基準: `{e.base.name}`（{e.base.label}、サンプル {sizes}、シード n={e.seeds}、"
+        f"エポックの選択は `{e.base.config['select_on']}`）"
+    )
+
+
+def answer(e: Evidence) -> Markdown:
+    """答え: the sentences of `answers`."""
+    return Markdown("\n".join(f"- {line}" for line in answers.answer(e)))
+
+
+def results(e: Evidence) -> Markdown:
+    """結果: every run at the largest size, mean ± standard deviation over seeds."""
+    rows = []
+    for record in e.records:
+        means = e.means(record)
+        cells = {NAMES[m]: notation.with_spread(m, *means[m]) for m in METRICS}
+        done = {"n": str(record.seeds), "P1 反復": _iterations(record, e.samples)}
+        rows.append({"設定": e.label(record)} | done | cells)
+    note = f"{e.samples} サンプルでの平均 ± シード間の標準偏差。"
+    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def by_size(e: Evidence) -> Markdown:
+    """サイズごとの Val PPL, mean ± standard deviation over seeds."""
+    rows = []
+    for record in e.records:
+        found = values(record, "val_ppl")
+        cells = {
+            f"{n} サンプル": notation.with_spread("val_ppl", *moments(found[n]))
+            for n in sorted(found)
+        }
+        rows.append({"設定": e.label(record)} | cells)
+    return notation.table(pd.DataFrame(rows))
+
+
+def differences(e: Evidence) -> Markdown:
+    """基準との差: differences at the largest size, intervals, and what may be said."""
+    rows = []
+    for name in e.comparisons:
+        t = e.rows(name)
+        row = {"設定": e.label(e.record(name))}
+        for m in ("convergence_rate", "val_er", "val_ppl"):
+            gap = notation.difference(m, t[m]["difference"])
+            ends = notation.interval(m, t[m]["low"], t[m]["high"])
+            row[f"{NAMES[m]} の差"] = gap if ends == notation.DASH else f"{gap} {ends}"
+        row["会話を選び直した PPL の差"] = _resampled(e, name)
+        row["Val PPL"] = SAID.get(t["val_ppl"]["direction"], "差があるとは言えない")
+        rows.append(row)
+    note = (
+        f"差は基準との対（同じシード）の差、[ ] は {level(e.level)} 区間。"
+        "会話の列は検証会話とシードを選び直した bootstrap。"
+    )
+    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def effects(e: Evidence) -> Markdown:
+    """主効果と交互作用, of two knobs of two values each."""
+    if e.effects.empty:
+        return Markdown("2 条件 × 2 値の格子ではないので、主効果の表はない。")
+    rows = [
+        {
+            "効果": f"`{row['effect']}`",
+            "指標": NAMES[row["metric"]],
+            "差": notation.difference(row["metric"], row["difference"]),
+            "区間": notation.interval(row["metric"], row["low"], row["high"]),
+            "": SAID.get(row["direction"], "差があるとは言えない"),
+        }
+        for row in e.effects.to_dict("records")
+    ]
+    note = (
+        "主効果は、もう一方の条件の 2 値で平均した差（後の値 − 前の値）。"
+        "区間はシードの対で、3 つの効果が同時に 95 %。"
+    )
+    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def clipping(e: Evidence) -> Markdown:
+    """勾配ノルムとクリップ, of every run with a phase 1 over all iterations, seeds and sizes."""
+    rows = [
+        {
+            "設定": e.label(e.record(row["run"])),
+            "gradient_clip": f"{row['clip']:g}",
+            "phase1_lr": f"{row['lr']:g}",
+            "勾配ノルム（中央値）": number(row["norm"], 4),
+            "最小–最大": _span(row),
+            "クリップされた更新": percent(row["clipped"], 1),
+            "勾配の平均倍率": number(row["scale"], 3),
+        }
+        for row in e.clipping.to_dict("records")
+    ]
+    return notation.table(pd.DataFrame(rows))
+
+
+def next_steps(e: Evidence) -> Markdown:
+    """次に試すこと."""
+    return Markdown("\n".join(f"- {line}" for line in answers.next_steps(e)))
+
+
+def render(e: Evidence) -> Markdown:
+    """Return the whole report as Markdown; the figure is linked by file name."""
+    records = "、".join(f"`{r.name}`" for r in e.records)
+    parts = [
+        f"# {e.study.title}",
+        question(e),
+        f"## 答え\n\n{answer(e)}",
+        "![結果の図](study.png)",
+        f"## 結果\n\n{results(e)}",
+        f"### サイズごとの Val PPL\n\n{by_size(e)}",
+        f"## 基準との差\n\n{differences(e)}",
+        *([] if e.effects.empty else [f"## 主効果と交互作用\n\n{effects(e)}"]),
+        f"## 勾配ノルムとクリップ\n\n{clipping(e)}",
+        f"## 次に試すこと\n\n{next_steps(e)}",
+        f"## 検証\n\n{e.checks.listed()}",
+        f"## 記録\n\n`reports/runs/` の {records}。",
+    ]
+    return Markdown("\n\n".join(parts) + "\n")
+
+
+def write(e: Evidence) -> Path:
+    """Write `report.md`, its figure and `report.html` to `reports/studies/<name>/`.
+
+    Returns the path of `report.md`.
+    """
+    target = reports() / "studies" / e.study.name
+    return publish(target, render(e), {"study": lambda: figures.study(e.frame, figures.panels(3))})
+
+
+def _span(row: dict[Any, Any]) -> str:
+    if math.isinf(row["most"]):
+        return notation.DASH
+    return f"{number(row['least'], 4)}–{number(row['most'], 4)}"
+
+
+def _iterations(record: RunRecord, samples: int) -> str:
+    """Return the iterations of phase 1 at a size, over seeds."""
+    own = {r.phase1_iterations for r in record.results if r.samples == samples}
+    known = sorted(n for n in own if n is not None)
+    return "–".join(map(str, dict.fromkeys((known[0], known[-1])))) if known else notation.DASH
+
+
+def _resampled(e: Evidence, run: str) -> str:
+    gap = e.comparisons[run].resampled.get(e.samples)
+    if gap is None:
+        return notation.DASH
+    middle, low, high = (percent(v, 1, signed=True) for v in gap.relative_ppl)
+    return f"{middle} [{low}, {high}]"

@@ -1,0 +1,5 @@
+"""One run or many, safely: trial, lock, checkpoint, record, notebook, workers."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,17 @@
+from .baseline import run_baseline
+from .diagnosis import diagnose
+from .experiment import run
+from .jobs import Job
+from .lessons import lesson
+from .notebook import execute
+from .progress import Progress
+
+__all__ = [
+    "Job",
+    "Progress",
+    "diagnose",
+    "execute",
+    "lesson",
+    "run",
+    "run_baseline",
+]

@@ -1,0 +1,287 @@
+"""Runs on many workers through Dask: a cluster of this machine, or one at an address."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import dask
+import pandas as pd
+from dask.system import CPU_COUNT
+from distributed import Client, Future, LocalCluster, get_worker
+
+from fpcore.errors import ConfigError, FpcoreError
+from fpcore.paths import cache, home, shown
+from fpcore.records.record import record_path
+from fpcore.runs.jobs import Job, Outcome, perform
+from fpcore.runs.progress import MARK, Progress, clock
+
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": 1,  # a job whose worker dies is tried once more
+    "distributed.scheduler.worker-ttl": "60s",  # of silence, after which a worker counts as dead
+    "distributed.scheduler.work-stealing": False,
+}
+ATTEMPTS = 2
+PATIENCE = 30  # seconds to wait for the first worker at an address
+LOOK = 0.2  # seconds between two looks at the jobs
+SHOW = 10.0  # seconds between two tables
+WAITING, RUNNING, DONE, FAILED = "待機", "実行中", "完了", "失敗"
+
+
+@dataclass
+class Row:
+    """What the table of progress says of a run."""
+
+    name: str
+    state: str = WAITING
+    worker: str = ""
+    progress: str = ""
+    attempts: int = 0
+    started: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass
+class Table:
+    """The progress of all runs, shown while they run and when they are done."""
+
+    rows: dict[str, Row]
+    progress: Progress = field(default_factory=lambda: Progress(SHOW))
+    workers: dict[str, str] = field(default_factory=dict)
+    sentences: list[str] = field(default_factory=list)
+
+    def on_event(self, event: tuple[float, Any]) -> None:
+        """Take in what a worker says."""
+        said = event[1]
+        row = self.rows[said["run"]]
+        if row.state in (DONE, FAILED):
+            return
+        row.worker = self.workers.setdefault(said["worker"], f"#{len(self.workers) + 1}")
+        if said["line"] is None:
+            row.attempts += 1
+            row.started = time.monotonic()
+            row.state = RUNNING if row.attempts == 1 else f"{RUNNING}（{row.attempts} 回目）"
+        else:
+            row.progress = said["line"].removeprefix(MARK).removeprefix(f"{row.name} ")
+
+    def end(self, name: str, state: str, sentence: str) -> None:
+        """A run has ended."""
+        row = self.rows[name]
+        row.state, row.progress = state, ""
+        row.seconds = time.monotonic() - row.started if row.started else 0.0
+        self.sentences.append(sentence)
+
+    def show(self) -> None:
+        """Show the table, if it is time to and something has begun."""
+        if self.workers:
+            self.progress.update(str(self))
+
+    def finish(self) -> None:
+        """Show what stays."""
+        self.progress.finish(str(self))
+
+    def __str__(self) -> str:
+        now = time.monotonic()
+        shown = pd.DataFrame(
+            {
+                "実行": row.name,
+                "状態": row.state,
+                "作業者": row.worker,
+                "時間": clock(row.seconds or (now - row.started if row.started else 0)),
+                "進み": row.progress,
+            }
+            for row in self.rows.values()
+        )
+        text = shown.to_markdown(index=False, tablefmt="simple", disable_numparse=True)
+        return "\n".join(["", text, *self.sentences])
+
+
+def train(
+    chains: Sequence[Sequence[Job]], scheduler: str = "", workers: int = 0
+) -> tuple[list[str], dict[str, str]]:
+    """Run chains of jobs, each on one worker in its order; return what was made, and failures.
+
+    Args:
+        chains: jobs that share a trajectory of phase 1 are in one chain.
+        scheduler: the address of a scheduler such as `tcp://10.0.0.1:8786`; empty: a cluster of
+            this machine, whose threads are divided among its workers.
+        workers: of the cluster of this machine; 0: one per core, for a few chains one per two
+            cores, and a single one where there is a GPU.
+
+    Returns:
+        The names of the runs that were made, and by name the sentences of those that were not.
+
+    Raises:
+        ConfigError: no scheduler or worker at the address.
+    """
+    count = min(len(chains), workers or _count(len(chains)))
+    placed = [[_placed(job, scheduler, count) for job in chain] for chain in chains]
+    table = Table({job.name: Row(job.name) for chain in placed for job in chain})
+    with _client(scheduler, count) as client:
+        return _Conductor(client, placed, table).run()
+
+
+def _placed(job: Job, scheduler: str, count: int) -> Job:
+    """Say where a job works: in this home, or in the worker's own with the record that is here."""
+    if not scheduler:
+        return replace(job, home=str(home()), threads=max(1, CPU_COUNT // count))
+    path = record_path(job.name)
+    return replace(job, record=path.read_bytes() if path.is_file() else None)
+
+
+def _count(chains: int) -> int:
+    """Return how many workers this machine takes for so many chains.
+
+    Where there are no more chains than cores, two threads each are as fast in all, and no core is
+    idle when the shorter chains are done.
+    """
+    if _gpu():
+        return 1
+    return CPU_COUNT if chains > CPU_COUNT else max(1, CPU_COUNT // 2)
+
+
+def _gpu() -> bool:
+    """Whether PyTorch finds a GPU; it is asked only where the system has one, as it loads long."""
+    if not any(Path("/dev").glob("nvidia[0-9]*")):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@contextmanager
+def _client(scheduler: str, count: int) -> Iterator[Client]:
+    if scheduler:
+        with _at(scheduler) as client:
+            yield client
+        return
+    with dask.config.set(SETTINGS), _cluster(count) as cluster, Client(cluster) as client:
+        yield client
+
+
+def _patiently(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Make it, a second time where Dask's event loop did not start in the 10 seconds it gives."""
+    try:
+        return make(*args, **options)
+    except AssertionError:
+        return make(*args, **options)
+
+
+def _cluster(count: int) -> Any:
+    try:
+        return _patiently(
+            LocalCluster,
+            n_workers=count,
+            threads_per_worker=1,
+            dashboard_address=":0",  # any free port
+            memory_limit=0,
+            local_directory=str(cache("dask")),
+            silence_logs="CRITICAL",
+        )
+    except RuntimeError:
+        raise ConfigError(
+            "The cluster of this machine cannot start its workers; a script must train under "
+            '`if __name__ == "__main__":`, as they import it.'
+        ) from None
+
+
+@contextmanager
+def _at(scheduler: str) -> Iterator[Client]:
+    try:
+        client = _patiently(Client, scheduler, timeout=PATIENCE)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"scheduler {scheduler} cannot be reached ({type(error).__name__}); start it with "
+            "`dask scheduler`, or leave scheduler empty for a cluster of this machine."
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise ConfigError(
+                f"scheduler {scheduler} has no worker; start one with `dask worker {scheduler} "
+                "--nthreads 1`."
+            ) from None
+        yield client
+
+
+class _Conductor:
+    """Submits the jobs of every chain one after another, and takes in what comes back."""
+
+    def __init__(self, client: Client, chains: Sequence[Sequence[Job]], table: Table) -> None:
+        self._client, self._table = client, table
+        self._topic = f"fpcore-{time.time_ns()}"
+        self._left = [list(chain) for chain in chains]
+        self._pending: dict[Future[Any], tuple[int, Job]] = {}
+        self._made: list[str] = []
+        self._failures: dict[str, str] = {}
+
+    def run(self) -> tuple[list[str], dict[str, str]]:
+        self._client.subscribe_topic(self._topic, self._table.on_event)
+        for number in range(len(self._left)):
+            self._submit(number, None)
+        try:
+            while self._pending:
+                for future in [f for f in self._pending if f.done()]:
+                    self._take(future)
+                self._table.show()
+                time.sleep(LOOK)
+        finally:
+            self._client.cancel(list(self._pending), force=True)
+        self._table.finish()
+        return self._made, self._failures
+
+    def _submit(self, number: int, worker: str | None) -> None:
+        if not self._left[number]:
+            return
+        job = self._left[number].pop(0)
+        future = self._client.submit(
+            work,
+            job,
+            self._topic,
+            key=f"{job.name}-{job.number}",
+            retries=ATTEMPTS - 1,
+            pure=False,
+            workers=[worker] if worker else None,
+            allow_other_workers=worker is not None,
+        )
+        self._pending[future] = (number, job)
+
+    def _take(self, future: "Future[Any]") -> None:
+        number, job = self._pending.pop(future)
+        worker = None
+        try:
+            outcome, worker = future.result()
+            outcome.store(job.name)
+            self._made.append(job.name)
+            path = record_path(job.name).with_suffix(".ipynb")
+            self._end(job, DONE, f"{job.name}: {shown(path)}")
+        except Exception as error:  # of any kind, it costs this run alone
+            self._failures[job.name] = _sentence(error)
+            self._end(job, FAILED, f"{job.name} failed: {self._failures[job.name]}")
+        self._submit(number, worker)
+
+    def _end(self, job: Job, state: str, sentence: str) -> None:
+        self._table.end(job.name, state, sentence)
+
+
+def work(job: Job, topic: str) -> tuple[Outcome, str]:
+    """Do a job in a worker, which says how far it is; return its outcome and the worker."""
+    worker = get_worker()
+
+    def say(line: str | None) -> None:
+        said = {"run": job.name, "worker": worker.address, "line": line}
+        worker.log_event(topic, said)
+
+    say(None)
+    return perform(job, say), worker.address
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, FpcoreError):
+        return str(error)
+    if type(error).__name__ == "KilledWorker":
+        return "its worker died twice: it was killed, or the memory was full"
+    return f"its worker failed ({type(error).__name__}: {' '.join(str(error).split())[:200]})"

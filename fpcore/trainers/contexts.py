@@ -1,0 +1,120 @@
+"""The true recurrence of the ContextBlock, a token after the other (spec section 2).
+
+Shapes: S steps taken at a time, D context width. `rows` are W_x·x + b of those steps by layer,
+each [S, D].
+"""
+
+import torch
+from torch import Tensor
+
+from fpcore.model.blocks import EPS, ContextBlock, Inputs
+from fpcore.model.head import pieces
+from fpcore.model.precision import rounded_products
+from fpcore.trainers.sweep import BLOCK
+
+
+class Steps:
+    """Takes steps from a zero context; each call goes on where the last one ended."""
+
+    size = 4096  # steps whose contexts are collected at a time
+
+    def __init__(self, block: ContextBlock) -> None:
+        D = block.context_dim
+        self._weights = [linear.weight[:, :D].contiguous() for linear, _ in block.layers()]
+        self._norms = [(norm.weight, norm.bias) for _, norm in block.layers()]
+        self._c = self._weights[0].new_zeros(D)
+
+    def take(self, rows: list[Tensor]) -> list[Tensor]:
+        """Return the contexts of every layer after each step, [S, D]."""
+        contexts, self._c = self._walk(self._c, rows)
+        return contexts
+
+    def _walk(self, c: Tensor, rows: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+        walked: list[list[Tensor]] = [[] for _ in rows]
+        for token in zip(*(layer.unbind() for layer in rows), strict=True):
+            for row, weight, (scale, shift), steps in zip(
+                token, self._weights, self._norms, walked, strict=True
+            ):
+                z = torch.addmv(row, weight, c).relu_().add_(c)
+                c = torch.layer_norm(z, c.shape, scale, shift, EPS)
+                steps.append(c)
+        return [torch.stack(steps) for steps in walked], c
+
+
+class CapturedSteps(Steps):
+    """The same on a GPU: the steps are captured once as a CUDA graph and then replayed.
+
+    A step is a few small kernels, so launching them one by one would take most of the time.
+    """
+
+    size = 256
+
+    def __init__(self, block: ContextBlock) -> None:
+        super().__init__(block)
+        D, layers = block.context_dim, len(self._weights)
+        self._rows = [self._c.new_zeros(self.size, D) for _ in range(layers)]
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):  # once outside the graph, so that libraries set up
+            self._walk(self._c, [rows[:1] for rows in self._rows])
+        torch.cuda.current_stream().wait_stream(side)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._contexts, last = self._walk(self._c, self._rows)
+            self._c.copy_(last)
+
+    def take(self, rows: list[Tensor]) -> list[Tensor]:
+        """Return the contexts of every layer after each step, [S, D], S at most `size`."""
+        steps = len(rows[0])
+        for static, layer in zip(self._rows, rows, strict=True):
+            static[:steps] = layer
+        self._graph.replay()
+        return [layer[:steps] for layer in self._contexts]
+
+
+@torch.no_grad()
+def training_contexts(
+    block: ContextBlock, P: Tensor, inputs: Inputs, product: torch.dtype | None = None
+) -> list[Tensor]:
+    """Return the contexts for phase 2 of every layer, each [N, D]: one noise-free pass.
+
+    The input context of token i is P[i-1], zero for token 0. The last layer's contexts overwrite
+    `P`, so that a single layer needs no second [N, D].
+    """
+    store = inputs.table.dtype
+    outputs = [*(torch.empty_like(P) for _ in block.linears[1:]), P]
+    before = P.new_zeros(1, P.shape[1])
+    with rounded_products(product or store):
+        terms = block.terms(inputs.table)
+        for rows in pieces(len(P), max(1, BLOCK // P.shape[1])):
+            c = torch.cat([before, P[rows.start : rows.stop - 1]]).to(store)
+            before = P[rows.stop - 1 : rows.stop].clone()
+            for output, layer in zip(outputs, block(c, terms, inputs.index[rows]), strict=True):
+                output[rows] = layer
+    return outputs
+
+
+@torch.no_grad()
+def sequential_contexts(block: ContextBlock, inputs: Inputs) -> list[Tensor]:
+    """Return the contexts of every layer, each [N, D], by the true recurrence from zero.
+
+    It is what validation uses. The token half is computed once per type, so that a step is one
+    small product per layer. A step reads all weights for one vector: bfloat16 would not help.
+    """
+    terms = block.terms(inputs.table)
+    D = block.context_dim
+    steps = CapturedSteps(block) if inputs.table.is_cuda else Steps(block)
+    outputs = [inputs.table.new_empty(len(inputs.index), D) for _ in terms]
+    for part in pieces(len(inputs.index), steps.size):
+        rows = [_token_half(slots, inputs.index[part]) for slots in terms]
+        for output, layer in zip(outputs, steps.take(rows), strict=True):
+            output[part] = layer
+    return outputs
+
+
+def _token_half(slots: list[Tensor], index: Tensor) -> Tensor:
+    """Return W_x·x + b of positions with inputs `index` [B, T], [B, D]."""
+    total = slots[-1].index_select(0, index[:, -1])
+    for slot, term in enumerate(slots[:-1]):
+        total += term.index_select(0, index[:, slot])
+    return total

@@ -1,0 +1,131 @@
+"""The one training loop of the neural baselines: truncated backpropagation through one text."""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fpcore.config.baseline import NeuralConfig
+from fpcore.data.tokens import HeldOut
+from fpcore.errors import TrainingError
+from fpcore.model.head import ROWS, Head, pieces
+from fpcore.trainers.networks import TiedModel
+from fpcore.trainers.phase2 import GRADIENT_CLIP, Evaluation
+
+IGNORED = -100  # the target of what only fills up the last segment
+
+
+@dataclass
+class Trained:
+    """The epoch that development chose: its losses in nats, and the evaluation of validation.
+
+    A row of `trace` has `epoch`, `train_loss` (each batch before its update) and `dev_loss`.
+    """
+
+    best_epoch: int
+    train_loss: float
+    dev_loss: float
+    val: Evaluation
+    trace: list[dict[str, Any]]
+
+
+def train_network(
+    model: TiedModel,
+    ids: Tensor,
+    dev: HeldOut,
+    val: HeldOut,
+    config: NeuralConfig,
+    learning_rate: float,
+    on_epoch: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> Trained:
+    """Train on the tokens `ids` [N] and evaluate the best epoch's weights on validation.
+
+    The text is one sequence, cut into `streams` stretches that are read side by side, `segment`
+    tokens at a time; an LSTM's state is carried from segment to segment, its gradient is not. Adam,
+    the gradient's norm clipped as in phase 2. Validation is read once, in the end.
+
+    Raises:
+        TrainingError: a loss that is not finite, with the epoch.
+    """
+    adam = torch.optim.Adam(
+        [p for p in model.parameters() if p.requires_grad], learning_rate, fused=True
+    )
+    inputs, targets = streams(ids, config.streams)
+    trace: list[dict[str, Any]] = []
+    best, state = 0, copy.deepcopy(model.state_dict())
+    for epoch in range(1, config.epochs + 1):
+        train_loss = _train_epoch(model, adam, inputs, targets, config.segment)
+        row = {"epoch": epoch, "train_loss": train_loss, "dev_loss": evaluate(model, dev).loss}
+        if not math.isfinite(row["train_loss"] + row["dev_loss"]):
+            raise TrainingError(
+                f"{config.name} on {len(ids)} tokens met a loss that is not finite in epoch "
+                f"{epoch} at learning rate {learning_rate}; lower learning_rates may help."
+            )
+        trace.append(row)
+        on_epoch(row)
+        if not best or row["dev_loss"] < trace[best - 1]["dev_loss"]:
+            best, state = epoch, copy.deepcopy(model.state_dict())
+        elif epoch - best >= config.patience:
+            break
+    model.load_state_dict(state)
+    chosen = trace[best - 1]
+    val_loss = evaluate(model, val)
+    return Trained(best, chosen["train_loss"], chosen["dev_loss"], val_loss, trace)
+
+
+def streams(ids: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Cut a text [N] into `count` streams: inputs and next tokens, both [count, ⌈(N-1)/count⌉].
+
+    The end is filled up with targets that are IGNORED, so that every token is predicted once.
+    """
+    length = -(-(len(ids) - 1) // count)
+    fill = (0, length * count - (len(ids) - 1))
+    inputs, targets = F.pad(ids[:-1], fill), F.pad(ids[1:], fill, value=IGNORED)
+    return inputs.view(count, length), targets.view(count, length)
+
+
+def evaluate(model: TiedModel, text: HeldOut) -> Evaluation:
+    """Return the evaluation of a text, read as one from its start, without its first token."""
+    device = model.weights.device
+    ids, group = text.ids.to(device), text.conversation.to(device)
+    with torch.no_grad():
+        h, head = model.read(ids[:-1]), Head(model.weights)
+        parts = [
+            (loss, likeliest == ids[1:][part])
+            for part in pieces(len(h), ROWS)
+            for loss, likeliest in [head.predict(h[part], ids[1:][part])]
+        ]
+    losses, hits = (torch.cat(column) for column in zip(*parts, strict=True))
+    return by_conversation(losses, hits, group)
+
+
+def by_conversation(losses: Tensor, hits: Tensor, conversation: Tensor) -> Evaluation:
+    """Sum up losses and hits [M-1] of a text by `conversation` [M], the first token left out."""
+    loss, group = losses.double(), conversation[1:]
+    counts = torch.bincount(group)
+    sums = torch.zeros(len(counts), dtype=torch.float64, device=loss.device)
+    sums.index_add_(0, group, loss)
+    accuracy = float(hits.double().mean())
+    return Evaluation(float(loss.mean()), accuracy, sums.tolist(), counts.tolist())
+
+
+def _train_epoch(
+    model: TiedModel, adam: torch.optim.Adam, inputs: Tensor, targets: Tensor, segment: int
+) -> float:
+    """Run one epoch in text order; return the token-weighted mean loss before the updates."""
+    total, state = torch.zeros((), dtype=torch.float64, device=inputs.device), None
+    for part in pieces(inputs.shape[1], segment):
+        h, state = model(inputs[:, part], state)
+        logits, expected = h.flatten(0, 1) @ model.weights.T, targets[:, part].flatten()
+        loss = F.cross_entropy(logits, expected, ignore_index=IGNORED)
+        adam.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
+        adam.step()
+        total += loss.detach() * (expected != IGNORED).sum()
+    return float(total) / int((targets != IGNORED).sum())

@@ -1,0 +1,182 @@
+"""Phase 1: train the ContextBlock until the contexts settle (spec section 2).
+
+The recurrence is replaced by one parallel step per iteration: the input context of token i is the
+context P[i-1] of the previous iteration. `P` [N, D] is updated in place, chunk by chunk.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fpcore.config.run_config import RunConfig
+from fpcore.errors import TrainingError
+from fpcore.model import optimiser
+from fpcore.model.blocks import ContextBlock, Inputs
+from fpcore.model.head import pieces
+from fpcore.model.optimiser import clip
+from fpcore.model.precision import resolve
+from fpcore.stats.draws import Noise, generator
+from fpcore.trainers.sweep import ChunkLoss, Sorted, Sums, Sweep
+
+FIRST_STD = 0.01  # of the contexts that iteration 1 draws
+FIRST_STOP = 5  # the first iteration that may stop on the convergence rate
+
+
+@dataclass
+class Phase1:
+    """The result: the last contexts P [N, D] (noise included) and one trace row per iteration.
+
+    A row has `iteration` (from 2: iteration 1 only draws), `convergence_rate`, `loss`,
+    `fixed_point_loss`, `diversity_loss` (token-weighted means, the two terms before their
+    weights), `grad_norm` (before clipping), `clipped` and `layernorm_gain` (the mean scale of the
+    last LayerNorm in that iteration: the diversity term grows with it). `tensors` are the block's
+    parameters and Adam's moments after the last iteration, by name.
+    """
+
+    contexts: Tensor
+    trace: list[dict[str, Any]] = field(default_factory=list)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def iterations(self) -> int:
+        """The iterations run, the drawing one included."""
+        return 1 + len(self.trace)
+
+
+def train_contexts(
+    block: ContextBlock,
+    inputs: Inputs,
+    config: RunConfig,
+    seed: int,
+    on_iteration: Callable[[dict[str, Any]], None] = lambda row: None,
+    start: Phase1 | None = None,
+    keep: Callable[[Callable[[], Phase1]], None] = lambda state: None,
+) -> Phase1:
+    """Train `block` on a text and return its last contexts and the trace.
+
+    `start` is a state of this run, or of one that differs in `max_iter` alone; it is gone on from,
+    in place. `keep` is given the way to the state after every iteration.
+
+    Raises:
+        TrainingError: a loss or gradient that is not finite, with the iteration.
+    """
+    precision = resolve(config, inputs.table.device)
+    result = start or Phase1(_first(block, inputs, seed, precision.contexts))
+    trainer = Trainer(block, result.contexts, inputs, config, seed, precision.product)
+    trainer.restore(result.tensors)
+    while result.iterations < config.max_iter and not _settled(result.trace, config):
+        result.trace.append(trainer.iterate(result.iterations + 1))
+        result.tensors = trainer.tensors()
+        on_iteration(result.trace[-1])
+        keep(lambda: result)
+    return result
+
+
+def _first(block: ContextBlock, inputs: Inputs, seed: int, dtype: torch.dtype) -> Tensor:
+    """Draw the contexts of iteration 1."""
+    P = inputs.table.new_empty(len(inputs.index), block.context_dim, dtype=dtype)
+    return P.normal_(0, FIRST_STD, generator=generator(seed, "contexts", device=P.device))
+
+
+def _settled(trace: list[dict[str, Any]], config: RunConfig) -> bool:
+    """Whether the convergence rate has been reached."""
+    late = bool(trace) and trace[-1]["iteration"] >= FIRST_STOP
+    return late and trace[-1]["convergence_rate"] >= config.min_converged_ratio
+
+
+class Trainer:
+    """Renews the contexts P [N, D] in place and trains the block, an iteration at a time."""
+
+    def __init__(
+        self,
+        block: ContextBlock,
+        P: Tensor,
+        inputs: Inputs,
+        config: RunConfig,
+        seed: int,
+        product: torch.dtype,
+    ) -> None:
+        self._P, self._inputs, self._config, self._seed = P, inputs, config, seed
+        self._adam = torch.optim.Adam(block.parameters(), lr=config.phase1_lr, fused=True)
+        self._block = block
+        self._last_norm = block.layers()[-1][1]
+        self._chunks = pieces(len(P), config.phase1_batch)
+        rows = min(len(P), config.phase1_batch)
+        self._sweep = Sweep(block, inputs, product, rows)
+        self._loss = ChunkLoss(config, rows, inputs.table.new_empty(0, P.shape[1]))
+        self._sorted = [
+            [Sorted(slot) for slot in inputs.index[rows].unbind(1)] for rows in self._chunks
+        ]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the parameters and Adam's state, by name."""
+        return optimiser.tensors_of(self._block, self._adam)
+
+    def restore(self, stored: dict[str, Tensor]) -> None:
+        """Take parameters and Adam's state from what `tensors` returned; nothing from nothing."""
+        optimiser.restore(self._block, self._adam, stored)
+
+    @torch.no_grad()
+    def iterate(self, iteration: int) -> dict[str, Any]:
+        """Run one iteration: renew P, take one Adam step, return the trace row."""
+        sums = Sums.zero(self._P)
+        self._sweep.start()
+        before = self._P[-1].clone()  # the input context of token 0, and of each block's first
+        for k, rows in enumerate(self._chunks):
+            before = self._chunk(iteration, k, rows, before, sums)
+        norm = clip(self._sweep.finish(), self._config.gradient_clip)
+        gain = self._last_norm.weight.mean()
+        self._adam.step()
+        row = _row(iteration, sums, len(self._P), float(norm), self._config)
+        return row | {"layernorm_gain": float(gain)}
+
+    def _chunk(self, iteration: int, k: int, rows: slice, before: Tensor, sums: Sums) -> Tensor:
+        """Renew the contexts of a chunk, add its gradient, and return its last old context."""
+        P, index = self._P[rows], self._inputs.index[rows]
+        draw = Noise(self._seed, iteration, k, P)
+        blocks = self._sweep.blocks(len(P))
+        self._loss.start()
+        for part in blocks:
+            old = P[part]
+            c = self._noisy(draw, part, old, before)
+            before = old[-1].clone()
+            C = self._sweep.forward(part, c, index[part])
+            self._loss.add(part, C, old)
+            old.copy_(C)
+        self._loss.finish(len(P), 1 / len(self._chunks), self._last_norm, sums)
+        for n, part in enumerate(blocks):
+            self._sweep.backward(part, n, self._loss)
+        self._sweep.finish_chunk(len(P), self._sorted[k])
+        return before
+
+    def _noisy(self, draw: Noise, part: slice, old: Tensor, before: Tensor) -> Tensor:
+        """Return the input contexts [R, D] of a block: the tokens' before, and noise."""
+        c = self._sweep.room(part)
+        noise = draw.draw(part, self._sweep.spare(part))
+        std = self._config.context_noise
+        torch.add(before, noise[0], alpha=std, out=c[0])
+        torch.add(old[:-1], noise[1:], alpha=std, out=c[1:])
+        return c
+
+
+def _row(iteration: int, sums: Sums, tokens: int, norm: float, config: RunConfig) -> dict[str, Any]:
+    fixed, diverse = float(sums.fixed) / tokens, float(sums.diverse) / tokens
+    loss = (1 - config.dist_reg_weight) * fixed + config.dist_reg_weight * diverse
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        raise TrainingError(
+            f"Phase 1 on {tokens} tokens met a loss that is not finite in iteration {iteration}; "
+            f"a phase1_lr below {config.phase1_lr} may help."
+        )
+    return {
+        "iteration": iteration,
+        "convergence_rate": float(sums.converged) / tokens,
+        "loss": loss,
+        "fixed_point_loss": fixed,
+        "diversity_loss": diverse,
+        "grad_norm": norm,
+        "clipped": norm > config.gradient_clip,
+    }
