@@ -85,6 +85,11 @@ class KneserNeyConfig(BaselineConfig):
         description="a list of different whole numbers of at least 1, such as [3, 4, 5]",
     )
 
+    @property
+    def label(self) -> str:
+        """The kind of model, as records call the architecture."""
+        return self.model
+
 
 class NeuralConfig(BaselineConfig):
     """An LSTM or a GPT with as many trained parameters as the fixed-point model.
@@ -117,6 +122,11 @@ class NeuralConfig(BaselineConfig):
     seeds: Annotated[list[Annotated[Whole, Field(ge=0, lt=2**31)]], Distinct] = _shared("seeds")
     device: str = _shared("device")
     precision: Literal["float32"] = Field("float32", description="float32")
+
+    @property
+    def label(self) -> str:
+        """The kind of model, as records call the architecture."""
+        return self.model
 
 
 def load_baseline(source: str | Path) -> KneserNeyConfig | NeuralConfig:

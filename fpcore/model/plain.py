@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from fpcore.config.run_config import RunConfig
 from fpcore.stats.draws import generator, noise
 
+Seen = tuple[list[Tensor], Tensor, Tensor]  # contexts [L][N, D], x [N, E·T] and ids [N] of a text
+
 
 class ContextBlock(nn.Module):
     """c ← LayerNorm(c + ReLU(Linear([c ; x]))), L times; returns the output of every layer."""
@@ -126,15 +128,10 @@ def sequential_contexts(block: ContextBlock, x: Tensor, d: int) -> list[Tensor]:
 
 
 def train_epoch(
-    block: TokenBlock,
-    adam: torch.optim.Adam,
-    contexts: list[Tensor],
-    x: Tensor,
-    ids: Tensor,
-    weights: Tensor,
-    batch: int,
+    block: TokenBlock, adam: torch.optim.Adam, text: Seen, weights: Tensor, batch: int
 ) -> float:
     """One epoch of phase 2 (spec section 3): the mean loss, each batch before its update."""
+    contexts, x, ids = text
     total = 0.0
     for rows in torch.arange(len(ids) - 1).split(batch):
         adam.zero_grad()
@@ -148,10 +145,9 @@ def train_epoch(
 
 
 @torch.no_grad()
-def evaluate(
-    block: TokenBlock, contexts: list[Tensor], x: Tensor, ids: Tensor, weights: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Loss in nats and correctness of each of the N - 1 predictions."""
+def evaluate(block: TokenBlock, text: Seen, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Loss in nats [N-1] and correctness [N-1] of each prediction."""
+    contexts, x, ids = text
     logits = block([c[:-1] for c in contexts], x[:-1]) @ weights.T
     correct = logits.argmax(1) == ids[1:]
     return F.cross_entropy(logits, ids[1:], reduction="none"), correct
