@@ -178,14 +178,14 @@ def test_a_trained_model_is_measured_as_it_was_trained(small: Settled, found: Di
     assert (small.config.samples, small.config.seeds) == ([10], [7])
     P, block, inputs = small.first.contexts, small.model.context_block, small.train
     goal = sequential_contexts(block, inputs)[-1]
-    used = training_contexts(block, P.clone(), inputs)[-1]
+    used = training_contexts(block, P, inputs)[-1]
     assert found.phase1["convergence_rate"].tolist() == [
         row["convergence_rate"] for row in small.first.trace
     ]
     first = found.train.settling.iloc[0]
     assert first["converged"] == metrics.convergence_rate(used, P, 0.03)
     assert first["median"] == distance(P, used)["median"]
-    again = training_contexts(block, used.clone(), inputs)[-1]
+    again = training_contexts(block, used, inputs)[-1]
     ratios = (again - used).norm(dim=1)[1:] / (used - P).norm(dim=1)[:-1]  # of a token to the next
     local = found.train.settling["local_median"][1]
     assert local == pytest.approx(float(ratios.quantile(0.5)), rel=1e-5)

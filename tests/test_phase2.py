@@ -163,6 +163,27 @@ def test_bfloat16_is_fused_only_where_a_cpu_has_tiles(
     assert head.fuses(torch.zeros(2, 2, dtype=getattr(torch, format))) is fused
 
 
+@pytest.mark.parametrize("found", [
+    lambda *_, scale: (torch.zeros(1, 1, 2, 4), torch.zeros(1, 1, 2)), Mock(side_effect=TypeError),
+])  # fmt: skip
+def test_an_attention_that_is_not_what_it_was_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, found: Any
+) -> None:
+    """PyTorch's operator is private: another result or signature leaves the ordinary path."""
+    h, weights, targets = products()
+    assert head.fused_attention() is not None
+    before = Head(weights).cross_entropy(h, targets)
+    name = "_scaled_dot_product_flash_attention_for_cpu"
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.ops.aten, name, found)
+        head.fused_attention.cache_clear()
+        assert head.fused_attention() is None
+        after = Head(weights).cross_entropy(h, targets)
+    head.fused_attention.cache_clear()
+    for one, other in zip(before, after, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
+
+
 def test_steep_logits_stay_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     """The target's probability underflows; its loss is the difference of two logits."""
     monkeypatch.setattr(head, "fuses", lambda weights: False)
@@ -276,16 +297,16 @@ def scripted(
 
 
 @pytest.mark.parametrize(
-    ("losses", "patience", "best", "run"),
+    ("losses", "patience", "epochs"),  # the best one, and how many run
     [
-        ([3.0, 2.0, 1.0, 1.5, 0.5], 1, 3, 4),  # 0.5 comes too late
-        ([3.0, 2.0, 2.0, 1.0], 1, 2, 3),  # a tie keeps the first, and is no improvement
-        ([3.0, 3.5, 2.9, 3.0, 3.0, 1.0], 2, 3, 5),
-        ([3.0, 3.5, 3.4, 3.3], 2, 1, 3),  # better than the epoch before, not than the best
-        ([3.0, 3.5, 2.0, 2.5, 1.0, 1.5, 1.4], 2, 5, 7),
-        ([3.0, 2.0, 1.0], 1, 3, 3),  # the epochs run out
-        ([3.0, 4.0, 5.0], 9, 1, 3),
-        ([3.0], 1, 1, 1),
+        ([3.0, 2.0, 1.0, 1.5, 0.5], 1, (3, 4)),  # 0.5 comes too late
+        ([3.0, 2.0, 2.0, 1.0], 1, (2, 3)),  # a tie keeps the first, and is no improvement
+        ([3.0, 3.5, 2.9, 3.0, 3.0, 1.0], 2, (3, 5)),
+        ([3.0, 3.5, 3.4, 3.3], 2, (1, 3)),  # better than the epoch before, not than the best
+        ([3.0, 3.5, 2.0, 2.5, 1.0, 1.5, 1.4], 2, (5, 7)),
+        ([3.0, 2.0, 1.0], 1, (3, 3)),  # the epochs run out
+        ([3.0, 4.0, 5.0], 9, (1, 3)),
+        ([3.0], 1, (1, 1)),
     ],
 )
 def test_best_epoch_and_early_stop(
@@ -294,9 +315,9 @@ def test_best_epoch_and_early_stop(
     monkeypatch: pytest.MonkeyPatch,
     losses: list[float],
     patience: int,
-    best: int,
-    run: int,
+    epochs: tuple[int, int],
 ) -> None:
+    best, run = epochs
     config = toy(epochs=len(losses), patience=patience)
     result = scripted(build, config, monkeypatch, losses)
     assert (result.best_epoch, len(result.trace)) == (best, run)

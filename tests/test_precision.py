@@ -217,6 +217,6 @@ def test_memory_is_the_contexts_own(build: Build, toy: Toy) -> None:
     place = P.data_ptr()
     trainer = phase1.Trainer(model.context_block, inputs, config, 42, Phase1State(P))
     trainer.iterate(2)
-    (contexts,) = training_contexts(model.context_block, P, inputs, torch.bfloat16)
+    (contexts,) = training_contexts(model.context_block, P, inputs, torch.bfloat16, out=P)
     assert contexts is P
     assert (P.data_ptr(), bool(P.any())) == (place, True)

@@ -126,7 +126,7 @@ def measure(t: Settled, iterations: int) -> Diagnosis:
     drawn = _drawn(t, last)
     rows = min(t.config.er_rows or len(last), len(last), len(drawn))
     product = resolve(t.config, last.device).product
-    used = training_contexts(block, last.clone(), t.train, product)[-1]
+    used = training_contexts(block, last, t.train, product)[-1]
     goals = [sequential_contexts(block, inputs)[-1] for inputs in (t.train, t.val)]
     return Diagnosis(
         t.config,
@@ -176,4 +176,4 @@ def parallel_map(block: ContextBlock, inputs: Inputs) -> Step:
     context depends on earlier tokens alone, and every iteration makes one more of them exact: the
     only fixed point is the sequential recurrence, reached after N iterations at the latest.
     """
-    return lambda P: training_contexts(block, P.clone(), inputs)[-1]
+    return lambda P: training_contexts(block, P, inputs)[-1]

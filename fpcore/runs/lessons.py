@@ -103,7 +103,7 @@ def _freeze(made: Lesson) -> None:
     P = made.history[-1].clone()
     made.frozen = [P.clone()]
     for _ in range(FROZEN_STEPS):
-        training_contexts(made.model.context_block, P, made.inputs)
+        training_contexts(made.model.context_block, P, made.inputs, out=P)
         made.frozen.append(P.clone())
 
 

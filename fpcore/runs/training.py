@@ -111,9 +111,9 @@ class Training:
                 contexts = self._sequential(self._inputs)
             return contexts, self._effective_rank(contexts[-1], "train")
         ranks, block = self._effective_rank(first.contexts, "train"), self._model.context_block
-        product = self.trial.precision.product
+        product, P = self.trial.precision.product, first.contexts
         with self._timed("contexts"):
-            return training_contexts(block, first.contexts, self._inputs, product), ranks
+            return training_contexts(block, P, self._inputs, product, out=P), ranks
 
     def _held_out(self, held_out: tokens.HeldOut) -> tuple[Text, Tensor]:
         """Return a held-out text, and the last layer's sequential contexts of all its tokens."""
