@@ -1,5 +1,6 @@
 """Toy settings shared by the tests; nothing here writes outside pytest's temporary folder."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from fpcore import RunConfig
 from fpcore.model.blocks import FixedPointModel
+from fpcore.runs import provenance
 
 hypothesis.settings.register_profile(
     "fpcore", deadline=None, derandomize=True, database=None, max_examples=50
@@ -34,6 +36,8 @@ def _session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     set_hypothesis_home_dir(folder / "hypothesis")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FPCORE_HOME", str(folder))
+        # The same sources are digested several hundred times; each text is read once.
+        patch.setattr(provenance, "said", functools.cache(provenance.said))
         yield
 
 
