@@ -1,30 +1,33 @@
 """Toy settings shared by the tests; nothing here writes outside pytest's temporary folder."""
 
-import json
-import random
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 import torch
+from helpers.toy import Build, Toy, WriteCorpus, conversation, written
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from fpcore import RunConfig
 from fpcore.model.blocks import FixedPointModel
+from fpcore.runs import provenance
 
 hypothesis.settings.register_profile(
     "fpcore", deadline=None, derandomize=True, database=None, max_examples=50
 )
 hypothesis.settings.load_profile("fpcore")
+SYSTEM = Path(__file__).parent / "system"
 torch.set_num_threads(1)  # toy matrices only lose time on more
 
-Toy = Callable[..., RunConfig]
-Build = Callable[..., tuple[FixedPointModel, torch.Tensor]]
-WriteCorpus = Callable[..., Path]
 
-WORDS = [a + b for a in "ka ne mi so tu ra".split() for b in "lo wi ten sha pek gru".split()]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What lies in tests/system is the second tier, but for what is run by hand."""
+    for item in items:
+        if SYSTEM in item.path.parents and not item.get_closest_marker("slow"):
+            item.add_marker("system")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,15 +36,9 @@ def _session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     set_hypothesis_home_dir(folder / "hypothesis")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FPCORE_HOME", str(folder))
+        # The same sources are digested several hundred times; each text is read once.
+        patch.setattr(provenance, "said", functools.cache(provenance.said))
         yield
-
-
-def conversation(number: int) -> str:
-    """Two to four utterances of random words, the common ones first in WORDS."""
-    draw = random.Random(number)
-    weights = [1 / (rank + 1) for rank in range(len(WORDS))]
-    lines = [draw.choices(WORDS, weights, k=draw.randint(3, 9)) for _ in range(draw.randint(2, 4))]
-    return "\n".join(" ".join(line) for line in lines)
 
 
 @pytest.fixture
@@ -55,9 +52,7 @@ def write_corpus(tmp_path: Path) -> WriteCorpus:
     """Write texts as the .jsonl corpus of this test."""
 
     def write(texts: list[str], name: str = "toy.jsonl") -> Path:
-        path = tmp_path / name
-        path.write_text("".join(json.dumps({"text": t}) + "\n" for t in texts), encoding="utf-8")
-        return path
+        return written(tmp_path / name, texts)
 
     return write
 

@@ -1,0 +1,303 @@
+"""Each check with records that trigger it and records that do not, by small edits."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.records import (
+    DATA,
+    DIGESTS,
+    ENVIRONMENT,
+    edited,
+    result,
+    run,
+    trace,
+    with_seed,
+)
+
+from fpcore.analysis.checks import of_pairs, of_records, registry
+from fpcore.analysis.checks.check import CARE, OK, WRONG
+from fpcore.records.pairs import distinct
+from fpcore.records.record import RunRecord
+
+
+def test_one_factor() -> None:
+    one = of_pairs.one_factor([run("a"), run("b", {"max_iter": 100})])
+    assert (one.verdict, one.evidence) == (OK, "`max_iter` 60 → 100")
+    both = {"max_iter": 100, "gradient_clip": 2.0}
+    two = of_pairs.one_factor([run("a"), run("b", both)])
+    assert two.verdict == CARE
+    assert "2 つ同時" in two.evidence
+    assert "`max_iter: 100`" in two.settle and "`gradient_clip: 2.0`" in two.settle
+    half = of_pairs.one_factor([run("a"), run("b", both), run("c", {"max_iter": 100})])
+    assert "`max_iter: 100`" not in half.settle and "`gradient_clip: 2.0`" in half.settle
+    assert of_pairs.one_factor([run("a"), run("a2")]).evidence == "違う条件はない"
+
+
+def test_factor_without_effect() -> None:
+    clip = run("b", {"gradient_clip": 2.0, "max_iter": 100}, val_er=0.6)
+    idle = of_pairs.factor_without_effect([run("a"), clip])
+    assert idle.verdict == CARE and "`gradient_clip`" in idle.settle
+    assert "完全に一致" in idle.evidence and "最大 0.0100" in idle.evidence
+    differs = run("b", {"gradient_clip": 2.0, "phase1_lr": 0.1}, phase1=trace(1.1))
+    unclipped = of_pairs.factor_without_effect(
+        [
+            edited(run("a"), config=differs.config | {"gradient_clip": 1.0, "phase1_lr": 0.2}),
+            differs,
+        ]
+    )
+    assert unclipped.verdict == CARE and "`phase1_lr`" not in unclipped.settle
+    acting = run("b", {"gradient_clip": 2.0}, phase1=trace(1.1, norm=1.5))
+    assert of_pairs.factor_without_effect([run("a"), acting]).verdict == OK
+    # more iterations leave the shared ones as they are, and that is no lack of effect
+    longer = of_pairs.factor_without_effect([run("a"), run("b", {"max_iter": 100}, val_er=0.6)])
+    assert longer.verdict == OK
+    longer = of_pairs.factor_without_effect([run("a"), run("b", {"max_iter": 100})])
+    assert longer.verdict == CARE and "結果がすべて同じ" in longer.evidence
+    blind = run("b", {"gradient_clip": 2.0}, phase1={}, val_er=0.6)
+    unknown = of_pairs.factor_without_effect([run("a"), blind])
+    assert unknown.verdict == CARE and "確かめられない" in unknown.evidence
+    noisy = run("b", {"context_noise": 0.2}, phase1=trace(1.0, norm=2.0), val_er=0.6)
+    assert "クリップ" not in of_pairs.factor_without_effect([run("a"), noisy]).evidence
+
+
+@pytest.mark.parametrize(
+    ("update", "word"),
+    [
+        ({"environment": ENVIRONMENT | {"device": "cuda"}}, "device"),
+        ({"environment": ENVIRONMENT | {"packages": {"torch": "2"}}}, "packages"),
+        ({"digests": DIGESTS | {"code/model": "other"}}, "model のコード"),
+        ({"environment": {}}, "環境の記録がない"),
+    ],
+)
+def test_environments(update: dict[str, Any], word: str) -> None:
+    assert of_records.environments([run("a"), run("b")]).verdict == OK
+    found = of_records.environments([run("a"), edited(run("b"), **update)])
+    assert found.verdict == CARE and word in found.evidence
+
+
+def test_duplicates_are_counted_once() -> None:
+    twin = [run("a"), run("b", val_er=0.6), run("c")]
+    found = of_records.duplicates(twin)
+    assert found.verdict == CARE
+    assert "a = c" in found.evidence and "n=2" in found.evidence
+    assert [r.name for r in distinct(twin)] == ["a", "b"]
+    assert of_records.duplicates(twin[:2]).verdict == OK
+
+
+def test_a_run_known_in_part_can_be_a_duplicate() -> None:
+    """As printed figures are: equal in everything that both know."""
+    part = run("part", train_ppl=None, val_acc=None, phase1={})
+    assert of_records.duplicates([run("a"), part]).verdict == CARE
+
+
+def test_trace_ends() -> None:
+    assert of_records.trace_ends([run("a"), run("b")]).verdict == OK
+    found = of_records.trace_ends([run("a"), run("b", convergence_rate=0.71)])
+    assert found.verdict == WRONG
+    assert "5 件で違う" in found.evidence
+    assert found.details[0] == "b 25 サンプル: 推移 70.0%、要約 71.0%"
+
+
+def test_er_and_ppl_counts_distinct_ones_at_one_size() -> None:
+    runs = [_shifted(run(f"r{i}", val_er=0.6 + i / 100), -10.0 * i) for i in range(5)]
+    assert of_records.er_and_ppl(runs).verdict == OK
+    flat = [run(f"r{i}", val_er=0.6 + i / 100) for i in range(5)]
+    assert of_records.er_and_ppl(flat).verdict == CARE  # PPL does not vary
+    assert "n=4" in of_records.er_and_ppl(runs[:4]).evidence
+    copies = [*runs[:4], edited(runs[0], name="copy")]
+    assert of_records.er_and_ppl(copies).verdict == CARE
+    assert "n=4" in of_records.er_and_ppl(copies).evidence
+
+
+def test_seeds() -> None:
+    a, b = run("a"), run("b", val_er=0.6)
+    assert "シード1" in of_pairs.seeds([a, b]).evidence
+    two = [with_seed(a, 43, 1.0), with_seed(_shifted(b, 50.0), 43, 1.0)]
+    assert of_pairs.seeds(two).verdict == CARE and "n=2" in of_pairs.seeds(two).evidence
+    far = [with_seed(with_seed(r, 43, 1.0), 44, 2.0) for r in (a, _shifted(b, 50.0))]
+    assert of_pairs.seeds(far).verdict == OK
+    near = [with_seed(a, 43, 60.0), with_seed(_shifted(b, 50.0), 43, 1.0)]
+    assert of_pairs.seeds(near).verdict == CARE
+    assert "25, 50, 100, 200, 400 サンプル" in of_pairs.seeds(near).evidence
+
+
+def _shifted(base: RunRecord, shift: float) -> RunRecord:
+    results = [
+        r.model_copy(update={"val_ppl": r.val_ppl + shift})
+        for r in base.results
+        if r.val_ppl is not None
+    ]
+    return edited(base, results=results)
+
+
+def test_early_stop() -> None:
+    assert of_records.early_stop([run("a"), run("b")]).verdict == OK
+    chosen = of_records.early_stop([run("a"), run("b", {"select_on": "val"})])
+    assert chosen.verdict == CARE and "b" in chosen.evidence
+    unequal = of_records.early_stop([run("a"), run("b", epochs_run=9)])
+    assert "4–9" in unequal.evidence
+    capped = of_records.early_stop([run("a", best_epoch=20), run("b")])
+    assert "5 件で最良が最終エポック" in capped.evidence
+
+
+def test_same_text() -> None:
+    assert of_records.same_text([run("a"), run("b")]).verdict == OK
+    other = edited(run("b"), digests=DIGESTS | {"validation_ids": "x"})
+    assert of_records.same_text([run("a"), other]).verdict == WRONG
+    assert "validation_ids" in of_records.same_text([run("a"), other]).evidence
+    unknown = edited(run("b"), digests={})
+    assert of_records.same_text([run("a"), unknown]).verdict == CARE
+
+
+def test_overlap_of_training_and_validation() -> None:
+    inside = edited(run("b"), data=DATA | {"validation": [399, 400]})
+    outside = edited(run("b"), data=DATA | {"validation": [400, 401]})
+    assert of_records.same_text([run("a"), inside]).verdict == WRONG
+    assert of_records.same_text([run("a"), outside]).verdict == OK
+
+
+def test_same_rows() -> None:
+    assert of_records.same_rows([run("a"), run("b")]).verdict == OK
+    fewer = of_records.same_rows([run("a"), run("b", val_er_rows=500)])
+    assert fewer.verdict == CARE and "500–1,000" in fewer.evidence
+    assert of_records.same_rows([run("a"), run("b", val_er_rows=None)]).verdict == CARE
+
+
+def test_bending() -> None:
+    sizes = {25: 900.0, 50: 700.0, 100: 580.0, 200: 510.0, 400: 470.0}
+    bent = edited(run("a"), results=[result(n, val_ppl=ppl) for n, ppl in sizes.items()])
+    found = of_records.bending([bent, bent])
+    text = " ".join(found.details)
+    assert found.verdict == CARE and "一方向" in text and "n=5" in text
+    assert "飽和則" in text and "残る自由度は 2" in text
+    wobbly = {25: 900.0, 50: 700.0, 100: 500.0, 200: 400.0, 400: 300.0}
+    straight = edited(run("a"), results=[result(n, val_ppl=ppl) for n, ppl in wobbly.items()])
+    assert "一方向" not in " ".join(of_records.bending([straight, straight]).details)
+    exact = {n: 5000 * (450 * n) ** -0.3 for n in (25, 50, 100, 200, 400, 800)}
+    law = edited(run("a"), results=[result(25 * 2**i, val_ppl=ppl, train_tokens=450 * n)
+                                    for i, (n, ppl) in enumerate(exact.items())])  # fmt: skip
+    assert of_records.bending([law, law]).verdict == OK
+
+
+def test_the_list_puts_the_worst_first() -> None:
+    text = registry.run_checks([run("a"), run("b", convergence_rate=0.71)]).listed()
+    verdicts = [line.split("**")[1] for line in text.splitlines() if line.startswith("- ")]
+    order: list[str] = [WRONG, CARE, OK]
+    assert verdicts == sorted(verdicts, key=order.index)
+    assert len(verdicts) == len(registry.CHECKS) and verdicts[0] == WRONG
+
+
+def traced(base: RunRecord, samples: int) -> RunRecord:
+    """The run with the trace of one size alone, whose end is that size's rate."""
+    results = [r if r.samples == samples else r.model_copy(update={"phase1": {}})
+               for r in base.results]  # fmt: skip
+    return edited(base, results=results)
+
+
+def test_trace_sizes() -> None:
+    assert of_pairs.trace_sizes([run("a"), run("b")]).verdict == OK
+    apart = of_pairs.trace_sizes([traced(run("a"), 50), traced(run("b"), 400)])
+    assert apart.verdict == CARE
+    assert "a の推移は 50、b の推移は 400 サンプルで、比べられない" in apart.evidence
+    same = of_pairs.trace_sizes([traced(run("a"), 50), traced(run("b"), 50)])
+    assert same.verdict == OK and "50 サンプル" in same.evidence
+    assert of_pairs.trace_sizes([run("a", phase1={}), run("b")]).verdict == OK
+
+
+def test_a_summary_of_another_size_than_its_trace() -> None:
+    base = traced(run("a"), 50)
+    results = [
+        r if r.samples == 400 else r.model_copy(update={"convergence_rate": None})
+        for r in base.results
+    ]
+    found = of_pairs.trace_sizes([edited(base, results=results), run("b")])
+    assert found.verdict == CARE
+    assert "要約の収束率は 400 サンプルのもの（70% と 70%）" in found.evidence
+
+
+def test_counter_examples() -> None:
+    """Five runs that trade ER for PPL, then one size at which two of them do not."""
+    runs = [_shifted(run(f"r{i}", val_er=0.6 + i / 100), -10.0 * i) for i in range(5)]
+    fine = of_records.er_and_ppl(runs)
+    assert fine.verdict == OK and "n=5" in fine.evidence
+    first = runs[4].results[0].model_copy(update={"val_ppl": 2000.0})
+    against = [*runs[:4], edited(runs[4], results=[first, *runs[4].results[1:]])]
+    found = of_records.er_and_ppl(against)
+    assert found.verdict == CARE
+    assert "PPL も低い組は 4（25 サンプル）" in found.evidence
+
+
+def test_knobs_stand_in_for_unknown_digests() -> None:
+    plain = [
+        edited(run(name, {"tokenizer": t}), digests={}) for name, t in (("a", "x"), ("b", "y"))
+    ]
+    found = of_records.same_text(plain)
+    assert found.verdict == WRONG and "tokenizer" in found.evidence
+    assert of_records.same_text([plain[0], edited(plain[0], name="c")]).verdict == CARE
+
+
+def test_unknown_epochs_are_said() -> None:
+    found = of_records.early_stop([run("a"), run("b", epochs_run=None, best_epoch=None)])
+    assert found.verdict == CARE and "5 件でエポック数の記録がない" in found.evidence
+
+
+def test_no_seed_in_common_is_a_factor() -> None:
+    other = of_pairs.one_factor([run("a"), run("b", {"seeds": [7], "max_iter": 100})])
+    assert other.verdict == CARE and "`seeds`" in other.evidence
+    more = of_pairs.one_factor([run("a"), run("b", {"seeds": [42, 7], "max_iter": 100})])
+    assert more.verdict == OK
+
+
+REPORT = """# a vs b
+
+| サンプル数 | a Val PPL | b Val PPL | 差分 |
+|---|---|---|---|
+| 25 | 900.0 | 990.0 | +90.0 (+10.0%) |
+| 400 | 400.0 | 440.0 | +40.0 (+10.0%) |
+
+| ウィンドウ | a α | b α | 差分 |
+|---|---|---|---|
+| Window 1 (25-200) | -0.305 | -0.305 | +0.000 |
+"""
+
+
+@pytest.fixture
+def document(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    path = tmp_path / "reports" / "written.md"
+    path.parent.mkdir()
+    path.write_text(REPORT, encoding="utf-8")
+    return path
+
+
+def test_written_report(document: Path) -> None:
+    a = edited(run("a"), document="written.md")
+    b = edited(_scaled(run("b"), 1.1), document="written.md")
+    assert of_records.written_report([a, b]).verdict == OK
+    assert of_records.written_report([a, run("b")]).verdict == OK  # not taken from it
+    document.write_text(REPORT.replace("+40.0", "+60.0"), encoding="utf-8")
+    found = of_records.written_report([a, b])
+    assert found.verdict == WRONG and "1 件" in found.evidence
+    assert "+60.0" in found.details[0]
+
+
+def test_a_difference_of_rounded_numbers_is_found(document: Path) -> None:
+    """+0.000 fits -0.305 and -0.305, but not the exponents behind them."""
+    a = edited(run("a"), document="written.md")
+    b = edited(_scaled(run("b"), 1.1), document="written.md")
+    last = b.results[3].model_copy(update={"val_ppl": 480.0 * 1.1 * 1.003})
+    bent = edited(b, results=[*b.results[:3], last, b.results[4]])
+    found = of_records.written_report([a, bent])
+    assert found.verdict == WRONG
+    assert len(found.details) == 1 and "印刷された値どうしの差" in found.details[0]
+    assert of_records.written_report([bent, a]).details == found.details  # the document's own order
+
+
+def _scaled(base: RunRecord, factor: float) -> RunRecord:
+    results = [
+        r.model_copy(update={"val_ppl": r.val_ppl * factor})
+        for r in base.results
+        if r.val_ppl is not None
+    ]
+    return edited(base, results=results)

@@ -1,0 +1,117 @@
+"""The comparison tables and the sentences of the report, on records built by small edits."""
+
+import pytest
+from helpers.records import record, scaled
+
+from fpcore import compare_runs
+from fpcore.errors import RecordError
+from fpcore.reports.comparison import report, sections
+
+
+def test_conditions_hold_only_what_changed() -> None:
+    c = compare_runs(record("a"), record("b", {"max_iter": 100}))
+    assert c.conditions["knob"].tolist() == ["max_iter"]
+    assert c.conditions["relative"].tolist() == pytest.approx([2 / 3])
+    assert c.common == {"gradient_clip": 1.0, "tokenizer": "bpe-4096"}
+    assert "同時に変わっている" not in sections.conditions(c)
+    both = compare_runs(record("a"), record("b", {"max_iter": 100, "gradient_clip": 2.0}))
+    assert "2 つの条件が同時に変わっている" in sections.conditions(both)
+
+
+def test_differences_are_taken_before_rounding() -> None:
+    c = compare_runs(record("a", val_er=0.7084), record("b", val_er=0.6616))
+    assert "-4.7 ポイント" in sections.effective_rank(c)  # rounded first it would be -4.6
+    assert c.by_size("val_er")["difference"].tolist() == pytest.approx([-0.0468] * 5)
+
+
+def test_summary_takes_the_largest_common_size() -> None:
+    small = record("a")
+    small = small.model_copy(update={"results": small.results[:3]})
+    c = compare_runs(small, record("b"))
+    assert c.samples == [25, 50, 100]
+    summary = c.summary.set_index("metric")
+    assert list(summary.loc["val_ppl", ["a", "b"]]) == [600.0, 600.0]
+    assert list(summary.loc["seconds", ["a", "b"]]) == [180.0, 180.0]
+
+
+def test_no_common_size_is_refused() -> None:
+    small, large = record("a"), record("b")
+    small = small.model_copy(update={"results": small.results[:1]})
+    large = large.model_copy(update={"results": large.results[1:]})
+    with pytest.raises(RecordError, match="no size"):
+        compare_runs(small, large)
+
+
+def test_swapping_flips_signs_and_words() -> None:
+    a = record("a")
+    b = scaled(a, "b", 1.1)
+    ab, ba = compare_runs(a, b), compare_runs(b, a)
+    assert "全 5 サイズで高い（悪い）" in sections.perplexity(ab)
+    assert "全 5 サイズで低い（良い）" in sections.perplexity(ba)
+    assert "低い" not in sections.perplexity(ab).split("観察")[1].split("unigram")[0]
+    backward = [-value for value in ba.perplexity["difference"]]
+    assert ab.perplexity["difference"].tolist() == pytest.approx(backward)
+
+
+def test_a_run_against_itself_has_no_direction() -> None:
+    a = record("a")
+    text = report.render(compare_runs(a, a.model_copy(update={"name": "copy"})))
+    for word in ("高い", "低い（良い）", "急峻", "緩やか"):
+        assert word not in text
+    assert "差はない" in text and "完全に一致する" in text
+
+
+def test_alpha_rows_are_windows_then_all_sizes() -> None:
+    c = compare_runs(record("a"), scaled(record("b"), "b", 2.0))
+    assert c.alpha[["first", "last"]].values.tolist() == [[25, 200], [50, 400], [25, 400]]
+    assert c.alpha["difference"].tolist() == pytest.approx([0, 0, 0], abs=1e-12)
+    assert "Window 2 (50–400)" in sections.alpha(c)
+
+
+def test_traces_are_compared_at_one_size() -> None:
+    """The traces differ between sizes, so a mix-up would not show the largest size's values."""
+    c = compare_runs(record("a"), record("b"))
+    assert c.convergence["a_rate"].tolist() == pytest.approx([0.3])
+    assert "400 サンプルで" in sections.convergence(c)
+    assert "完全に一致する" in sections.convergence(c)
+    other = record("b", phase1={"iteration": [9], "convergence_rate": [0.0], "loss": [-0.3]})
+    assert "（9 まで）では、2 つの推移は一致しない" in sections.convergence(
+        compare_runs(record("a"), other)
+    )
+
+
+def test_unknown_values_are_dashes() -> None:
+    c = compare_runs(
+        record("a"), record("b", unigram_ppl=None, val_acc=None, phase1={}, seconds={})
+    )
+    text = report.render(c)
+    assert "–" in sections.summary(c) and "nan" not in text.lower()
+    row = next(line for line in sections.summary(c).splitlines() if line.startswith("| Val Acc"))
+    assert [cell.strip() for cell in row.split("|")[2:5]] == ["10.0%", "–", "–"]
+
+
+def test_the_unigram_sentence_names_the_sizes_that_beat_it() -> None:
+    c = compare_runs(record("a"), scaled(record("b"), "b", 1.5))
+    assert "a: 100, 200, 400 サンプル" in sections.perplexity(c)
+    assert "b: 400 サンプル" in sections.perplexity(c)
+
+
+def test_means_over_seeds() -> None:
+    base = record("b")
+    twins = [
+        r.model_copy(update={"seed": 43, "val_ppl": r.val_ppl + 10})
+        for r in base.results
+        if r.val_ppl
+    ]
+    many = base.model_copy(update={"results": base.results + twins})
+    c = compare_runs(record("a"), many)
+    assert c.perplexity["difference"].tolist() == [0.0] * 5  # on the seed that both have
+    assert c.seeds == 1 and "シード1" in sections.summary(c)
+    only = many.model_copy(update={"results": [r for r in many.results if r.seed == 43]})
+    assert compare_runs(record("a"), only).perplexity["difference"].tolist() == [10.0] * 5
+    half = many.model_copy(
+        update={"results": [r.model_copy(update={"seed": 40 + (r.seed or 0)}) for r in twins]}
+    )
+    both = compare_runs(many, half)  # no seed in common: means of all, 5 above the first
+    assert both.perplexity["difference"].tolist() == pytest.approx([5.0] * 5)
+    assert "シード1" not in sections.summary(compare_runs(many, many))

@@ -1,0 +1,335 @@
+"""Studies: their grids, what their records show, and what they may say."""
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.studies import COUNTS, arm, evidence
+from scipy import stats
+
+from fpcore import RunConfig
+from fpcore.analysis.comparison import compare_runs
+from fpcore.analysis.study import Evidence, gather, seeds_needed
+from fpcore.config.study import Study
+from fpcore.errors import ConfigError, RecordError
+from fpcore.paths import PARAMS, ROOT
+from fpcore.reports.sentences import UNCLEAR
+from fpcore.reports.study import answers, report
+
+STUDIES = sorted(path.stem for path in (PARAMS / "studies").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_shipped_studies(name: str) -> None:
+    study = Study.load(name)
+    configs = study.configs()
+    assert len({config.run_name for config in configs}) == len(configs)
+    assert study.base_name in {config.run_name for config in configs}
+    for config in configs:
+        assert config.select_on == "dev" and len(config.seeds) >= 3
+        changed = {k for k, v in config.knobs().items() if v != RunConfig.load("study").knobs()[k]}
+        assert changed <= set(study.knobs())
+
+
+def test_a_grid_is_every_combination_once(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        "title: t\nquestion: q\nbase: study\ngrid: {max_iter: [60, 70], gradient_clip: [1.0, 2]}\n"
+        "also: [{phase1_lr: 1e-3}]\n"
+    )
+    found = [(c.name, c.max_iter, c.gradient_clip, c.phase1_lr) for c in Study.load(path).configs()]
+    assert found == [
+        ("study", 60, 1.0, 0.002),
+        ("study-gradient_clip2.0", 60, 2.0, 0.002),
+        ("study-max_iter70", 70, 1.0, 0.002),
+        ("study-max_iter70-gradient_clip2.0", 70, 2.0, 0.002),
+        ("study-phase1_lr0.001", 60, 1.0, 0.001),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("title: t\nquestion: q\nbase: study\n", "grid must be a mapping of knobs"),
+        ("title: t\nquestion: q\nbase: study\ngird: {}\n", "gird is not a field of a study (did"),
+        ("title: t\nquestion: q\nbase: studi\ngrid: {max_iter: [3]}\n", "params/studi.yaml"),
+        ("title: t\nquestion: q\nbase: study\ngrid: {max_itr: [3]}\n", "did you mean max_iter"),
+        ("title: t\nquestion: q\nbase: study\ngrid: {max_iter: [0]}\n", "at least 2"),
+        ("title: t\nquestion: q\nbase: study\ngrid: {max_iter: 3}\n", "grid must be a mapping"),
+        ("title: t\nquestion: q\nbase: study\ngrid: {max_iter: []}\n", "lists of different values"),
+        ("title: t\nquestion: q\nbase: study\ngrid: {max_iter: [3, 3]}\n", "of different values"),
+        ("title: t\nquestion: q\nbase: study\ngrid: {samples: [[3], [4]]}\n", "vary samples; make"),
+        ("title: t\nquestion: q\nbase: v5-small\ngrid: {max_iter: [3]}\n", "v5-small must be dev"),
+        ("- a\n", "must hold lines of the form"),
+        ("a: [\n", "is not readable YAML"),
+    ],
+)
+def test_a_bad_study_says_what_is_wrong(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        Study.load(path)
+    assert sentence in str(error.value) and "bad.yaml" in str(error.value)
+
+
+def test_an_unknown_study_is_suggested() -> None:
+    with pytest.raises(ConfigError, match="did you mean iterations"):
+        Study.load("iteration")
+
+
+def clip_trace(norms: list[float], clip: float) -> dict[str, list[Any]]:
+    clipped = [norm > clip for norm in norms]
+    return {
+        "iteration": list(range(2, len(norms) + 2)), "convergence_rate": [0.7] * len(norms),
+        "loss": [-0.1] * len(norms), "grad_norm": norms, "clipped": clipped,
+    }  # fmt: skip
+
+
+def test_effects_of_two_factors_are_taken_apart() -> None:
+    """Iterations add 0.02 nats, the clip nothing, and both together nothing more."""
+    more = {"gap": 0.02, "val_er": 0.66, "convergence_rate": 0.84}
+    names = ("study-max_iter100", "study-max_iter100-gradient_clip2.0")
+    e = evidence("two-factors", **dict.fromkeys(names, more))
+    rows = e.effects[e.effects["metric"] == "val_er"].set_index("effect").to_dict("index")
+    assert rows["max_iter"]["difference"] == pytest.approx(-0.04)
+    assert rows["gradient_clip"]["difference"] == 0
+    assert rows["max_iter × gradient_clip"]["difference"] == 0
+    ppl = e.effects[e.effects["metric"] == "val_ppl"].set_index("effect").to_dict("index")
+    assert ppl["max_iter"]["direction"] == "up" and ppl["max_iter"]["low"] > 0
+    assert e.unchanged == ["study-gradient_clip2.0"]
+    said = "\n".join(answers.answer(e))
+    assert "`gradient_clip` の主効果: どの指標もまったく変わらない" in said
+    assert "Val ER は 4.0 ポイント低い" in said
+
+
+def test_an_interaction_is_seen() -> None:
+    e = evidence("two-factors", **{"study-max_iter100-gradient_clip2.0": {"val_er": 0.60}})
+    rows = e.effects[e.effects["metric"] == "val_er"].set_index("effect").to_dict("index")
+    gaps = [row["difference"] for row in rows.values()]
+    assert gaps == pytest.approx([-0.05, -0.05, -0.10])
+
+
+def test_a_run_that_cannot_be_told_from_the_best_is_a_rival() -> None:
+    far = {n: {"gap": 0.05} for n in ("study-max_iter30", "study-max_iter100", "study-max_iter40")}
+    near = {"study-max_iter50": {"gap": -1e-5, "noise": 7}, "study-max_iter70": {"gap": 0.05}}
+    e = evidence("iterations", **far, **near)
+    assert e.best.name == "study-max_iter50" and e.rivals == ["study"]
+    said = "\n".join(answers.answer(e))
+    assert f"Val PPL に{UNCLEAR}: max_iter 60（基準）" in said
+    assert "最も低いのは max_iter 50" in said
+    assert any("シードが要る" in line for line in answers.next_steps(e))
+
+
+def test_the_best_at_the_end_of_the_range_asks_for_more() -> None:
+    gaps = dict(zip((30, 40, 50, 70, 100), (0.03, 0.02, 0.01, -0.01, -0.02), strict=True))
+    e = evidence("iterations", **{f"study-max_iter{n}": {"gap": g} for n, g in gaps.items()})
+    assert e.rivals == []
+    assert any("端なので、その先の値を試す" in line for line in answers.next_steps(e))
+    weights = dict(zip((0.0, 0.5, 0.8), (-0.03, -0.02, -0.01), strict=True))
+    arms = {f"study-dist_reg_weight{w}": {"gap": g} for w, g in weights.items()}
+    lowest = evidence("dist-reg-weight", **arms)  # a weight below 0 is no weight
+    assert any("端なので、隣の値との間を試す" in s for s in answers.next_steps(lowest))
+
+
+def test_more_seeds_only_where_they_would_help() -> None:
+    runs = {"study-max_iter30": {"gap": 0.001, "noise": 3}}
+    few = answers.next_steps(evidence("iterations", **runs))
+    assert any(re.search(r"max_iter 30 を基準と区別するには、.*約 \d+ シード", s) for s in few)
+    alike = evidence("iterations", **{"study-max_iter30": {"gap": 0.0, "noise": 0}})
+    assert not any("シードが要る" in line for line in answers.next_steps(alike))
+
+
+@pytest.mark.parametrize("spread", [0.05, 2.0, 20.0, 200.0])
+def test_the_seeds_needed_are_those_whose_interval_leaves_out_zero(spread: float) -> None:
+    """Differences with mean 1 and a known spread, against Student's t for that many seeds."""
+    e = evidence("iterations")
+    gaps = {42: 1 - spread, 43: 1.0, 44: 1 + spread}
+    results = [
+        r.model_copy(update={"val_ppl": 500 + gaps[r.seed or 0], "val_loss_sums": None})
+        for r in e.base.results
+    ]
+    flat = [r.model_copy(update={"val_ppl": 500.0, "val_loss_sums": None}) for r in results]
+    a, b = (e.base.model_copy(update={"results": x}) for x in (flat, results))
+    n = seeds_needed(compare_runs(a, b, level=0.99), "val_ppl")
+    if spread == 200:
+        assert math.isinf(n)
+        return
+    half = [stats.t.ppf(0.995, k - 1) * spread / math.sqrt(k) for k in (n, max(2, n - 1))]
+    assert half[0] < 1 and (n == 2 or half[1] >= 1)
+
+
+def test_rank_kept_or_lost_while_the_rate_rises() -> None:
+    faster = {"convergence_rate": 0.8}
+    runs = {
+        "study-dist_reg_weight0.95": faster | {"val_er": 0.70},
+        "study-dist_reg_weight0.99": faster | {"val_er": 0.65},
+    }
+    said = answers.answer(evidence("dist-reg-weight", **runs))
+    kept = next(line for line in said if "低いとは言えない" in line)
+    lost = next(line for line in said if "Val ER が下がる" in line)
+    assert "0.95" in kept and "0.99" not in kept and "0.99" in lost
+    none = answers.answer(evidence("dist-reg-weight"))
+    assert "収束率が基準より高いと言える設定は、この中にない。" in none
+
+
+def test_clipping_and_making_a_difference_are_kept_apart() -> None:
+    norms = [0.02, 0.01, 0.004]
+    runs: dict[str, dict[str, Any]] = {
+        config.run_name: {"phase1": clip_trace(norms, config.gradient_clip)}
+        for config in Study.load("gradient-clip").configs()
+    }
+    runs["study-gradient_clip0.003"] |= {"val_er": 0.6}
+    e = evidence("gradient-clip", **runs)
+    rows = {row["run"]: row for row in e.clipping.to_dict("records")}
+    assert rows["study-gradient_clip0.01"]["clipped"] == pytest.approx(1 / 3)
+    assert rows["study-gradient_clip0.003"]["scale"] == pytest.approx((0.15 + 0.3 + 0.75) / 3)
+    said = answers.answer(e)
+    assert "クリップが一度も働かない値: 0.1, 0.5, 1, 2。" in said
+    idle = next(line for line in said if line.startswith("gradient_clip 0.001"))
+    assert "更新の 100.0% でクリップが働き" in idle and UNCLEAR in idle
+    acts = next(line for line in said if line.startswith("gradient_clip 0.003"))
+    assert "Val ER は 10.0 ポイント低い" in acts
+    assert any("基準の勾配ノルムは 0.0040–0.0200（中央値 0.0100）なので" in s for s in said)
+    rates = [line for line in said if line.startswith("phase1_lr")]
+    # The clips' mean scales are 0.13, 0.4 and 0.83; the rates 0.07 and 0.2 of the base's.
+    assert "（基準の 0.07 倍）: どの指標にも基準との" in rates[0] and "働いても" not in rates[0]
+    assert "0.13 倍にする gradient_clip 0.001 とは、どの指標にも" in rates[0]
+    assert "0.13 倍にする gradient_clip 0.001 とは" in rates[1]
+
+
+def test_a_clip_that_acts_once_is_named() -> None:
+    runs = {
+        c.run_name: {"phase1": clip_trace([0.004] * 400 + [0.02], c.gradient_clip)}
+        for c in Study.load("gradient-clip").configs()
+    }
+    said = answers.answer(evidence("gradient-clip", **runs))
+    once = next(line for line in said if line.startswith("gradient_clip 0.01:"))
+    assert "更新の 0.2% でクリップが働き" in once
+
+
+def test_a_clear_winner_of_any_kind_of_knob_is_reported() -> None:
+    """Knobs of text have no further end."""
+    gaps = {"study-contextszero": 0.02, "study-contextsuntrained": 0.03}
+    e = evidence("controls", **{run: {"gap": gap} for run, gap in gaps.items()})
+    assert e.best.name == "study" and e.rivals == []
+    assert not any("端" in line for line in answers.next_steps(e))
+    said = "\n".join(answers.answer(e))
+    assert "ほかの 2 設定のどれよりも低いと言える" in said
+    assert "収束率が基準より高い" in said  # known of these synthetic runs
+    assert report.render(e)
+
+
+@pytest.mark.parametrize(("knob", "order", "value", "further"), [
+    ("max_iter", [31, 60], 31, True),
+    ("max_iter", [2, 60], 2, False),
+    ("dist_reg_weight", [0.5, 0.95], 0.95, False),
+    ("dist_reg_weight", [0.9, 0.95], 0.95, True),
+    ("dist_reg_weight", [0.0, 0.5], 0.0, False),
+    ("gradient_clip", [0.001, 0.003], 0.001, True),
+])  # fmt: skip
+def test_whether_a_range_goes_on(
+    knob: str, order: list[float], value: float, further: bool
+) -> None:
+    assert answers._goes_on(knob, order, value) is further
+
+
+def test_one_seed_allows_no_conclusion() -> None:
+    runs = {"study-max_iter100": {"gap": 0.02, "val_er": 0.6, "convergence_rate": 0.9}}
+    e = evidence("iterations", **runs)
+    single = [
+        r.model_copy(update={"results": [x for x in r.results if x.seed == 42]}) for r in e.records
+    ]
+    e = Evidence(e.study, tuple(single))
+    said = "\n".join(answers.answer(e))
+    assert "差の確からしさは判定できない" in said and "収束率が基準より高いと言える設定は" in said
+    assert "と言える。" not in said.replace("と言える設定は", "")
+    two = evidence("two-factors", **{"study-max_iter100": {"gap": 0.02, "val_er": 0.6}})
+    single = [
+        r.model_copy(update={"results": [x for x in r.results if x.seed == 42]})
+        for r in two.records
+    ]
+    effects = Evidence(two.study, tuple(single)).effects
+    assert set(effects["direction"]) <= {"same", "unclear"}
+
+
+def test_a_main_effect_on_perplexity_must_survive_other_conversations() -> None:
+    """Seeds agree, but the gap is in one conversation alone."""
+    e = evidence("two-factors")
+    moved = []
+    for own in e.records:
+        sign = 1 if own.config["max_iter"] == 100 else 0
+        results = []
+        for r in own.results:
+            sums = list(r.val_loss_sums or [])
+            sums[0], sums[1] = sums[0] + 60 * sign, sums[1] - 20 * sign
+            ppl = math.exp(sum(sums) / sum(COUNTS))
+            results.append(r.model_copy(update={"val_loss_sums": sums, "val_ppl": ppl}))
+        moved.append(own.model_copy(update={"results": results}))
+    rows = Evidence(e.study, tuple(moved)).effects
+    row = rows[(rows["metric"] == "val_ppl") & (rows["effect"] == "max_iter")].iloc[0]
+    assert row["low"] > 0 and row["direction"] == "unclear"
+
+
+def test_checks_look_at_every_run_beside_the_base() -> None:
+    unlike = {"study-max_iter100": {"gap": 0.001, "noise": 3}}
+    text = evidence("iterations", **unlike).checks.listed()
+    seeds = next(line for line in text.splitlines() if "シードは足りるか" in line)
+    assert "**注意**" in seeds and "5 個の比較のうち 1 個" in seeds
+    assert "study-max_iter100: シード n=3。Val PPL の差は" in text
+    factors = next(line for line in text.splitlines() if "変えた条件は 1 つか" in line)
+    assert "**問題なし**" in factors and "5 個の比較のどれでも" in factors
+    two = evidence("two-factors").checks.listed()
+    assert "変えた条件は 1 つか: 基準との 3 個の比較のどれでも" in two
+
+
+def test_a_run_that_stopped_early_is_named() -> None:
+    e = evidence("dist-reg-weight", **{"study-dist_reg_weight0.0": {"phase1_iterations": 23}})
+    said = next(line for line in answers.answer(e) if "早く止まった" in line)
+    assert "dist_reg_weight 0.0（23 反復）" in said
+    assert re.search(r"dist_reg_weight 0.0 +\| +3 \| +23 \|", report.results(e))
+
+
+def test_a_study_needs_records_of_its_own_configs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    study = Study.load("iterations")
+    for config in study.configs():
+        arm(config).save()
+    assert len(gather(study).records) == 6
+    foreign = arm(RunConfig(**study.configs()[0].model_dump() | {"phase2_lr": 0.5}))
+    foreign.save()
+    with pytest.raises(RecordError, match=r"study-max_iter30.json is .* another phase2_lr than"):
+        gather(study)
+
+
+def test_intervals_are_simultaneous() -> None:
+    e = evidence("iterations")
+    assert e.level == pytest.approx(1 - 0.05 / 5)
+    assert "99.0 %" in answers.answer(e)[0]
+
+
+def test_the_report_names_every_run_and_its_records() -> None:
+    e = evidence("iterations", **{"study-max_iter100": {"gap": 0.02}})
+    text = report.render(e)
+    for r in e.records:
+        assert f"`{r.name}`" in text and e.label(r) in text
+    assert "± " in text and "検証" in text
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "reports" / "studies").glob("*/report.md")), ids=lambda p: p.parent.name
+)
+def test_committed_reports_are_what_their_records_give(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+    e = gather(Study.load(path.parent.name))
+    assert path.read_text("utf-8") == report.render(e)
+
+
+def test_every_shipped_study_has_a_report() -> None:
+    made = {path.parent.name for path in (ROOT / "reports" / "studies").glob("*/report.md")}
+    assert made == set(STUDIES)

@@ -1,0 +1,128 @@
+import pytest
+from helpers.toy import Toy
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from fpcore import CorpusError
+from fpcore.data import corpus, tokens
+
+MIXED = ["one\n\ntwo  ", "  日本語 🙂🙂", "\n\nthree", "é" * 9, "four"]
+
+
+@pytest.fixture
+def data(toy: Toy, conversations: list[str]) -> corpus.Corpus:
+    return corpus.split(toy(), conversations)
+
+
+@pytest.fixture
+def bpe(data: corpus.Corpus) -> Tokenizer:
+    return tokens.load_tokenizer("bpe-300", data)
+
+
+@pytest.fixture(scope="module")
+def gpt2() -> Tokenizer:
+    empty = corpus.Corpus("none", [], [], [], range(0), range(0), range(0))
+    return tokens.load_tokenizer("gpt2", empty)
+
+
+def test_gpt2_is_the_genuine_one(gpt2: Tokenizer) -> None:
+    assert gpt2.get_vocab_size() == 50257
+    assert gpt2.encode("Hello world").ids == [15496, 995]
+    assert gpt2.encode("Hello\n\nworld").ids == [15496, 198, 198, 6894]
+    assert gpt2.encode(" the quick brown fox isn't").ids == [262, 2068, 7586, 21831, 2125, 470]
+    assert gpt2.token_to_id("<|endoftext|>") == 50256
+
+
+def test_bpe_has_the_types_that_its_name_says(data: corpus.Corpus, bpe: Tokenizer) -> None:
+    assert bpe.get_vocab_size() == 300
+    assert tokens.load_tokenizer("bpe-270", data).get_vocab_size() == 270
+    first = tokens.training_conversations(bpe, data.train)
+    assert sum(len(c) for c in first) < sum(len(t.encode()) for t in data.train) / 1.5
+
+
+def test_bpe_is_the_same_every_time(
+    data: corpus.Corpus, bpe: Tokenizer, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))  # with an empty cache
+    again = tokens.load_tokenizer("bpe-300", data)
+    assert again.to_str() == bpe.to_str()
+    assert tokens.vocabulary_digest(again) == tokens.vocabulary_digest(bpe)
+
+
+def test_bpe_is_trained_once(
+    data: corpus.Corpus, bpe: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(size: int, texts: list[str]) -> Tokenizer:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(tokens, "_trained", trained)
+    assert tokens.load_tokenizer("bpe-300", data).to_str() == bpe.to_str()
+    with pytest.raises(AssertionError, match="again"):
+        tokens.load_tokenizer("bpe-301", data)
+
+
+def test_bpe_reads_the_training_pool_alone(
+    toy: Toy, conversations: list[str], bpe: Tokenizer
+) -> None:
+    other_val = corpus.split(toy(), [*conversations[:-10], *["zzz zzz zzz"] * 10])
+    assert tokens.load_tokenizer("bpe-300", other_val).to_str() == bpe.to_str()
+    other_train = corpus.split(toy(), ["zzz zzz zzz", *conversations[1:]])
+    digest = tokens.vocabulary_digest(tokens.load_tokenizer("bpe-300", other_train))
+    assert digest != tokens.vocabulary_digest(bpe)
+
+
+@given(text=st.text())
+def test_gpt2_gives_back_what_it_was_given(gpt2: Tokenizer, text: str) -> None:
+    assert gpt2.decode(gpt2.encode(text).ids, skip_special_tokens=False) == text
+
+
+def test_bpe_gives_back_what_it_was_given(bpe: Tokenizer) -> None:
+    @given(text=st.text())
+    def check(text: str) -> None:
+        assert bpe.decode(bpe.encode(text).ids) == text
+
+    check()
+
+
+def test_training_conversations_are_tokenised_by_themselves(gpt2: Tokenizer) -> None:
+    parts = tokens.training_conversations(gpt2, ["Hel", "lo", "日本"])
+    assert [part.tolist() for part in parts] == [gpt2.encode(t).ids for t in ("Hel", "lo", "日本")]
+    assert gpt2.encode("Hello").ids != [i for part in parts[:2] for i in part.tolist()]
+
+
+def walk(tokenizer: Tokenizer, ids: list[int], texts: list[str]) -> list[int]:
+    """The conversation that the first byte of every token is in, counted byte by byte."""
+    owner = [n for n, text in enumerate(texts) for _ in (text + "\n\n").encode()]
+    result, byte = [], 0
+    for token in ids:
+        result.append(owner[byte])
+        byte += len(str(tokenizer.id_to_token(token)))  # byte-level: one character per byte
+    assert byte == len(owner) - 2
+    return result
+
+
+@pytest.mark.parametrize("texts", [MIXED, ["all alone"], ["a", "b"], ["x ", " y", "z\n"]])
+@pytest.mark.parametrize("kind", ["gpt2", "bpe"])
+def test_held_out_is_one_text_that_knows_its_conversations(
+    gpt2: Tokenizer, bpe: Tokenizer, texts: list[str], kind: str
+) -> None:
+    tokenizer = {"gpt2": gpt2, "bpe": bpe}[kind]
+    got = tokens.held_out(tokenizer, texts)
+    whole = "\n\n".join(texts)
+    assert got.ids.tolist() == tokenizer.encode(whole).ids
+    assert got.bytes == len(whole.encode())
+    assert got.conversation.tolist() == walk(tokenizer, got.ids.tolist(), texts)
+    assert len(got.conversation) == len(got.ids)
+
+
+def test_held_out_of_the_toy_corpus(data: corpus.Corpus, bpe: Tokenizer) -> None:
+    got = tokens.held_out(bpe, data.val)
+    assert got.conversation.tolist() == walk(bpe, got.ids.tolist(), data.val)
+    assert set(got.conversation.tolist()) == set(range(5))
+
+
+def test_held_out_needs_something_to_predict(gpt2: Tokenizer) -> None:
+    with pytest.raises(CorpusError, match="fewer than 2 tokens; raise val_samples"):
+        tokens.held_out(gpt2, ["Hello"])
+    assert len(tokens.held_out(gpt2, ["Hello world"]).ids) == 2

@@ -1,0 +1,233 @@
+"""An interrupted run goes on, and ends with the record of a run that nothing disturbed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers.toy import Toy, WriteCorpus, stable
+
+import fpcore
+from fpcore import RunConfig, paths
+from fpcore.records.record import RunRecord
+from fpcore.runs import checkpoint, states
+from fpcore.runs.training import Training
+from fpcore.trainers.phase1 import Trainer
+
+Trial = Callable[..., RunConfig]
+Store = Callable[..., None]
+
+
+class PulledPlugError(Exception):
+    """The end of a process."""
+
+
+@pytest.fixture
+def trial(
+    toy: Toy,
+    write_corpus: WriteCorpus,
+    conversations: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Trial:
+    """A config of the toy corpus; every state is stored."""
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(states, "INTERVAL", 0.0)
+    monkeypatch.setattr(states, "SHARE", 0)
+    corpus = str(write_corpus(conversations))
+
+    def config(**knobs: Any) -> RunConfig:
+        return toy(**{"name": "toy", "corpus": corpus, "embedding": "random"} | knobs)
+
+    return config
+
+
+def same(record: RunRecord) -> dict[str, Any]:
+    """A record without what may differ between two runs of one config."""
+    found: dict[str, Any] = stable(record.model_dump())
+    return found
+
+
+def written(home: Path) -> list[str]:
+    return sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
+
+
+class Count:
+    """Lets the process end before the n-th file of a checkpoint (from 1) is stored."""
+
+    def __init__(self) -> None:
+        self.stored: list[str] = []  # the kinds of the files, in order
+        self._left = 0
+
+    def __call__(self, n: int) -> None:
+        self._left = n
+
+    def counted(self, store: Store) -> Store:
+        def stored(path: Path, *args: Any) -> None:
+            self._left -= 1
+            if self._left == 0:
+                raise PulledPlugError
+            self.stored.append("".join(path.suffixes[-2:]))
+            store(path, *args)
+
+        return stored
+
+
+@pytest.fixture
+def count(monkeypatch: pytest.MonkeyPatch) -> Count:
+    made = Count()
+    monkeypatch.setattr(states, "write", made.counted(states.write))
+    monkeypatch.setattr(checkpoint, "write_atomically", made.counted(paths.write_atomically))
+    return made
+
+
+def moments(stored: list[str]) -> list[int]:
+    """The first, a middle and the last file of each kind, counted from 1 in the order stored."""
+    places = {kind: [n for n, other in enumerate(stored, 1) if other == kind] for kind in {*stored}}
+    return sorted({p for at in places.values() for p in (at[0], at[len(at) // 2], at[-1])})
+
+
+KNOBS: list[dict[str, Any]] = [
+    {},
+    {"precision": "bfloat16", "bfloat16_contexts": True, "select_on": "dev", "layers": 2},
+    {"seeds": [1, 2], "samples": [10], "input_tokens": 2, "precision": "float64"},
+    {"convergence_threshold": 1e6, "patience": 2, "phase2_lr": 0.05, "epochs": 6},
+    {"contexts": "zero"},
+    {"contexts": "untrained"},
+]
+
+
+@pytest.mark.parametrize("knobs", KNOBS, ids=lambda knobs: "-".join(knobs) or "default")
+def test_wherever_it_stops_it_ends_with_the_same_record(
+    trial: Trial, count: Count, knobs: dict[str, Any], tmp_path: Path
+) -> None:
+    whole = same(fpcore.run(trial(**knobs)))
+    for n in moments(count.stored):
+        count(n)
+        with pytest.raises(PulledPlugError):
+            fpcore.run(trial(**knobs), force=True)
+        count(7)  # and once more, a little later
+        try:
+            fpcore.run(trial(**knobs), force=True)
+        except PulledPlugError:
+            assert len(list(checkpoint.folder("toy").glob("*.safetensors"))) <= 2
+            count(0)
+            fpcore.run(trial(**knobs), force=True)
+        assert same(fpcore.load_record("toy")) == whole
+        assert not checkpoint.folder("toy").exists()
+    assert not list((tmp_path / "home").rglob(".*.safetensors*"))
+
+
+def test_what_is_finished_is_not_trained_again(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*args: Any, **more: Any) -> Any:
+        raise PulledPlugError
+
+    whole = same(fpcore.run(trial(name="whole", samples=[10, 15, 20])))
+    with monkeypatch.context() as patch:
+        patch.setattr("fpcore.runs.training.train_tokens", _until(2, failing))
+        with pytest.raises(PulledPlugError):
+            fpcore.run(trial(samples=[10, 15, 20]))
+    trained: list[int] = []
+    real = Training.result
+
+    def counted(self: Training) -> Any:
+        trained.append(self.trial.samples)
+        return real(self)
+
+    monkeypatch.setattr(Training, "result", counted)
+    again = fpcore.run(trial(samples=[10, 15, 20]))
+    assert trained == [20]
+    assert same(again)["results"] == whole["results"]
+
+
+def test_numbers_that_are_not_finite_keep_what_came_before(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The contexts of the second size break in the middle of phase 1."""
+    real = Trainer.iterate
+    sizes: list[int] = []
+
+    def iterate(self: Any, iteration: int) -> dict[str, Any]:
+        sizes.append(len(self._P))
+        if len(set(sizes)) == 2 and iteration == 4:
+            self._P.fill_(torch.nan)
+        row: dict[str, Any] = real(self, iteration)
+        return row
+
+    monkeypatch.setattr("fpcore.trainers.phase1.Trainer.iterate", iterate)
+    with pytest.raises(fpcore.TrainingError) as caught:
+        fpcore.run(trial())
+    text = str(caught.value)
+    assert text.startswith("toy, seed 42, size 20: Phase 1 on ")
+    assert "not finite in iteration 4; a phase1_lr below 0.002 may help." in text
+    assert text.endswith(" 1 finished before it are kept.")
+    monkeypatch.setattr("fpcore.trainers.phase1.Trainer.iterate", real)
+    assert same(fpcore.run(trial())) == same(fpcore.run(trial(), force=True))
+
+
+def _until(calls: int, failing: Callable[..., Any]) -> Callable[..., Any]:
+    from fpcore.trainers.phase2 import train_tokens
+
+    left = [calls]
+
+    def once(*args: Any, **more: Any) -> Any:
+        left[0] -= 1
+        return train_tokens(*args, **more) if left[0] >= 0 else failing()
+
+    return once
+
+
+@pytest.mark.parametrize(
+    "other", [{"max_iter": 9}, {"phase2_lr": 0.5}, {"select_on": "dev"}, {"precision": "float64"}]
+)
+def test_a_state_of_another_config_is_not_taken(
+    trial: Trial, count: Count, other: dict[str, Any]
+) -> None:
+    whole = same(fpcore.run(trial(**other)))
+    count(9)
+    with pytest.raises(PulledPlugError):
+        fpcore.run(trial(), force=True)
+    assert same(fpcore.run(trial(**other), force=True)) == whole
+
+
+@pytest.mark.parametrize("end", [0, 20, -9])
+def test_a_damaged_state_is_not_taken(trial: Trial, count: Count, end: int) -> None:
+    whole = same(fpcore.run(trial()))
+    count(14)  # in phase 2
+    with pytest.raises(PulledPlugError):
+        fpcore.run(trial(), force=True)
+    files = list(checkpoint.folder("toy").iterdir())
+    assert {"".join(path.suffixes[-2:]) for path in files} >= {".phase1.safetensors"}
+    for path in files:
+        path.write_bytes(path.read_bytes()[:end])
+    assert same(fpcore.run(trial(), force=True)) == whole
+
+
+def test_seconds_count_what_was_measured_before(trial: Trial, count: Count) -> None:
+    cpu = torch.device("cpu")
+    count(5)
+    with pytest.raises(PulledPlugError):
+        fpcore.run(trial())
+    path = next(checkpoint.folder("toy").glob("*.phase1.safetensors"))
+    reached = checkpoint.read_phase1(path, cpu)
+    assert reached is not None and reached.state.iterations == 5
+    checkpoint.write_phase1(path, checkpoint.Reached(reached.state, 1000.0))
+    assert 1000 < fpcore.run(trial()).results[0].seconds["phase1"] < 1100
+
+
+def test_states_are_stored_only_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, stored = [0.0], []
+    monkeypatch.setattr("fpcore.runs.states.time.monotonic", lambda: now[0])
+
+    def store(state: int) -> None:
+        stored.append(state)
+        now[0] += 2
+
+    keep = states.Keeper(store)
+    for second in (0.5, 1.5, 3.6, 50, 103.4, 103.6):
+        now[0] = second
+        keep(lambda: int(now[0]))
+    assert stored == [1, 103]  # storing took 2 seconds, so the next is due 100 seconds later

@@ -1,0 +1,473 @@
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers.toy import Toy, WriteCorpus, stable
+from torch import Tensor
+
+import fpcore
+from fpcore import ConfigError, RecordError, RunConfig, RunRecord, TrainingError, load_record, paths
+from fpcore.data import tokens
+from fpcore.data.dataset import prepare
+from fpcore.model import plain
+from fpcore.model.blocks import FixedPointModel
+from fpcore.records.record import SizeResult
+from fpcore.runs import experiment
+from fpcore.runs.progress import Progress
+from fpcore.runs.provenance import RUN, code_digests
+from fpcore.runs.training import Training
+from fpcore.runs.training import effective_rank as effective_rank_of
+from fpcore.runs.trial import Trial
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of this test's own, so that no test finds another's record."""
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+MakeConfig = Callable[..., RunConfig]
+
+
+@pytest.fixture
+def trial(toy: Toy, write_corpus: WriteCorpus, conversations: list[str]) -> MakeConfig:
+    """The toy setting on the toy corpus, with the knobs that a test changes."""
+    path = str(write_corpus(conversations))
+    return lambda **knobs: toy(**({"corpus": path, "name": "toy"} | knobs))
+
+
+def test_the_tests_leave_the_repository_alone(home: Path) -> None:
+    for folder in (paths.reports(), paths.runs(), paths.cache("tokenizers")):
+        assert folder.is_relative_to(home.resolve())
+        assert not folder.is_relative_to(paths.ROOT)
+
+
+def test_a_run_is_complete_and_agrees_with_itself(
+    trial: MakeConfig, conversations: list[str]
+) -> None:
+    config = trial(er_rows=200, select_on="val", patience=3, seeds=[42, 7])
+    record = fpcore.run(config)
+    assert load_record("toy") == record
+    assert (record.name, record.label, record.source) == ("toy", "1L_24d_1tok", "measured")
+    assert RunConfig(**record.config) == config
+    assert record.data == {
+        "training_pool": [0, 49],
+        "development": [50, 54],
+        "validation": [55, 59],
+        "vocabulary": 300,
+    }
+    order = [(result.seed, result.samples) for result in record.results]
+    assert order == [(42, 10), (42, 20), (7, 10), (7, 20)]
+    tokenizer = tokens.load_tokenizer("bpe-300", prepare(config).corpus)
+    val_text = "\n\n".join(conversations[55:])
+    for result in record.results:
+        own = [tokenizer.encode(text).ids for text in conversations[: result.samples]]
+        ids = [token for part in own for token in part]
+        val_ids = tokenizer.encode(val_text).ids
+        assert (result.train_tokens, result.val_tokens) == (len(ids), len(val_ids))
+        assert result.val_bytes == len(val_text.encode())
+        assert (result.train_er_rows, result.val_er_rows) == (200, min(200, len(val_ids)))
+        agrees_with_itself(config, result)
+        counts = [ids.count(token) + 1 for token in val_ids[1:]]
+        losses = [-math.log(count / (len(ids) + 300)) for count in counts]
+        assert result.unigram_ppl == pytest.approx(math.exp(sum(losses) / len(losses)))
+
+
+def agrees_with_itself(config: RunConfig, result: SizeResult) -> None:
+    of_baselines = {"trained_parameters", "chosen"}
+    assert None not in result.model_dump(exclude=of_baselines).values()
+    assert 0 < float(result.val_er or 0) < 1
+    assert 0 < float(result.train_er or 0) < 1
+    assert all(len(column) == config.max_iter - 1 for column in result.phase1.values())
+    assert result.phase1["iteration"] == list(range(2, config.max_iter + 1))
+    assert result.phase1_iterations == config.max_iter
+    assert result.convergence_rate == result.phase1["convergence_rate"][-1]
+    assert result.epochs_run == len(result.phase2["epoch"]) <= config.epochs
+    train_losses = result.phase2["train_loss"]
+    assert train_losses == sorted(train_losses, reverse=True)  # it learns
+    losses = result.phase2["val_loss"]
+    assert result.best_epoch == 1 + losses.index(min(losses))
+    best = result.best_epoch - 1
+    assert result.val_ppl == pytest.approx(math.exp(losses[best]))
+    assert result.train_ppl == pytest.approx(math.exp(train_losses[best]))
+    assert result.val_acc == result.phase2["val_acc"][best]
+    sums, counts = result.val_loss_sums or [], result.val_token_counts or []
+    assert len(sums) == len(counts) == config.val_samples
+    assert result.val_tokens is not None
+    assert result.val_bytes is not None
+    assert sum(counts) == result.val_tokens - 1
+    assert result.val_ppl == pytest.approx(math.exp(sum(sums) / sum(counts)))
+    assert result.bits_per_byte == pytest.approx(sum(sums) / math.log(2) / result.val_bytes)
+    assert set(result.seconds) == {"phase1", "contexts", "effective_rank", "phase2"}
+
+
+def effective_rank(contexts: Tensor) -> float:
+    sigma = torch.linalg.svdvals(contexts)
+    p = sigma / sigma.sum()
+    return math.exp(-(p * p.log()).sum().item()) / contexts.shape[1]
+
+
+@pytest.mark.parametrize(("layers", "inputs"), [(1, 1), (2, 3)])
+def test_a_run_equals_the_plain_pipeline(trial: MakeConfig, layers: int, inputs: int) -> None:
+    """From ids to every figure with plain.py, including which text is measured where."""
+    size = {"layers": layers, "input_tokens": inputs, "samples": [20], "patience": 3}
+    config = trial(precision="float64", er_rows=None, **size)
+    result, data = fpcore.run(config).results[0], prepare(config)
+    model, ids = FixedPointModel(data.weights, config, 42), data.training_ids(20)
+    weights = model.embedding.weight
+    x, val_x = (plain.input_vectors(weights, i, inputs) for i in (ids, data.val.ids))
+    block = plain.ContextBlock(layers, 24, 16 * inputs).double()
+    block.load_state_dict(model.context_block.state_dict())
+    head = plain.TokenBlock(layers, 24, 16, inputs).double()
+    head.load_state_dict(model.token_block.state_dict())
+    P, rows = plain.train_contexts(block, x, config, 42)
+    assert result.phase1["loss"] == pytest.approx([row["loss"] for row in rows], rel=1e-9)
+    contexts = plain.training_contexts(block, P, x)
+    val_contexts = plain.sequential_contexts(block, val_x, 24)
+    assert result.train_er == pytest.approx(effective_rank(P), rel=1e-7)
+    assert result.val_er == pytest.approx(effective_rank(val_contexts[-1]), rel=1e-7)
+    adam = torch.optim.Adam(head.parameters(), lr=config.phase2_lr)
+    for epoch in range(3):
+        loss = plain.train_epoch(head, adam, (contexts, x, ids), weights, config.phase2_batch)
+        val_loss, correct = plain.evaluate(head, (val_contexts, val_x, data.val.ids), weights)
+        assert result.phase2["train_loss"][epoch] == pytest.approx(loss, rel=1e-9)
+        assert result.phase2["val_loss"][epoch] == pytest.approx(val_loss.mean().item(), rel=1e-9)
+        assert result.phase2["val_acc"][epoch] == pytest.approx(correct.double().mean().item())
+
+
+def test_effective_rank_is_measured_on_random_rows_without_repetition() -> None:
+    """On rows of a scaled identity it counts which rows were taken."""
+    contexts, config = torch.eye(50, dtype=torch.float64), RunConfig(context_dim=50, er_rows=20)
+    ranks = effective_rank_of(contexts, config, 42, "val")
+    assert ranks == {"val_er": pytest.approx(20 / 50), "val_er_rows": 20}
+    # The first rows alone would have rank 1.
+    contexts[:20] = contexts[0]
+    val = effective_rank_of(contexts, config, 42, "val")["val_er"]
+    assert val * 50 > 5
+    assert val != effective_rank_of(contexts, config, 42, "train")["train_er"]
+
+
+def test_controls_train_the_token_block_on_contexts_without_phase_1(trial: MakeConfig) -> None:
+    """The token block sees what it is given: nothing at all, or the block as it is drawn."""
+    zero, drawn, trained = (
+        fpcore.run(trial(name=kind, contexts=kind)).results[-1]
+        for kind in ("zero", "untrained", "trained")
+    )
+    for control in (zero, drawn):
+        assert control.phase1 == {} and control.convergence_rate is None
+        assert control.phase1_iterations is None and "phase1" not in control.seconds
+    assert zero.val_er is None and zero.train_er is None
+    assert drawn.val_er is not None and drawn.train_er is not None and drawn.val_er > 0
+    assert len({zero.val_ppl, drawn.val_ppl, trained.val_ppl}) == 3
+
+
+def test_the_control_on_zero_contexts_reads_the_last_token_alone(trial: MakeConfig) -> None:
+    """Equal to the plain trainer on zeros."""
+    config = trial(contexts="zero", epochs=2, precision="float64")
+    data = prepare(config)
+    cpu = torch.device("cpu")
+    result = Training(Trial(config, data, 42, 20, cpu), Progress()).result()
+    model = FixedPointModel(data.weights.double(), config, 42)
+    head = plain.TokenBlock(1, config.context_dim, config.embed_dim, 1).double()
+    head.load_state_dict(model.token_block.state_dict())
+    ids, weights = data.training_ids(20), data.weights.double()
+    x = plain.input_vectors(weights, ids, 1)
+    zeros = [x.new_zeros(len(ids), config.context_dim)]
+    adam = torch.optim.Adam(head.parameters(), lr=config.phase2_lr)
+    for epoch in range(2):
+        loss = plain.train_epoch(head, adam, (zeros, x, ids), weights, config.phase2_batch)
+        assert result.phase2["train_loss"][epoch] == pytest.approx(loss, rel=1e-9)
+
+
+def test_a_younger_knob_had_its_default_in_older_records(
+    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = fpcore.run(trial())
+    older = {k: v for k, v in record.config.items() if k != "contexts"}
+    record.model_copy(update={"config": older}).save()
+    monkeypatch.setattr(Training, "result", never)
+    assert fpcore.run(trial()).results == record.results
+    with pytest.raises(RecordError, match="another contexts"):
+        fpcore.run(trial(contexts="zero"))
+
+
+def test_the_same_config_again_is_reused(
+    trial: MakeConfig,
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = fpcore.run(trial())
+    assert capsys.readouterr() == ("", "")
+    before, changed = first.path.read_bytes(), first.path.stat().st_mtime_ns
+    monkeypatch.setattr(Training, "result", never)
+    assert fpcore.run(trial()) == first
+    out = capsys.readouterr().out
+    assert out == "toy: same config and digests, so its record is reused.\n"
+    assert (first.path.read_bytes(), first.path.stat().st_mtime_ns) == (before, changed)
+
+
+def never(*_: Any) -> SizeResult:
+    raise AssertionError("trained")
+
+
+@pytest.mark.parametrize("knobs", [{"max_iter": 9}, {"seeds": [1]}, {"precision": "float64"}])
+def test_another_config_under_the_same_name_is_refused(
+    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, Any]
+) -> None:
+    path = fpcore.run(trial()).path
+    before = path.read_bytes()
+    monkeypatch.setattr(Training, "result", never)
+    with pytest.raises(RecordError) as caught:
+        fpcore.run(trial(**knobs))
+    assert str(caught.value) == (
+        f"reports/runs/toy.json is the record of another {next(iter(knobs))}; give this run "
+        "another name, or set force to replace it."
+    )
+    assert path.read_bytes() == before
+
+
+def test_published_figures_are_never_replaced_by_chance(trial: MakeConfig) -> None:
+    RunRecord(
+        name="toy", source="published", label="", config=trial().model_dump(), results=[]
+    ).save()
+    with pytest.raises(RecordError, match="is the record of published figures; give this run"):
+        fpcore.run(trial())
+
+
+def test_a_damaged_record_stops_the_run_and_force_replaces_it(trial: MakeConfig) -> None:
+    path = paths.runs() / "toy.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(RecordError, match="not a readable record"):
+        fpcore.run(trial())
+    assert fpcore.run(trial(), force=True) == load_record("toy")
+
+
+def test_a_changed_digest_is_named_and_trains_again(
+    trial: MakeConfig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = fpcore.run(trial())
+    changed = code_digests(RUN) | {"code/phase 2": "0" * 16}
+    monkeypatch.setattr(experiment, "code_digests", lambda roles: changed)
+    second = fpcore.run(trial())
+    message = "toy: trained again, for what it was made from has changed: the code of phase 2.\n"
+    assert capsys.readouterr().out == message
+    assert load_record("toy") == second
+    assert second.digests == first.digests | changed
+    assert stable(second.model_dump()["results"]) == stable(first.model_dump()["results"])
+    assert fpcore.run(trial()) == second
+    assert "reused" in capsys.readouterr().out
+
+
+def test_a_changed_text_is_named_and_trains_again(
+    trial: MakeConfig, write_corpus: WriteCorpus, conversations: list[str], capsys: Any
+) -> None:
+    fpcore.run(trial())
+    write_corpus([*conversations[:15], "another text", *conversations[16:]])
+    fpcore.run(trial())
+    message = "has changed: the tokenizer, the embedding, the validation text"
+    out = capsys.readouterr().out
+    assert message in out
+    assert "the training text of size 20" in out
+    assert "the code of" not in out
+
+
+def test_digests_cover_all_that_a_result_depends_on(trial: MakeConfig) -> None:
+    digests = fpcore.run(trial()).digests
+    data = {"vocabulary", "embedding", "validation_ids", "development_ids"}
+    code = {f"code/{role}" for role in RUN}
+    assert set(digests) == data | {"training_ids/10", "training_ids/20"} | code
+    assert all(len(digest.removeprefix("ppmi-")) == 16 for digest in digests.values())
+
+
+def test_force_trains_again_and_replaces_any_config(
+    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fpcore.run(trial())
+    trained: list[int] = []
+    real = Training.result
+
+    def counted(self: Training) -> SizeResult:
+        trained.append(self.trial.samples)
+        return real(self)
+
+    monkeypatch.setattr(Training, "result", counted)
+    assert fpcore.run(trial(), force=True) == load_record("toy")
+    assert trained == [10, 20]
+    assert fpcore.run(trial(samples=[12]), force=True) == load_record("toy")
+    assert trained == [10, 20, 12]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])
+def test_two_runs_give_the_same_record(trial: MakeConfig, precision: str) -> None:
+    config = trial(precision=precision, layers=2, input_tokens=2)
+    first, second = fpcore.run(config), fpcore.run(config, force=True)
+    assert first.path.exists()
+    assert stable(first.model_dump()) == stable(second.model_dump())
+    assert {"environment", "started"} & stable(first.model_dump()).keys() == set()
+    assert first.environment["precision"] == precision
+
+
+def test_a_size_does_not_depend_on_the_sizes_before_it(trial: MakeConfig) -> None:
+    both, alone = fpcore.run(trial()), fpcore.run(trial(name="alone", samples=[20]))
+    assert stable(both.results[1].model_dump()) == stable(alone.results[0].model_dump())
+    other = fpcore.run(trial(name="other", samples=[20], seeds=[1])).results[0]
+    assert other.val_ppl != alone.results[0].val_ppl
+    assert other.phase1["loss"] != alone.results[0].phase1["loss"]
+
+
+def test_runs_that_differ_in_max_iter_share_their_first_iterations(trial: MakeConfig) -> None:
+    short, long = (fpcore.run(trial(name=f"n{n}", max_iter=n)).results[0] for n in (5, 8))
+    for column, values in short.phase1.items():
+        assert long.phase1[column][:4] == values
+
+
+def test_a_run_that_fails_leaves_nothing_and_no_record_is_touched(
+    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = fpcore.run(trial(name="earlier"))
+    before = earlier.path.read_bytes()
+
+    real = Training.result
+
+    def failing(self: Training) -> SizeResult:
+        if self.trial.samples == 20:
+            raise TrainingError("no more")
+        return real(self)
+
+    monkeypatch.setattr(Training, "result", failing)
+    for name in ("earlier", "new"):
+        with pytest.raises(TrainingError, match="no more"):
+            fpcore.run(trial(name=name), force=True)
+    assert [path.name for path in paths.runs().iterdir()] == ["earlier.json"]
+    assert earlier.path.read_bytes() == before
+
+
+def changed_texts(conversations: list[str], first: int, last: int) -> list[str]:
+    """The corpus with some conversations turned around and longer."""
+    other = [" ".join(reversed(text.split())) + " kalo newi" for text in conversations[first:last]]
+    return [*conversations[:first], *other, *conversations[last:]]
+
+
+def test_validation_text_changes_validation_alone(
+    trial: MakeConfig, write_corpus: WriteCorpus, conversations: list[str]
+) -> None:
+    first = fpcore.run(trial(patience=3))
+    write_corpus(changed_texts(conversations, 55, 60))
+    second = fpcore.run(trial(name="other", patience=3))
+    for one, two in zip(first.results, second.results, strict=True):
+        assert one.phase1 == two.phase1
+        assert one.phase2["train_loss"] == two.phase2["train_loss"]
+        assert (one.train_er, one.train_tokens) == (two.train_er, two.train_tokens)
+        assert one.phase2["val_loss"] != two.phase2["val_loss"]
+        assert one.val_tokens != two.val_tokens
+        assert one.val_er != two.val_er
+    different = {key for key in first.digests if first.digests[key] != second.digests[key]}
+    assert different == {"validation_ids"}
+
+
+def test_development_selects_and_changes_nothing_else(
+    trial: MakeConfig, write_corpus: WriteCorpus, conversations: list[str]
+) -> None:
+    knobs = {"select_on": "dev", "patience": 3}
+    val = fpcore.run(trial(patience=3))
+    first = fpcore.run(trial(name="dev", **knobs))
+    write_corpus(changed_texts(conversations, 50, 55))
+    second = fpcore.run(trial(name="other", **knobs))
+    for zero, one, two in zip(val.results, first.results, second.results, strict=True):
+        assert zero.phase1 == one.phase1 == two.phase1
+        for column in ("train_loss", "val_loss", "val_acc"):
+            assert zero.phase2[column] == one.phase2[column] == two.phase2[column]
+        assert "dev_loss" not in zero.phase2
+        losses = one.phase2["dev_loss"]
+        assert losses != two.phase2["dev_loss"]
+        assert losses != one.phase2["val_loss"]
+        assert one.best_epoch == 1 + losses.index(min(losses))
+
+
+def test_a_size_can_be_trained_on_its_own(trial: MakeConfig) -> None:
+    config = trial(samples=[10])
+    cpu, data = torch.device("cpu"), prepare(config)
+    result = Training(Trial(config, data, 42, 10, cpu), Progress()).result()
+    assert stable(result.model_dump()) == stable(fpcore.run(config).results[0].model_dump())
+
+
+@pytest.mark.parametrize("max_iter", [2, 8])
+def test_numbers_that_are_not_finite_stop_the_run(trial: MakeConfig, max_iter: int) -> None:
+    """Whether an iteration meets them, or only the contexts made with the last step's weights."""
+    with pytest.raises(TrainingError, match=r"not finite.*phase1_lr below"):
+        fpcore.run(trial(phase1_lr=1e30, max_iter=max_iter))
+    assert not paths.runs().exists()
+
+
+def test_a_learning_rate_that_breaks_phase_2_stops_the_run(trial: MakeConfig) -> None:
+    with pytest.raises(TrainingError, match="not finite in epoch 1; a phase2_lr below"):
+        fpcore.run(trial(phase2_lr=1e30))
+
+
+def test_a_device_that_is_not_there(trial: MakeConfig) -> None:
+    with pytest.raises(ConfigError, match="device cuda:99 is not on this machine; use auto or cpu"):
+        fpcore.run(trial(device="cuda:99"))
+
+
+def test_a_first_size_without_tokens_is_refused(
+    trial: MakeConfig, write_corpus: WriteCorpus, conversations: list[str]
+) -> None:
+    write_corpus(["x", *conversations])
+    with pytest.raises(fpcore.CorpusError, match=r"first 1 conversations of .* have fewer than 2"):
+        fpcore.run(trial(samples=[1, 10]))
+
+
+def test_progress_names_the_run_the_stage_and_the_time(
+    trial: MakeConfig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    monkeypatch.setattr("fpcore.runs.progress.INTERVAL", 0)
+    fpcore.run(trial(samples=[10]))
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert sum("toy seed 42 size 10 phase 1" in line for line in lines) == 7
+    assert any("phase 1: 100%" in line and "7/7" in line for line in lines)
+    assert sum("toy seed 42 size 10 phase 2" in line for line in lines) >= 1
+    assert lines[-1].startswith("toy: 1 sizes and seeds trained in 0:0")
+
+
+def test_a_record_holds_plain_data_alone(trial: MakeConfig) -> None:
+    record = fpcore.run(trial())
+    assert json.loads(json.dumps(record.model_dump())) == record.model_dump()
+
+
+def test_a_sweep_shares_phase_1_and_gives_the_records_of_separate_runs(trial: MakeConfig) -> None:
+    stops = (4, 6, 7, 9, 12)
+    shared = [fpcore.run(trial(name=f"s{n}", max_iter=n), share="sweep") for n in stops]
+    alone = [fpcore.run(trial(name=f"a{n}", max_iter=n)) for n in stops]
+    for x, y in zip(shared, alone, strict=True):
+        assert stable(x.model_dump()["results"]) == stable(y.model_dump()["results"])
+        assert x.results[0].seconds["phase1"] > 0
+    taken = [record.results[0].shared_iterations for record in shared]
+    assert taken == [0, 4, 6, 7, 9]  # so 11 iterations are run, as many as 12 alone takes
+    assert all(record.results[0].shared_iterations == 0 for record in alone)
+
+
+def test_runs_of_one_name_that_differ_otherwise_share_nothing(trial: MakeConfig) -> None:
+    fpcore.run(trial(name="one"), share="sweep")
+    other = fpcore.run(trial(name="other", max_iter=12, context_noise=0.2), share="sweep")
+    assert {r.shared_iterations for r in other.results} == {0}
+
+
+def test_a_text_that_does_not_fit_names_what_to_lower(
+    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: Any) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("fpcore.runs.training.train_contexts", too_large)
+    with pytest.raises(TrainingError, match=r"Phase 1 on 205 tokens does not fit .*phase1_batch"):
+        fpcore.run(trial())
