@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fpcore.config.checked import NAME, read_mapping, short
-from fpcore.config.run_config import RunConfig
+from fpcore.config.run_config import RunConfig, knobs_where
 from fpcore.errors import ConfigError, quoted, suggestion
 from fpcore.paths import PARAMS, shown
 
@@ -20,7 +20,7 @@ FIELDS = {
     "also": "a list of mappings of knobs to values, further runs outside the grid",
 }
 # What makes two runs incomparable, or cannot be told apart by the name of a run.
-FIXED = {"name", "corpus", "tokenizer", "val_samples", "samples", "seeds", "select_on"}
+FIXED = knobs_where(lambda knob: not knob.in_study)
 
 
 class Study(BaseModel):

@@ -22,7 +22,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from fpcore.config.run_config import RunConfig
+from fpcore.config.run_config import OFF_THE_PATH, RunConfig, knobs_where
 from fpcore.data.dataset import Data
 from fpcore.data.embedding import tensor_digest
 from fpcore.model.precision import resolve
@@ -34,9 +34,9 @@ from fpcore.trainers.phase1 import Phase1
 from fpcore.trainers.phase2 import Evaluation, Phase2, Standing
 
 # What does not change the numbers of one seed and size, or what the key holds in another form.
-ELSEWHERE = {"name", "samples", "seeds", "device", "precision"}
+ELSEWHERE = {*knobs_where(lambda knob: knob.resolved or knob.acts_on == ("name",))}
 # What phase 1 neither reads nor is stopped by.
-UNREAD = {"max_iter", "epochs", "patience", "phase2_lr", "phase2_batch", "select_on", "er_rows"}
+UNREAD = {*OFF_THE_PATH}
 
 
 @dataclass(frozen=True)
