@@ -5,10 +5,10 @@ work has a state of each phase. A run that goes on takes a state only if everyth
 its numbers is the same, and so ends with the record of a run that nothing disturbed. The folder is
 removed when the record is saved.
 
-In `.cache/phase1/<share>/` runs that differ in `max_iter` alone share phase 1. Every draw depends
-on the seed and the iteration, so such runs take the same path and stop at different places: a run
-leaves its state where it stops, and a longer one goes on from there, to the very numbers that it
-would have had alone.
+In `.cache/phase1/<share>/` runs share phase 1 that differ in `max_iter`, and in what phase 1 does
+not read, alone. Every draw depends on the seed and the iteration, so such runs take the same path
+and stop at the same place or at different ones: a run leaves its state where it stops, and one that
+is as long or longer goes on from there, to the very numbers that it would have had alone.
 """
 
 import hashlib
