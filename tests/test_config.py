@@ -131,15 +131,15 @@ def test_what_is_just_allowed() -> None:
 
 def test_an_unknown_knob_comes_with_a_suggestion() -> None:
     with pytest.raises(ConfigError) as caught:
-        RunConfig(max_itr=100)
+        RunConfig(max_itr=100)  # type: ignore[call-arg]
     assert str(caught.value) == "max_itr is not a knob of RunConfig (did you mean max_iter?)"
     with pytest.raises(ConfigError, match=r"^zzz is not a knob of RunConfig$"):
-        RunConfig(zzz=1)
+        RunConfig(zzz=1)  # type: ignore[call-arg]
 
 
 def test_several_refusals_make_one_sentence() -> None:
     with pytest.raises(ConfigError) as caught:
-        RunConfig(epochs=0, samples=[0, -1], paitence=2)
+        RunConfig(epochs=0, samples=[0, -1], paitence=2)  # type: ignore[call-arg]
     assert str(caught.value).split("; ") == [
         f"samples must be {SAMPLES}, not [0, -1]",
         "epochs must be a whole number of at least 1, not 0",

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, Strict
 
-from fpcore.config.checked import MAX_NAME, NAME, Distinct, Real, Whole, read_mapping, short
-from fpcore.errors import ConfigError, quoted, suggestion
-from fpcore.paths import PARAMS, shown
+from fpcore.config.checked import MAX_NAME, NAME, Checked, Distinct, Real, Whole, short
+from fpcore.paths import PARAMS
 
 Part = Literal["name", "text", "data", "phase 1", "phase 2", "measuring", "machine"]
 
@@ -45,7 +44,7 @@ PHASE1 = Knob(("phase 1",), "Phase 1")
 PHASE2 = Knob(("phase 2",), "Phase 2")
 
 
-class RunConfig(BaseModel):
+class RunConfig(Checked):
     """The knobs of one run; the defaults are the small setting, `params/v5-small.yaml`.
 
     Every description below completes the sentence "<knob> must be …", so it is both the
@@ -54,8 +53,6 @@ class RunConfig(BaseModel):
     Raises:
         ConfigError: for an unknown knob, a wrong type or an impossible value.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Annotated[str, Knob(("name",), factor=False, in_study=False)] = Field(
         "",
@@ -170,34 +167,16 @@ class RunConfig(BaseModel):
         description="auto (bfloat16 products where the device has them, otherwise float32), "
         "float32, bfloat16 or float64",
     )
-    bfloat16_contexts: Annotated[bool, Knob(("machine",))] = Field(
+    bfloat16_contexts: Annotated[bool, Strict(), Knob(("machine",))] = Field(
         False,
-        strict=True,
         description="true or false (whether phase 1 stores its contexts in bfloat16; only with "
         "bfloat16 products)",
     )
 
-    def __init__(self, **knobs: Any) -> None:
-        try:
-            super().__init__(**knobs)
-        except ValidationError as error:
-            raise ConfigError(_sentence(error, knobs)) from None
-
     @classmethod
-    def load(cls, source: str | Path) -> "RunConfig":
-        """Read `params/<source>.yaml`, or the YAML file at the path `source`.
-
-        A file that gives no `name` takes the file's own.
-
-        Raises:
-            ConfigError: no such file, no mapping of knobs in it, or a bad knob.
-        """
-        path = _params_path(source)
-        knobs = read_mapping(path, lambda: _missing(path))
-        try:
-            return cls(**{"name": path.stem} | knobs)
-        except ConfigError as error:
-            raise ConfigError(f"{shown(path)}: {error}") from None
+    def folder(cls) -> Path:
+        """Return `params/`."""
+        return PARAMS
 
     @property
     def label(self) -> str:
@@ -227,32 +206,6 @@ def knobs_where(holds: Callable[[Knob], bool]) -> frozenset[str]:
 
 # Runs that differ in these alone take the same path of phase 1; `max_iter` only says how far.
 OFF_THE_PATH = knobs_where(lambda knob: {*knob.acts_on} <= {"phase 2", "measuring"}) | {"max_iter"}
-
-
-def _sentence(error: ValidationError, knobs: dict[str, Any]) -> str:
-    """Say in one sentence which knobs are wrong, what they were and what is allowed."""
-    fields = RunConfig.model_fields
-    wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
-    parts = [
-        f"{key} must be {fields[key].description}, not {quoted(knobs[key])}"
-        if key in fields
-        else f"{quoted(key)[1:-1]} is not a knob of RunConfig{suggestion(key, fields)}"
-        for key in wrong
-    ]
-    return "; ".join(parts)
-
-
-def _params_path(source: str | Path) -> Path:
-    """A bare word means `params/<word>.yaml`; anything that looks like a path is one."""
-    path = Path(source).expanduser()
-    if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
-        return path
-    return PARAMS / f"{source}.yaml"
-
-
-def _missing(path: Path) -> str:
-    near = suggestion(path.stem, (p.stem for p in PARAMS.glob("*.yaml")))
-    return f"There is no readable params file {shown(path)}{near}."
 
 
 def _made_name(config: RunConfig) -> str:
