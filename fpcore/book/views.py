@@ -100,7 +100,7 @@ def results(choice: Choice) -> View:
 def settings(choice: Choice) -> View:
     """設定の違い: the knobs that are not the same in all chosen runs."""
     configs = {record.name: record.config for record in choice.records}
-    order = [knob for knobs in sections.KNOBS.values() for knob in knobs]
+    order = [knob for knobs in sections.GROUPS.values() for knob in knobs]
     known = dict.fromkeys(k for config in configs.values() for k in config)
     knobs = [k for k in [*order, *known] if k in known and k != "name"]
     shown = {

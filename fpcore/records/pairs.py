@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fpcore.config.run_config import KNOBS
 from fpcore.records.by_seed import loss_sums
 from fpcore.records.record import VOLATILE, RunRecord, SizeResult
 from fpcore.stats.uncertainty import LEVEL, LossDifference, paired_bootstrap
@@ -22,7 +23,8 @@ WORDS = {
     "development_ids": "the development text",
 }
 TEXT_DIGESTS = ("validation_ids", "vocabulary")
-TEXT_KNOBS = ("corpus", "tokenizer", "val_samples")  # where digests are not known
+# What makes the validation text, where its digest is not known.
+TEXT_KNOBS = [name for name, knob in KNOBS.items() if "text" in knob.acts_on]
 OF_TOKENS = ("val_ppl", "val_acc", "unigram_ppl", "alpha")  # depend on text and vocabulary
 OF_ROWS = {"val_er": "val_er_rows", "train_er": "train_er_rows"}
 SEED = 0  # of the resampling: the same records always give the same interval

@@ -5,7 +5,8 @@ import math
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from types import NoneType
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,7 +19,8 @@ from fpcore.paths import runs, shown, write_atomically
 VOLATILE = ("seconds", "environment", "started", "shared_iterations")
 MAX_BYTES = 2**28  # of a record
 COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns that hold no measures
-OPTIONAL = ("er_rows",)  # the knobs that may be None
+# The knobs that may be None.
+OPTIONAL = {k for k, f in RunConfig.model_fields.items() if NoneType in get_args(f.annotation)}
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
 Share = Annotated[float, Field(ge=0, le=1)] | None
 Positive = Annotated[float, Field(gt=0)] | None

@@ -5,10 +5,10 @@ work has a state of each phase. A run that goes on takes a state only if everyth
 its numbers is the same, and so ends with the record of a run that nothing disturbed. The folder is
 removed when the record is saved.
 
-In `.cache/phase1/<share>/` runs whose phase 1 differs in `max_iter` alone share it. Every draw
-depends on the seed and the iteration, so such runs take the same path and stop at different
-places: a run leaves its state where it stops, and a longer one goes on from there, to the very
-numbers that it would have had alone.
+In `.cache/phase1/<share>/` runs share phase 1 that differ in `max_iter`, and in what phase 1 does
+not read, alone. Every draw depends on the seed and the iteration, so such runs take the same path
+and stop at the same place or at different ones: a run leaves its state where it stops, and one that
+is as long or longer goes on from there, to the very numbers that it would have had alone.
 """
 
 import shutil
@@ -20,6 +20,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from fpcore.config.run_config import OFF_THE_PATH, knobs_where
 from fpcore.data.embedding import tensor_digest
 from fpcore.paths import cache, write_atomically
 from fpcore.records.record import SizeResult
@@ -30,9 +31,9 @@ from fpcore.trainers.phase2 import Phase2Result, Phase2State
 from fpcore.trainers.texts import Evaluation
 
 # What does not change the numbers of one seed and size, or what the key holds in another form.
-ELSEWHERE = {"name", "samples", "seeds", "device", "precision"}
+ELSEWHERE = {*knobs_where(lambda knob: knob.resolved or knob.acts_on == ("name",))}
 # What phase 1 neither reads nor is stopped by.
-UNREAD = {"max_iter", "epochs", "patience", "phase2_lr", "phase2_batch", "select_on", "er_rows"}
+UNREAD = {*OFF_THE_PATH}
 
 
 State = TypeVar("State")

@@ -139,9 +139,9 @@ def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord
     An earlier record of the same config with the same digests is returned as it is. Where a
     digest has changed, the run says which one and trains again. `force` trains in any case, and
     replaces a record of the same name whatever its config. Runs that are given one name to `share`
-    and whose phase 1 differs in `max_iter` alone share it: a longer one goes on where a shorter one
-    stopped.
-    A run that was interrupted goes on from its checkpoint, and ends with the same record.
+    and differ in `max_iter`, or in knobs that phase 1 does not read, alone share phase 1: one that
+    is as long or longer goes on where another stopped. A run that was interrupted goes on from its
+    checkpoint, and ends with the same record.
 
     Raises:
         ConfigError: a device that is not there, or a format that it does not multiply.

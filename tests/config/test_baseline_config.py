@@ -8,14 +8,13 @@ import yaml
 
 from fpcore import ConfigError, RunConfig
 from fpcore.config.baseline import (
-    FOLDER,
     BaselineConfig,
     KneserNeyConfig,
     NeuralConfig,
     load_baseline,
 )
 
-SHIPPED = sorted(FOLDER.glob("*.yaml"))
+SHIPPED = sorted(BaselineConfig.folder().glob("*.yaml"))
 SHARED = [k for k in NeuralConfig.model_fields if k in RunConfig.model_fields]
 OWN_RULES = {"name", "select_on", "precision"}
 

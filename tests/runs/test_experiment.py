@@ -456,9 +456,23 @@ def test_a_sweep_shares_phase_1_and_gives_the_records_of_separate_runs(trial: Ma
     assert all(record.results[0].shared_iterations == 0 for record in alone)
 
 
-def test_runs_of_one_name_that_differ_otherwise_share_nothing(trial: MakeConfig) -> None:
+@pytest.mark.parametrize("knobs", [{"phase2_lr": 0.01}, {"epochs": 2, "er_rows": 100}], ids=str)
+def test_a_run_takes_over_the_whole_phase_1_that_it_has_in_common(
+    trial: MakeConfig, knobs: dict[str, Any]
+) -> None:
     fpcore.run(trial(name="one"), share="sweep")
-    other = fpcore.run(trial(name="other", max_iter=12, context_noise=0.2), share="sweep")
+    shared = fpcore.run(trial(name="other", **knobs), share="sweep")
+    alone = fpcore.run(trial(name="alone", **knobs))
+    assert [r.shared_iterations for r in shared.results] == [8, 8]  # all of them
+    assert stable(shared.model_dump()["results"]) == stable(alone.model_dump()["results"])
+
+
+@pytest.mark.parametrize("knobs", [{"context_noise": 0.2}, {"dist_reg_weight": 0.5}], ids=str)
+def test_runs_of_one_name_that_differ_otherwise_share_nothing(
+    trial: MakeConfig, knobs: dict[str, Any]
+) -> None:
+    fpcore.run(trial(name="one"), share="sweep")
+    other = fpcore.run(trial(name="other", max_iter=12, **knobs), share="sweep")
     assert {r.shared_iterations for r in other.results} == {0}
 
 

@@ -51,7 +51,7 @@ def factor_without_effect(records: list[RunRecord]) -> Check:
     if dead:
         names = "、".join(f"`{k}`" for f in dead for k in f)
         return Check(title, CARE, _no_effect(a, b, dead, names), f"{names} は効いていないと書く")
-    traced = [k for f in found for k in f if k in factors.PHASE1_KNOBS | {"gradient_clip"}]
+    traced = [k for f in found for k in f if k in factors.TRACED_KNOBS]
     if traced and factors.same_trace(a, b) is None:
         names = "、".join(f"`{k}`" for k in traced)
         evidence = f"{names} の効果を、同じサイズとシードの推移で確かめられない"

@@ -9,20 +9,16 @@ from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.trade_off import in_words, trade_off
+from fpcore.config.run_config import KNOBS
 from fpcore.notation import DASH, Markdown, number, percent, points
 from fpcore.records.frames import frame
 from fpcore.records.record import RunRecord
 from fpcore.reports import sentences
 
-KNOBS = {  # by what they are for; `name` and `samples` stand elsewhere
-    "データ": "corpus tokenizer embedding embed_dim val_samples".split(),
-    "モデル": "layers context_dim input_tokens".split(),
-    "Phase 1": (
-        "max_iter gradient_clip dist_reg_weight context_noise convergence_threshold "
-        "min_converged_ratio phase1_lr phase1_batch"
-    ).split(),
-    "Phase 2": "epochs patience phase2_lr phase2_batch select_on".split(),
-    "測定と環境": "er_rows seeds device precision".split(),
+# By what they are for; a knob without a group stands elsewhere.
+GROUPS = {
+    group: [name for name, knob in KNOBS.items() if knob.group == group]
+    for group in dict.fromkeys(knob.group for knob in KNOBS.values() if knob.group)
 }
 
 
@@ -57,7 +53,7 @@ def common(c: Comparison) -> Markdown:
     lines = [f"- サンプルサイズ（訓練に使う会話の数）: {', '.join(map(str, c.samples))}"]
     if c.a.label and c.a.label == c.b.label:
         lines.insert(0, f"- アーキテクチャ: {c.a.label}")
-    for group, knobs in KNOBS.items():
+    for group, knobs in GROUPS.items():
         same = [f"`{k}` {notation.plain(c.common[k])}" for k in knobs if k in c.common]
         lines += [f"- {group}: {'、'.join(same)}"] if same else []
     return Markdown("\n".join(lines))
