@@ -64,7 +64,7 @@ class BaselineConfig(Checked):
 class KneserNeyConfig(BaselineConfig):
     """An n-gram model, its order chosen on development."""
 
-    model: Literal["kneser-ney"] = Field("kneser-ney", description="kneser-ney, lstm or gpt")
+    model: Literal["kneser-ney"] = Field("kneser-ney", description="kneser-ney")
     orders: Annotated[list[Annotated[Whole, Field(ge=1)]], Distinct] = Field(
         [3, 4, 5],
         min_length=1,
@@ -84,7 +84,9 @@ class NeuralConfig(BaselineConfig):
     parameters is matched. A batch is `streams` stretches of the text, `segment` tokens of each.
     """
 
-    model: Literal["lstm", "gpt"] = Field(description="kneser-ney, lstm or gpt")
+    model: str = Field(
+        pattern=rf"^{NAME}$", description="kneser-ney, or the name of a network such as lstm"
+    )
     own_embedding: Annotated[bool, Strict()] = Field(
         False,
         description="true or false (whether it learns an embedding, tied to its head, instead of "

@@ -62,8 +62,8 @@ class RunConfig(Checked):
     )
     corpus: Annotated[str, Knob(("text",), "データ", in_study=False)] = Field(
         "chitchat",
-        pattern=r"^(chitchat|ultrachat|.+\.(txt|jsonl|parquet))$",
-        description="chitchat, ultrachat, or the path of a .txt, .jsonl or .parquet file",
+        pattern=r"^(chitchat|ultrachat|.+\.[A-Za-z0-9]+)$",
+        description="chitchat, ultrachat, or the path of a file such as chats.jsonl",
     )
     tokenizer: Annotated[str, Knob(("text",), "データ", tied=True, in_study=False)] = Field(
         "bpe-4096",
@@ -202,6 +202,16 @@ KNOBS: dict[str, Knob] = {
 def knobs_where(holds: Callable[[Knob], bool]) -> frozenset[str]:
     """Return the names of the knobs of which something holds."""
     return frozenset(name for name, knob in KNOBS.items() if holds(knob))
+
+
+def knob_table() -> str:
+    """Return every knob as a Markdown table: its default, what it must be, what it acts on."""
+    lines = ["| knob | default | it must be | it acts on |", "|---|---|---|---|"]
+    for name, field in RunConfig.model_fields.items():
+        described = str(field.description).replace("|", "\\|")
+        acts = ", ".join(KNOBS[name].acts_on)
+        lines.append(f"| `{name}` | `{json.dumps(field.default)}` | {described} | {acts} |")
+    return "\n".join(lines)
 
 
 # Runs that differ in these alone take the same path of phase 1; `max_iter` only says how far.

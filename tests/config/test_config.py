@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from fpcore import ConfigError, FpcoreError, RunConfig
-from fpcore.config.run_config import KNOBS, OFF_THE_PATH, knobs_where
+from fpcore.config.run_config import KNOBS, OFF_THE_PATH, knob_table, knobs_where
+from fpcore.paths import PARAMS
 
 SAMPLES = (
     "a list of different whole numbers of at least 1 (training conversations), such as [25, 50]"
@@ -32,7 +33,7 @@ PRECISION = (
 BFLOAT16_CONTEXTS = (
     "true or false (whether phase 1 stores its contexts in bfloat16; only with bfloat16 products)"
 )
-CORPUS = "chitchat, ultrachat, or the path of a .txt, .jsonl or .parquet file"
+CORPUS = "chitchat, ultrachat, or the path of a file such as chats.jsonl"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ CORPUS = "chitchat, ultrachat, or the path of a .txt, .jsonl or .parquet file"
         ("embedding", "glove", EMBEDDING),
         ("embedding", ".safetensors", EMBEDDING),
         ("corpus", "wikitext", CORPUS),
-        ("corpus", "text.csv", CORPUS),
+        ("corpus", "chitchatt", CORPUS),
         ("corpus", 3, CORPUS),
         ("name", "../x", NAME),
         ("name", ".hidden", NAME),
@@ -304,3 +305,10 @@ def test_facts_of_knobs() -> None:
     assert knobs_where(lambda knob: knob.resolved) == resolved
     unlisted = {"name", "samples", "contexts", "bfloat16_contexts"}
     assert knobs_where(lambda knob: not knob.group) == unlisted
+
+
+def test_the_page_of_params_lists_every_knob() -> None:
+    """Print `fpcore.config.run_config.knob_table()` between the marks where this fails."""
+    page = (PARAMS / "README.md").read_text("utf-8")
+    shown = page.split("<!-- knobs -->\n")[1].split("\n<!-- /knobs -->")[0]
+    assert shown == knob_table()

@@ -73,6 +73,11 @@ def test_sizes_match_the_fixed_point_model_of_the_small_setting(model: str, own:
         assert torch.equal(made.weights, W)
 
 
+def test_a_network_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"one of lstm, gpt, not 'gtp' \(did you mean gpt\?\)"):
+        matched(weights(), config("gtp"), 1)
+
+
 def test_a_size_that_no_width_reaches_is_refused() -> None:
     """Own embeddings of 4,096 types alone are larger than a tiny fixed-point model."""
     with pytest.raises(ConfigError, match=f"within {TOLERANCE:.0%} of the"):
