@@ -15,6 +15,7 @@ import pandas as pd
 
 from fpcore import notation
 from fpcore.errors import RecordError
+from fpcore.notation import METRICS, metrics_where
 from fpcore.records.by_seed import alphas, seconds, values, windows
 from fpcore.records.frames import curve, frame, traces
 from fpcore.records.pairs import incomparable, resampled, restricted
@@ -22,9 +23,9 @@ from fpcore.records.record import RunRecord, load_record, load_records
 from fpcore.stats.scaling import PowerLaw
 from fpcore.stats.uncertainty import LEVEL, Difference, Direction, LossDifference, difference
 
-SUMMARY = "val_ppl val_acc alpha val_er train_er convergence_rate seconds".split()
-OF_LOSS = ("val_ppl", "bits_per_byte")  # what resampled conversations bear on
-BESIDE = "unigram_ppl bits_per_byte best_epoch".split()  # of the summary, where they are known
+# What the summary always gives, and what it gives where it is known.
+SUMMARY = sorted(metrics_where(lambda m: m.summary), key=lambda name: METRICS[name].summary or 0)
+BESIDE = metrics_where(lambda m: m.beside)
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,7 @@ class Comparison:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """The metrics at the largest common size, α over all common sizes, and the run time."""
-        last = {
-            metric: self._differences(metric)[-1] for metric in SUMMARY[:-1] if metric != "alpha"
-        }
+        last = {m: self._differences(m)[-1] for m in SUMMARY if METRICS[m].measured}
         last["alpha"] = self._alphas[-1][2]
         a, b = (seconds(*pair) for pair in self._pairs)
         last["seconds"] = difference(a, b, self.level)
@@ -203,7 +202,7 @@ class Comparison:
         """Return a difference as columns; one that cannot be compared is no direction."""
         if metric in self.incomparable:
             return asdict(d) | {"difference": nan, "relative": nan, "direction": "unknown"}
-        text = self.resampled.get(samples) if metric in OF_LOSS else None
+        text = self.resampled.get(samples) if METRICS[metric].of_loss else None
         direction = told(metric, d, text)
         known = {"difference": d.difference, "relative": d.relative, "direction": direction}
         return asdict(d) | known

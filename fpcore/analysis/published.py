@@ -10,21 +10,14 @@ from fpcore.analysis.comparison import Comparison, compare_runs
 from fpcore.claims import check_report
 from fpcore.differences import column_differences, difference_name
 from fpcore.facts import EPS, Fact, read_facts, read_report
-from fpcore.notation import number
+from fpcore.notation import METRICS, metrics_where, number
 from fpcore.paths import reports
 from fpcore.records.pairs import restricted
 from fpcore.records.record import RunRecord
-from fpcore.terms import METRICS
+from fpcore.terms import METRICS as TERMS
 
-FIELDS = {  # of records, by the metric names of `terms.yaml`
-    "val_ppl": "val_ppl",
-    "val_er": "val_er",
-    "train_er": "train_er",
-    "accuracy": "val_acc",
-    "convergence": "convergence_rate",
-    "alpha": "alpha",
-    "seconds": "seconds",
-}
+# The metrics by the names that `terms.yaml` gives them.
+FIELDS = {METRICS[name].printed: name for name in metrics_where(lambda m: m.printed)}
 
 
 def path_of(document: str) -> Path:
@@ -62,7 +55,7 @@ def _levels(text: str, record: RunRecord) -> Iterator[str]:
         due = None if value is None else value * (100 if fact.number.unit == "%" else 1)
         if due is not None and abs(fact.number.value - due) > fact.number.half + EPS:
             yield (
-                f"[記録] {fact.line} 行: {fact.run} の{METRICS[fact.metric]['name']}"
+                f"[記録] {fact.line} 行: {fact.run} の{TERMS[fact.metric]['name']}"
                 f"（サイズ {fact.size}）の {fact.number.text} は記録の {number(due, 1)} と違う。"
             )
 
@@ -75,7 +68,7 @@ def _rounded(text: str, c: Comparison) -> Iterator[str]:
         if due is not None and abs(fact.number.value - due) > fact.number.half + EPS:
             window = f"（ウィンドウ {fact.window}）" if fact.window else ""
             yield (
-                f"[算術] {fact.line} 行: {METRICS[fact.metric]['name']}{window}の差 "
+                f"[算術] {fact.line} 行: {TERMS[fact.metric]['name']}{window}の差 "
                 f"{fact.number.text} は印刷された値どうしの差で、記録から丸める前に計算した "
                 f"{number(due, 4, signed=True)} と合わない。"
             )

@@ -23,7 +23,7 @@ from fpcore.analysis.effects import effects
 from fpcore.config.run_config import RunConfig
 from fpcore.config.study import Study
 from fpcore.errors import RecordError
-from fpcore.notation import plain
+from fpcore.notation import metrics_where, plain
 from fpcore.paths import shown
 from fpcore.records.by_seed import values
 from fpcore.records.frames import frame
@@ -32,7 +32,7 @@ from fpcore.records.record import RunRecord, load_record
 from fpcore.stats.uncertainty import LEVEL, Values, certain
 
 MOST_SEEDS = 10_000  # that are looked at
-METRICS = "convergence_rate train_er val_er val_ppl bits_per_byte val_acc".split()
+STUDIED = metrics_where(lambda m: m.in_study)
 Rule = Callable[[list[RunRecord]], Check]
 OF_A_PAIR: tuple[Rule, ...] = (
     of_pairs.one_factor,
@@ -143,8 +143,8 @@ class Evidence:
         return str(self.rows(run)[metric]["direction"])
 
     def means(self, record: RunRecord) -> dict[str, tuple[float, float]]:
-        """Return mean and standard deviation over seeds of every metric of METRICS."""
-        return {m: moments(values(record, m)[self.samples]) for m in METRICS}
+        """Return mean and standard deviation over seeds of every metric of STUDIED."""
+        return {m: moments(values(record, m)[self.samples]) for m in STUDIED}
 
     @cached_property
     def effects(self) -> pd.DataFrame:
@@ -152,7 +152,7 @@ class Evidence:
         knobs = tuple(self.study.grid)
         if len(knobs) != 2 or any(len(tried) != 2 for tried in self.study.grid.values()):
             return pd.DataFrame()
-        return effects(self.records[:4], (knobs[0], knobs[1]), self.samples, METRICS)
+        return effects(self.records[:4], (knobs[0], knobs[1]), self.samples, STUDIED)
 
     @cached_property
     def clipping(self) -> pd.DataFrame:

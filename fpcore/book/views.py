@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from fpcore import notation
-from fpcore.analysis.comparison import load_comparison
-from fpcore.notation import DASH, Markdown, number, percent
+from fpcore.analysis.comparison import SUMMARY, load_comparison
+from fpcore.notation import DASH, METRICS, Markdown, metrics_where, number, percent
 from fpcore.records.by_seed import windows
 from fpcore.records.frames import curve, epochs, frame, traces
 from fpcore.records.record import RunRecord
@@ -19,7 +19,7 @@ from fpcore.reports import figures, one_run, scaling
 from fpcore.reports.comparison import report, sections
 
 BY_ITERATION = {
-    "convergence_rate": "収束率",
+    "convergence_rate": METRICS["convergence_rate"].on_axis,
     "loss": "Phase 1 損失",
     "fixed_point_loss": "固定点の項（fixed-point term）",
     "diversity_loss": "多様性の項（diversity term）",
@@ -33,14 +33,11 @@ BY_EPOCH = {
     "val_acc": "Val Acc（エポックごと）",
 }
 BY_TOKENS = {
-    "val_ppl": "Val PPL",
-    "train_ppl": "Train PPL",
-    "val_er": "Val ER（D に対する比）",
-    "train_er": "Train ER（D に対する比）",
-    "bits_per_byte": "bits per byte",
-    "best_epoch": "最良エポック",
+    name: METRICS[name].on_axis
+    for name in [*SUMMARY, *metrics_where(lambda m: not m.summary)]
+    if METRICS[name].measured
 }
-SHARES = ("convergence_rate", "val_acc", "val_er", "train_er")
+SHARES = metrics_where(lambda m: m.unit == "%")
 CURVES: dict[str, tuple[str, str]] = (
     {f"{label}（トークン）": ("train_tokens", column) for column, label in BY_TOKENS.items()}
     | {f"{label}（反復）": ("iteration", column) for column, label in BY_ITERATION.items()}
@@ -78,11 +75,11 @@ class View:
 def curves(choice: Choice) -> View:
     """曲線: a metric by tokens, iteration or epoch; the table gives the end of each curve."""
     x, column = CURVES[choice.curve]
-    label = (BY_TOKENS | BY_ITERATION | BY_EPOCH)[column]
+    label = {"train_tokens": BY_TOKENS, "iteration": BY_ITERATION, "epoch": BY_EPOCH}[x][column]
     rows = {"train_tokens": frame, "iteration": traces, "epoch": epochs}[x](choice.chosen)
     ax = figures.axes()
     if x == "train_tokens":
-        figures.by_size(choice.chosen, column, label, ax)
+        figures.by_size(choice.chosen, column, ax)
     else:
         figures.curves(rows, x, column, label, ax)
     if column in SHARES:
@@ -214,6 +211,4 @@ def _ends_table(ends: pd.DataFrame, x: str, column: str, label: str) -> Markdown
 
 
 def _value(column: str, value: float) -> str:
-    if column in SHARES:
-        return percent(value)
-    return number(value, 1 if column.endswith("ppl") else 0 if column == "best_epoch" else 4)
+    return notation.metric(column, value) if column in METRICS else number(value, 4)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fpcore.config.run_config import KNOBS
+from fpcore.notation import metrics_where
 from fpcore.records.by_seed import loss_sums
 from fpcore.records.record import VOLATILE, RunRecord, SizeResult
 from fpcore.stats.uncertainty import LEVEL, LossDifference, paired_bootstrap
@@ -25,8 +26,9 @@ WORDS = {
 TEXT_DIGESTS = ("validation_ids", "vocabulary")
 # What makes the validation text, where its digest is not known.
 TEXT_KNOBS = [name for name, knob in KNOBS.items() if "text" in knob.acts_on]
-OF_TOKENS = ("val_ppl", "val_acc", "unigram_ppl", "alpha")  # depend on text and vocabulary
-OF_ROWS = {"val_er": "val_er_rows", "train_er": "train_er_rows"}
+OF_TOKENS = metrics_where(lambda m: m.needs == "tokens")  # depend on text and vocabulary
+OF_BYTES = metrics_where(lambda m: m.needs == "bytes")  # on the text alone
+OF_ROWS = {name: f"{name}_rows" for name in metrics_where(lambda m: m.needs == "rows")}
 SEED = 0  # of the resampling: the same records always give the same interval
 
 
@@ -79,11 +81,11 @@ def incomparable(a: RunRecord, b: RunRecord) -> dict[str, str]:
         why = f"{'、'.join(different)} が違うので、比べられない"
         reasons |= dict.fromkeys(OF_TOKENS, why)
         if _known(a, "val_bytes") != _known(b, "val_bytes"):
-            reasons["bits_per_byte"] = why
+            reasons |= dict.fromkeys(OF_BYTES, why)
     overlapping = [record.name for record in (a, b) if overlaps(record)]
     if overlapping:
         why = f"{'、'.join(overlapping)} は訓練と検証が重なるので、比べられない"
-        reasons |= dict.fromkeys((*OF_TOKENS, "bits_per_byte"), why)
+        reasons |= dict.fromkeys((*OF_TOKENS, *OF_BYTES), why)
     for metric, rows in OF_ROWS.items():
         if _known(a, rows) and _known(b, rows) and _known(a, rows) != _known(b, rows):
             reasons[metric] = "測った行数が違うので、比べられない"

@@ -22,7 +22,7 @@ from fpcore.reports.sentences import UNCLEAR, level
 from fpcore.stats.metrics import bits_per_byte
 from fpcore.stats.uncertainty import LEVEL, LossDifference, Values, difference
 
-METRICS = ("val_ppl", "bits_per_byte", "val_acc")
+SHOWN = notation.metrics_where(lambda m: m.in_baselines)
 UNIGRAM = "unigram モデル"
 
 
@@ -140,8 +140,8 @@ def _layer(width: int, D: int) -> int:
 def _row(record: RunRecord, samples: int) -> dict[str, str]:
     own = _at(record, samples)
     cells = {
-        notation.METRICS[m]: notation.with_spread(m, *moments(values(record, m)[samples]))
-        for m in METRICS
+        notation.METRICS[m].label: notation.with_spread(m, *moments(values(record, m)[samples]))
+        for m in SHOWN
     }
     return {
         "サンプル数": number(samples, 0),
@@ -159,14 +159,13 @@ def _unigram(record: RunRecord, samples: int) -> dict[str, str]:
     bits = None
     if own.unigram_ppl and own.val_bytes and own.val_token_counts:
         bits = bits_per_byte(math.log(own.unigram_ppl) * sum(own.val_token_counts), own.val_bytes)
+    known = {"val_ppl": own.unigram_ppl, "bits_per_byte": bits}
     return {
         "サンプル数": number(samples, 0),
         "トークン": number(own.train_tokens, 0),
         "モデル": UNIGRAM,
         "パラメータ": DASH,
-        notation.METRICS["val_ppl"]: notation.metric("val_ppl", own.unigram_ppl),
-        notation.METRICS["bits_per_byte"]: notation.metric("bits_per_byte", bits),
-        notation.METRICS["val_acc"]: DASH,
+        **{notation.METRICS[m].label: notation.metric(m, known.get(m)) for m in SHOWN},
         "選択": DASH,
         "n": DASH,
     }

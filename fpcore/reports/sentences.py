@@ -140,7 +140,7 @@ def progression(c: Comparison, record: RunRecord) -> list[str]:
 
 def metric(row: dict[Any, Any]) -> str:
     """Say of one metric (a row of the summary) how b stands to a."""
-    name, gap = notation.METRICS[row["metric"]], row["difference"]
+    name, gap = notation.METRICS[row["metric"]].label, row["difference"]
     match row["direction"]:
         case "up" | "down":
             size = notation.difference(row["metric"], abs(gap)).lstrip("+±")
@@ -159,7 +159,7 @@ def not_comparable(c: Comparison) -> list[str]:
     """Say which metrics cannot be compared, and why; one sentence for each reason."""
     reasons: dict[str, list[str]] = {}
     for name, why in c.incomparable.items():
-        reasons.setdefault(why, []).append(notation.METRICS[name])
+        reasons.setdefault(why, []).append(notation.METRICS[name].label)
     return [f"{'、'.join(names)} は、{why}。" for why, names in reasons.items()]
 
 

@@ -11,20 +11,15 @@ from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.checks.check import Check, Verdicts
 from fpcore.analysis.checks.registry import run_checks
-from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.analysis.comparison import SUMMARY, Comparison, compare_runs
 from fpcore.analysis.factors import Factor
 from fpcore.analysis.trade_off import in_words, trade_off
-from fpcore.notation import Markdown, glued, number
+from fpcore.notation import METRICS, Markdown, glued, metrics_where, number
 from fpcore.reports import sentences
 
-BETTER = {
-    "val_ppl": -1, "val_acc": 1, "val_er": 1, "train_er": 1, "convergence_rate": 1, "seconds": -1,
-}  # fmt: skip
-MOVED = {"up": "上がった", "down": "下がった"}
-MOVED_OF = {
-    "val_ppl": {"up": "上がった（悪化）", "down": "下がった（改善）"},
-    "seconds": {"up": "延びた", "down": "短くなった"},
-}
+# What a change may be for the better or the worse in; what speaks for a difference of the runs.
+BETTER = {m: METRICS[m].better for m in SUMMARY if METRICS[m].better}
+TELLING = [m for m in SUMMARY if m != "seconds"]
 
 
 def influence(c: Comparison) -> Markdown:
@@ -46,7 +41,7 @@ def influence(c: Comparison) -> Markdown:
 def findings(c: Comparison) -> Markdown:
     """主要な発見: what the comparison shows, and how far that goes."""
     rows = c.summary.set_index("metric", drop=False)
-    names = ("convergence_rate", "val_er", "val_ppl")
+    names = metrics_where(lambda m: m.headline)
     known = "、".join(filter(None, (sentences.metric(rows.loc[m].to_dict()) for m in names)))
     subject = f"{c.samples[-1]} サンプルで、{c.b.name} は {c.a.name} より"
     lines = [
@@ -149,7 +144,7 @@ def _alive(c: Comparison) -> list[Factor]:
 
 def _told(c: Comparison) -> bool:
     """Whether any metric but the run time has a difference whose direction can be told."""
-    rows = c.summary[c.summary["metric"].isin({*BETTER, "alpha"} - {"seconds"})]
+    rows = c.summary[c.summary["metric"].isin(TELLING)]
     return bool(rows["direction"].isin(["up", "down"]).any())
 
 
@@ -191,7 +186,7 @@ def _without_effect(c: Comparison, factor: Factor) -> str:
 def _effects(c: Comparison) -> str:
     """List the metrics that moved for the better, for the worse, and those that cannot be told."""
     rows = c.summary[c.summary["metric"].isin(BETTER)]
-    moved = rows[rows["direction"].isin(MOVED)]
+    moved = rows[rows["direction"].isin(["up", "down"])]
     sign = moved["direction"].map({"up": 1.0, "down": -1.0}).astype(float)
     sign *= moved["metric"].map(BETTER).astype(float)
     groups = {
@@ -208,16 +203,16 @@ def _effects(c: Comparison) -> str:
 
 
 def _named(rows: pd.DataFrame) -> list[str]:
-    return [notation.METRICS[m] for m in rows["metric"]]
+    return [METRICS[m].label for m in rows["metric"]]
 
 
 def _moved(row: dict[Any, Any]) -> str:
     name = row["metric"]
-    word = MOVED_OF.get(name, MOVED)[row["direction"]]
+    word = METRICS[name].moved[0 if row["direction"] == "up" else 1]
     a, b = (notation.metric(name, row[side]) for side in "ab")
     gap = notation.with_relative(name, row["difference"], row["relative"])
     gap = gap.replace(" (", "、").removesuffix(")")
-    return f"{glued(notation.METRICS[name], 'が')}{word}: {a} → {b}（{gap}）"
+    return f"{glued(METRICS[name].label, 'が')}{word}: {a} → {b}（{gap}）"
 
 
 def _factor_finding(c: Comparison) -> str:

@@ -71,7 +71,7 @@ def summary(c: Comparison) -> Markdown:
     }
     shown = pd.DataFrame(
         {
-            "指標": [notation.METRICS[m] for m in rows["metric"]],
+            "指標": [notation.METRICS[m].label for m in rows["metric"]],
             c.a.name: values["a"],
             f"{c.b.name} ": values["b"],
             "差分": [

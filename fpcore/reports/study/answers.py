@@ -8,8 +8,7 @@ from fpcore.analysis import factors
 from fpcore.analysis.study import MOST_SEEDS, Evidence, seeds_needed
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
-from fpcore.notation import METRICS as NAMES
-from fpcore.notation import number, sizes
+from fpcore.notation import METRICS, number, sizes
 from fpcore.reports import sentences
 from fpcore.reports.sentences import UNCLEAR, level, metric
 from fpcore.reports.study import clips
@@ -87,7 +86,7 @@ def _kept_rank(e: Evidence) -> list[str]:
 def _gains(e: Evidence, run: str) -> str:
     rows = e.rows(run)
     gaps = [
-        f"{NAMES[m]} {notation.difference(m, rows[m]['difference'])}"
+        f"{METRICS[m].label} {notation.difference(m, rows[m]['difference'])}"
         for m in ("convergence_rate", "val_er")
     ]
     return f"{e.label(e.record(run))}（{'、'.join(gaps)}）"
@@ -98,7 +97,7 @@ def _both_down(e: Evidence) -> list[str]:
     found = [
         f"{e.label(e.record(run))}（"
         + "、".join(
-            f"{NAMES[m]} {notation.difference(m, e.rows(run)[m]['difference'])}"
+            f"{METRICS[m].label} {notation.difference(m, e.rows(run)[m]['difference'])}"
             for m in ("val_er", "val_ppl")
         )
         + "）"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fpcore.analysis.comparison import compare_runs
-from fpcore.analysis.study import METRICS, Evidence, summary
+from fpcore.analysis.study import STUDIED, Evidence, summary
 from fpcore.notation import number, percent
 from fpcore.reports.sentences import UNCLEAR, metric
 
@@ -73,6 +73,6 @@ def _beside(e: Evidence, run: str, clip: dict[Any, Any]) -> str:
 
 def _moved(rows: Rows) -> str:
     found: Iterable[str] = (
-        metric(rows[m]) for m in METRICS if m in rows and rows[m]["direction"] in ("up", "down")
+        metric(rows[m]) for m in STUDIED if m in rows and rows[m]["direction"] in ("up", "down")
     )
     return "、".join(found)

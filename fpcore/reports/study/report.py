@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 
 from fpcore import notation
-from fpcore.analysis.study import METRICS, Evidence, moments
-from fpcore.notation import METRICS as NAMES
-from fpcore.notation import Markdown, number, percent
+from fpcore.analysis.study import STUDIED, Evidence, moments
+from fpcore.notation import METRICS, Markdown, metrics_where, number, percent
 from fpcore.paths import reports
 from fpcore.records.by_seed import values
 from fpcore.records.record import RunRecord
@@ -45,7 +44,7 @@ def results(e: Evidence) -> Markdown:
     rows = []
     for record in e.records:
         means = e.means(record)
-        cells = {NAMES[m]: notation.with_spread(m, *means[m]) for m in METRICS}
+        cells = {METRICS[m].label: notation.with_spread(m, *means[m]) for m in STUDIED}
         done = {"n": str(record.seeds), "P1 反復": _iterations(record, e.samples)}
         rows.append({"設定": e.label(record)} | done | cells)
     note = f"{e.samples} サンプルでの平均 ± シード間の標準偏差。"
@@ -71,10 +70,10 @@ def differences(e: Evidence) -> Markdown:
     for name in e.comparisons:
         t = e.rows(name)
         row = {"設定": e.label(e.record(name))}
-        for m in ("convergence_rate", "val_er", "val_ppl"):
+        for m in metrics_where(lambda m: m.headline):
             gap = notation.difference(m, t[m]["difference"])
             ends = notation.interval(m, t[m]["low"], t[m]["high"])
-            row[f"{NAMES[m]} の差"] = gap if ends == notation.DASH else f"{gap} {ends}"
+            row[f"{METRICS[m].label} の差"] = gap if ends == notation.DASH else f"{gap} {ends}"
         row["会話を選び直した PPL の差"] = _resampled(e, name)
         row["Val PPL"] = SAID.get(t["val_ppl"]["direction"], "差があるとは言えない")
         rows.append(row)
@@ -92,7 +91,7 @@ def effects(e: Evidence) -> Markdown:
     rows = [
         {
             "効果": f"`{row['effect']}`",
-            "指標": NAMES[row["metric"]],
+            "指標": METRICS[row["metric"]].label,
             "差": notation.difference(row["metric"], row["difference"]),
             "区間": notation.interval(row["metric"], row["low"], row["high"]),
             "": SAID.get(row["direction"], "差があるとは言えない"),
