@@ -26,7 +26,7 @@ from fpcore.runs.progress import Progress
 from fpcore.runs.training import Training
 from fpcore.runs.trial import Trial
 
-SIZES = (62_891, 122_795, 240_132, 473_429, 948_524)  # of the published run
+SIZES = (62_891, 122_795, 240_132, 473_429, 948_524)  # training tokens of the published run
 VAL_TOKENS = 31_024
 EPOCHS = 15  # the published run stopped after 13 to 17
 PLAIN_SIZES = (62_891, 240_132)
@@ -48,9 +48,9 @@ def run(
     sizes: tuple[int, ...] = SIZES,
     val_tokens: int = VAL_TOKENS,
 ) -> pd.DataFrame:
-    """Train every size on the first tokens of `ids`; the last `val_tokens` validate.
+    """Train every size on the first tokens of `ids` [N]; the last `val_tokens` validate.
 
-    Returns seconds by stage (columns) and tokens (rows).
+    `weights` is the embedding W_e, [V, E]. Returns seconds by stage (columns) and tokens (rows).
     """
     data = _data(ids, weights, sizes, val_tokens, config)
     device, progress = device_of("auto"), Progress()

@@ -23,7 +23,7 @@ from fpcore.stats.draws import generator
 
 WEIGHT_STD = 0.1
 BIAS_STD = 0.01
-EPS = 1e-5  # of every LayerNorm
+EPS = 1e-5  # what every LayerNorm adds to the variance
 Saved = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # inputs, active, z, mean, 1/std
 
 
@@ -128,7 +128,10 @@ class TokenBlock(nn.Module):
         return self.step(contexts, x)[0]
 
     def step(self, contexts: Iterable[Tensor], x: Tensor) -> tuple[Tensor, list[Saved]]:
-        """Return what `forward` does, and by layer what `backward` needs."""
+        """Return h [B, E] as `forward` does, and by layer what `backward` needs.
+
+        `contexts` are those of every layer, each [B, D], and x is [B, E·T].
+        """
         h, saved = x, []
         for (linear, residual, norm), c in zip(self._layers(), contexts, strict=True):
             joined = torch.cat([c, h], dim=1)

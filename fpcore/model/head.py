@@ -9,9 +9,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-ROWS, COLUMNS = 1024, 4096  # of the logits that evaluation holds at a time: 16 MiB in float32
-LOGITS = 2**30  # elements of logits that training holds at a time on a GPU
-LOGITS_CPU = 2**24  # elements on a CPU: 64 MiB in float32
+ROWS, COLUMNS = 1024, 4096  # evaluation holds logits of this shape at a time: 16 MiB in float32
+LOGITS = 2**30  # training on a GPU holds at most this many logits at a time
+LOGITS_CPU = 2**24  # training on a CPU holds at most this many: 64 MiB in float32
 Attention = Callable[..., tuple[Tensor, Tensor]]
 
 

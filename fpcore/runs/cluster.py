@@ -20,7 +20,7 @@ from fpcore.runs.progress import MARK, Progress, clock
 
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,  # a job whose worker dies is tried once more
-    "distributed.scheduler.worker-ttl": "60s",  # of silence, after which a worker counts as dead
+    "distributed.scheduler.worker-ttl": "60s",  # a worker silent for so long counts as dead
     "distributed.scheduler.work-stealing": False,
 }
 ATTEMPTS = 2

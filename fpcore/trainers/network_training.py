@@ -17,7 +17,7 @@ from fpcore.trainers.networks import TiedModel
 from fpcore.trainers.texts import Evaluation, Texts
 
 GRADIENT_CLIP = 1.0  # as in phase 2
-IGNORED = -100  # the target of what only fills up the last segment
+IGNORED = -100  # the target of positions that only fill up the last segment
 
 
 @dataclass

@@ -22,15 +22,15 @@ from fpcore.stats.draws import generator
 State = tuple[Tensor, Tensor] | None
 LAYERS = 2
 HEADS = 4
-FEED_FORWARD = 4  # times the width
-TOLERANCE = 0.1  # by which the number of trained parameters may miss the fixed-point model's
+FEED_FORWARD = 4  # width of the feed-forward layer, in widths of the body
+TOLERANCE = 0.1  # the trained parameters may differ by this share from the fixed-point model's
 
 
 class Lstm(nn.Module):
     """An LSTM from width E to its own width W; B streams of T tokens."""
 
     step = 1  # its width is a multiple of this
-    ratio = 4  # of its width over that of an embedding of its own
+    ratio = 4  # its width over the width of an embedding of its own
 
     def __init__(self, input_width: int, width: int, window: int) -> None:
         super().__init__()

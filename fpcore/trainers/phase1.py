@@ -20,7 +20,7 @@ from fpcore.stats.draws import Noise, generator
 from fpcore.trainers.hooks import SILENT, Hooks, Row
 from fpcore.trainers.sweep import ChunkLoss, Sorted, Sums, Sweep
 
-FIRST_STD = 0.01  # of the contexts that iteration 1 draws
+FIRST_STD = 0.01  # iteration 1 draws contexts with this standard deviation
 FIRST_STOP = 5  # the first iteration that may stop on the convergence rate
 
 

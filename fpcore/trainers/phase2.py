@@ -16,7 +16,7 @@ from fpcore.stats.metrics import perplexity
 from fpcore.trainers.hooks import SILENT, Hooks, Row
 from fpcore.trainers.texts import Evaluation, Text, Texts
 
-GRADIENT_CLIP = 1.0  # of phase 2; the knob `gradient_clip` is phase 1's
+GRADIENT_CLIP = 1.0  # the largest gradient norm in phase 2; the knob is phase 1's
 
 
 @dataclass

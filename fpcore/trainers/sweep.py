@@ -21,7 +21,7 @@ from fpcore.model.head import pieces
 from fpcore.model.optimiser import flat_gradient, gradient_of
 from fpcore.trainers.contexts import BLOCK
 
-ROUNDING = 64  # units of rounding error up to which a spread counts as none
+ROUNDING = 64  # a spread of up to so many units of rounding error counts as none
 
 
 @dataclass
