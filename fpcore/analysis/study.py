@@ -7,7 +7,7 @@ the base.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fpcore.analysis.checks import of_pairs, registry
-from fpcore.analysis.checks.check import OK, ORDER, Check, Verdicts
+from fpcore.analysis.checks.check import OK, ORDER, Check, Rule, Verdicts
+from fpcore.analysis.checks.registry import CHECKS
 from fpcore.analysis.comparison import Comparison, compare_runs
 from fpcore.analysis.effects import effects
 from fpcore.config.run_config import RunConfig
@@ -33,13 +33,6 @@ from fpcore.stats.uncertainty import LEVEL, Values, certain
 
 MOST_SEEDS = 10_000  # that are looked at
 STUDIED = metrics_where(lambda m: m.in_study)
-Rule = Callable[[list[RunRecord]], Check]
-OF_A_PAIR: tuple[Rule, ...] = (
-    of_pairs.one_factor,
-    of_pairs.factor_without_effect,
-    of_pairs.trace_sizes,
-    of_pairs.seeds,
-)
 
 
 @dataclass(frozen=True)
@@ -124,10 +117,11 @@ class Evidence:
     @cached_property
     def checks(self) -> Verdicts:
         """The outcomes of all checks; those of a pair are put to every run beside the base."""
-        rules = [(rule, rule in OF_A_PAIR) for rule in registry.CHECKS]
         own = [self.base, *self.varied]
         return Verdicts(
-            tuple(_of_pairs(rule, self) if paired else rule(own) for rule, paired in rules)
+            tuple(
+                _of_pairs(check.rule, self) if check.paired else check.rule(own) for check in CHECKS
+            )
         )
 
     def record(self, run: str) -> RunRecord:

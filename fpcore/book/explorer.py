@@ -10,19 +10,11 @@ import matplotlib.pyplot as plt
 from IPython.display import Javascript, display
 from matplotlib.figure import Figure
 
-from fpcore.book.views import CURVES, VIEWS, Choice, View
+from fpcore.book.views import CURVES, USED, VIEWS, Choice, View
 from fpcore.errors import RecordError
 from fpcore.records.record import RunRecord, load_records
 from fpcore.reports import figures, page
 
-USED = {  # the controls that bear on each view
-    "曲線": "runs samples curve".split(),
-    "結果": "runs samples".split(),
-    "設定の違い": ["runs"],
-    "ER と PPL": "runs samples".split(),
-    "α": "runs window".split(),
-    "A/B 比較": "a b".split(),
-}
 # JupyterLab would take arrow keys and letters for itself, even in a list that has the focus.
 KEYS_TO_CONTROLS = Javascript(
     "document.addEventListener('focusin', ({target}) => target.closest('.fpcore-controls')"

@@ -72,6 +72,22 @@ class View:
     hints: tuple[str, ...] = ()  # of the points with gid hint-0, hint-1, … in the figure
 
 
+Show = Callable[[Choice], View]
+VIEWS: dict[str, Show] = {}
+USED: dict[str, list[str]] = {}  # the controls that bear on each view
+
+
+def view(title: str, controls: str) -> Callable[[Show], Show]:
+    """Register a view under its title, with the names of the controls that bear on it."""
+
+    def register(show: Show) -> Show:
+        VIEWS[title], USED[title] = show, controls.split()
+        return show
+
+    return register
+
+
+@view("曲線", "runs samples curve")
 def curves(choice: Choice) -> View:
     """曲線: a metric by tokens, iteration or epoch; the table gives the end of each curve."""
     x, column = CURVES[choice.curve]
@@ -88,12 +104,14 @@ def curves(choice: Choice) -> View:
     return View(_ends_table(ends, x, column, label), ends, _figure(ax))
 
 
+@view("結果", "runs samples")
 def results(choice: Choice) -> View:
     """結果: every seed and size of the chosen runs."""
     rows = frame(choice.chosen)
     return View(one_run.runs_table(rows), rows)
 
 
+@view("設定の違い", "runs")
 def settings(choice: Choice) -> View:
     """設定の違い: the knobs that are not the same in all chosen runs."""
     configs = {record.name: record.config for record in choice.records}
@@ -111,6 +129,7 @@ def settings(choice: Choice) -> View:
     return View(notation.table(rows), rows)
 
 
+@view("ER と PPL", "runs samples")
 def er_ppl(choice: Choice) -> View:
     """ER と PPL: means over seeds; the points say which run they are."""
     rows = frame(choice.chosen).astype({"val_er": float, "val_ppl": float})
@@ -133,6 +152,7 @@ def er_ppl(choice: Choice) -> View:
     return View(notation.table(shown), means, _figure(ax), tuple(hints))
 
 
+@view("α", "runs window")
 def alpha(choice: Choice) -> View:
     """α: the power law of each chosen run over the sizes of the window."""
     first, last = choice.window
@@ -151,21 +171,12 @@ def alpha(choice: Choice) -> View:
     )
 
 
+@view("A/B 比較", "a b")
 def comparison(choice: Choice) -> View:
     """A/B: the tables, sentences and 検証 of the report of two runs."""
     c = load_comparison(choice.a, choice.b)
     text = re.sub(r"!\[[^]]*\]\([^)]*\)\n\n", "", report.render(c))
     return View(Markdown(text), c.summary)
-
-
-VIEWS: dict[str, Callable[[Choice], View]] = {
-    "曲線": curves,
-    "結果": results,
-    "設定の違い": settings,
-    "ER と PPL": er_ppl,
-    "α": alpha,
-    "A/B 比較": comparison,
-}
 
 
 def _sizes(record: RunRecord, kept: Callable[[int], bool]) -> RunRecord:

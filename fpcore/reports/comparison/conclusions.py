@@ -16,12 +16,23 @@ from fpcore.analysis.factors import Factor
 from fpcore.analysis.trade_off import in_words, trade_off
 from fpcore.notation import METRICS, Markdown, glued, metrics_where, number
 from fpcore.reports import sentences
+from fpcore.reports.comparison.section import section
+
+__all__ = [
+    "checked",
+    "findings",
+    "influence",
+    "next_steps",
+    "params_file",
+    "recommended",
+]
 
 # What a change may be for the better or the worse in; what speaks for a difference of the runs.
 BETTER = {m: METRICS[m].better for m in SUMMARY if METRICS[m].better}
 TELLING = [m for m in SUMMARY if m != "seconds"]
 
 
+@section(80, "## パラメータ変更の影響分析")
 def influence(c: Comparison) -> Markdown:
     """パラメータ変更の影響分析: a part for each changed factor, as far as that can be told."""
     found = factors.changed_factors(c.a, c.b)
@@ -38,6 +49,7 @@ def influence(c: Comparison) -> Markdown:
     return Markdown("\n\n".join(parts))
 
 
+@section(90, "## 結論と推奨設定\n\n### 主要な発見")
 def findings(c: Comparison) -> Markdown:
     """主要な発見: what the comparison shows, and how far that goes."""
     rows = c.summary.set_index("metric", drop=False)
@@ -55,6 +67,7 @@ def findings(c: Comparison) -> Markdown:
     return Markdown("\n".join(f"{i}. {line}" for i, line in enumerate(filter(None, lines), 1)))
 
 
+@section(110, "### 推奨設定")
 def recommended(c: Comparison) -> Markdown:
     """推奨設定: the changed knobs of the run with the lower PPL, where one can be told."""
     t = c.perplexity
@@ -82,6 +95,7 @@ def checked(c: Comparison) -> Verdicts:
     return run_checks(c.records)
 
 
+@section(120, "### 今後の検討", concludes=True)
 def next_steps(c: Comparison, checked: Verdicts) -> Markdown:
     """今後の検討: what would settle each open check, and the YAML of the missing runs."""
     lines = [f"{i}. {_step(check)}" for i, check in enumerate(checked.open(), 1)]
@@ -95,6 +109,11 @@ def next_steps(c: Comparison, checked: Verdicts) -> Markdown:
 def params_file(c: Comparison, name: str) -> str:
     """Return the path of the YAML of a missing run, from the root of the book."""
     return f"reports/{c.a.name}-vs-{c.b.name}/params/{name}.yaml"
+
+
+@section(150, "## 検証", concludes=True)
+def _verdicts(c: Comparison, checked: Verdicts) -> Markdown:
+    return checked.listed()
 
 
 def _step(check: Check) -> str:

@@ -14,6 +14,20 @@ from fpcore.notation import DASH, Markdown, number, percent, points
 from fpcore.records.frames import frame
 from fpcore.records.record import RunRecord
 from fpcore.reports import sentences
+from fpcore.reports.comparison.section import section
+
+__all__ = [
+    "alpha",
+    "common",
+    "conditions",
+    "convergence",
+    "effective_rank",
+    "er_ppl",
+    "perplexity",
+    "progression",
+    "raw",
+    "summary",
+]
 
 # By what they are for; a knob without a group stands elsewhere.
 GROUPS = {
@@ -22,6 +36,7 @@ GROUPS = {
 }
 
 
+@section(10, "## 実験条件の違い")
 def conditions(c: Comparison) -> Markdown:
     """実験条件の違い: the knobs that differ."""
     t = c.conditions
@@ -48,6 +63,7 @@ def conditions(c: Comparison) -> Markdown:
     return Markdown("\n\n".join(parts))
 
 
+@section(20, "**共通条件**:")
 def common(c: Comparison) -> Markdown:
     """共通条件: the knobs that both runs share, the architecture first."""
     lines = [f"- サンプルサイズ（訓練に使う会話の数）: {', '.join(map(str, c.samples))}"]
@@ -59,6 +75,7 @@ def common(c: Comparison) -> Markdown:
     return Markdown("\n".join(lines))
 
 
+@section(30, "## 結果サマリー\n\n### 最終性能（{size} サンプル時）")
 def summary(c: Comparison) -> Markdown:
     """結果サマリー: the metrics at the largest common size."""
     rows = c.summary
@@ -89,6 +106,7 @@ def summary(c: Comparison) -> Markdown:
     return Markdown(f"{notation.table(known)}\n\n{note}")
 
 
+@section(40, "## 詳細分析\n\n### 1. Effective Rank (ER) の変化")
 def effective_rank(c: Comparison) -> Markdown:
     """Section 1: Val ER by size."""
     t = c.by_size("val_er")
@@ -105,6 +123,7 @@ def effective_rank(c: Comparison) -> Markdown:
     return _observed(notation.table(shown), said + gaps, c, "val_er")
 
 
+@section(50, "### 2. PPLの変化（全サンプルサイズ）")
 def perplexity(c: Comparison) -> Markdown:
     """Section 2: Val PPL by size, beside the unigram model's where it is known."""
     t = c.perplexity
@@ -126,6 +145,7 @@ def perplexity(c: Comparison) -> Markdown:
     return _observed(notation.table(shown), said + gap, c, "val_ppl", more)
 
 
+@section(60, "### 3. αスケーリングの変化")
 def alpha(c: Comparison) -> Markdown:
     """Section 3: α by window."""
     t = c.alpha
@@ -145,6 +165,7 @@ def alpha(c: Comparison) -> Markdown:
     return _observed(notation.table(shown), said, c, "alpha", sentences.intervals(c))
 
 
+@section(70, "### 4. Phase 1 収束の推移")
 def convergence(c: Comparison) -> Markdown:
     """Section 4: convergence rate and loss by iteration, at one size where both have a trace."""
     t = c.convergence
@@ -168,6 +189,7 @@ def convergence(c: Comparison) -> Markdown:
     return Markdown(f"{notation.table(shown)}\n\n**観察**: {_trace_sentences(c, t)}")
 
 
+@section(100, "### ER-PPL相関")
 def er_ppl(c: Comparison) -> Markdown:
     """ER-PPL 相関: ER beside PPL of every record, at the largest common size."""
     t = c.er_ppl[c.er_ppl["samples"] == c.samples[-1]]
@@ -202,6 +224,12 @@ def raw(record: RunRecord) -> Markdown:
     return Markdown(f"### {record.name} 詳細結果\n\n```text\n{text}\n```")
 
 
+@section(130, "## 生データ")
+def _raw(c: Comparison) -> Markdown:
+    return Markdown("\n\n".join(raw(record) for record in c.whole))
+
+
+@section(140)
 def progression(c: Comparison) -> Markdown:
     """Alpha Progression: α and R² of each window of both runs."""
     parts = [

@@ -23,6 +23,23 @@ from fpcore.reports.figures.style import (
 )
 from fpcore.stats.scaling import fit_power_law, fit_saturating_law
 
+__all__ = [
+    "by_size",
+    "convergence",
+    "curves",
+    "effective_rank",
+    "effective_rank_splits",
+    "er_ppl",
+    "perplexity",
+    "perplexity_log",
+    "phase1_by_size",
+    "phase1_loss",
+    "phase2_by_size",
+    "power_laws",
+    "speedups",
+    "study",
+]
+
 FEW_POINTS = 12  # of a line: each is marked
 BAND = "帯はシード間の最小–最大"
 

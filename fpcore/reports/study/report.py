@@ -17,6 +17,19 @@ from fpcore.reports.page import publish
 from fpcore.reports.sentences import level
 from fpcore.reports.study import answers
 
+__all__ = [
+    "answer",
+    "by_size",
+    "clipping",
+    "differences",
+    "effects",
+    "next_steps",
+    "question",
+    "render",
+    "results",
+    "write",
+]
+
 SAID = {"up": "高い", "down": "低い", "same": "同じ", "tiny": "表示の桁では同じ"}
 
 
