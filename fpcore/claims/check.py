@@ -1,0 +1,16 @@
+"""The checker: it reads a report and applies each rule."""
+
+from fpcore.claims.columns import column_slips
+from fpcore.claims.conflicts import conflicts
+from fpcore.claims.document import read_report
+from fpcore.claims.facts import read_facts
+from fpcore.claims.finding import Finding
+from fpcore.claims.pairs import pair_slips
+
+
+def check_report(text: str) -> list[Finding]:
+    """Return the slips of a report, in the order of their lines."""
+    report = read_report(text)
+    facts = read_facts(report)
+    found = [*column_slips(report), *pair_slips(report), *conflicts(report, facts)]
+    return sorted(dict.fromkeys(found), key=lambda f: f.lines)

@@ -1,0 +1,132 @@
+"""The rule 二つの値: one quantity, with one whole key, is printed with two values.
+
+Values are compared between tables and traces only, never within one, and only where both sources
+agree in other values that they share: two tables that agree in nothing are of two experiments.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from fpcore.claims.document import Report
+from fpcore.claims.facts import Fact
+from fpcore.claims.finding import Finding
+from fpcore.claims.terms import METRICS
+
+_Pair = tuple[Fact, Fact]
+_NEAR = 0.05  # a lone value that is off by less is a slip, by more another quantity
+_DIGITS = 3
+_STEP_WORDS = {"iter", "iters", "iterations", "iteration", "epoch", "epochs", "step", "steps"}
+
+
+def conflicts(report: Report, facts: Iterable[Fact]) -> Iterator[Finding]:
+    """Yield one finding for each quantity that is printed with values that cannot both be right."""
+    facts = list(facts)
+    found: dict[tuple[object, ...], list[Fact]] = {}
+    for key_of, strict in ((_whole, True), (_trace, True), (_bare, False)):
+        for pairs in _by_sources(facts, key_of).values():
+            for a, b in _slips(pairs, strict):
+                group = found.setdefault((a.metric, a.words, a.step, a.window, a.size), [])
+                group += [f for f in (a, b) if f not in group]
+    for group in found.values():
+        yield _finding(report, sorted(group, key=lambda f: f.line))
+
+
+def _whole(f: Fact) -> tuple[object, ...] | None:
+    return None if f.end else f.key
+
+
+def _trace(f: Fact) -> tuple[object, ...] | None:
+    """Return a key under which the end of a trace meets a table of the last size."""
+    if f.step is not None or f.difference or f.metric in ("ppl", "val_ppl", "train_ppl"):
+        return None
+    return (f.metric, f.words | f.above, f.window, f.number.unit)
+
+
+def _bare(f: Fact) -> tuple[object, ...] | None:
+    """Return the key without the words of the headings: it needs much agreement."""
+    return None if f.end or not f.words | f.above else (f.metric, f.words, *f.key[2:])
+
+
+def _by_sources(facts: list[Fact], key_of: object) -> dict[tuple[int, int], list[_Pair]]:
+    """Return the facts of equal keys that follow each other in two sources, by the sources."""
+    groups: dict[tuple[object, ...], list[Fact]] = defaultdict(list)
+    for f in facts:
+        key = key_of(f)  # type: ignore[operator]
+        if key is not None:
+            groups[key].append(f)
+    pairs: dict[tuple[int, int], list[_Pair]] = defaultdict(list)
+    for group in groups.values():
+        if key_of is _trace and not _one_trace(group):
+            continue
+        for a, b in pairwise(group):
+            if a.source != b.source and not _unlike(a, b):
+                pairs[_source(a), _source(b)].append((a, b))
+    return pairs
+
+
+def _one_trace(group: list[Fact]) -> bool:
+    """Say whether a group is one value of one table, and the end of one trace."""
+    return len(group) == 2 and sorted(f.end for f in group) == [False, True]
+
+
+def _source(f: Fact) -> int:
+    """Return the source; all traces are one, and so are all lines of `metric = value`."""
+    return f.source if f.source >= 0 else -1 if f.source > -(10**6) else -2
+
+
+def _unlike(a: Fact, b: Fact) -> bool:
+    """Say whether notes of both contradict each other: other values under one name."""
+    notes = [dict(n.split("=", 1) for n in f.notes if "=" in n) for f in (a, b)]
+    plain = [" ".join(sorted(n for n in f.notes if "=" not in n)) for f in (a, b)]
+    digits = [sorted(re.findall(r"\d+(?:\.\d+)?", text)) for text in plain]
+    words = [set(re.findall(r"[^\W\d]{3,}", text)) - _STEP_WORDS for text in plain]
+    counter = any(notes[1].get(k, v) != v for k, v in notes[0].items())
+    apart = all(digits) and digits[0] != digits[1]
+    return counter or apart or not (words[0] <= words[1] or words[1] <= words[0])
+
+
+def _slips(pairs: list[_Pair], strict: bool) -> Iterator[_Pair]:
+    same = [(a, b) for a, b in pairs if _equal(a, b)]
+    other = [(a, b) for a, b in pairs if not _equal(a, b)]
+    sure = [p for p in same if min(f.number.digits for f in p) > 1]
+    if strict and len(sure) >= len(other) and other:
+        yield from other
+    elif strict and len(other) == 1 and not same and _near(*other[0]):
+        yield from other
+    elif len(sure) >= 3 and len(sure) >= 3 * len(other):
+        yield from other
+
+
+def _equal(a: Fact, b: Fact) -> bool:
+    return a.number.agrees(b.number) or abs(a.number.value - b.number.value) <= (
+        a.number.half + b.number.half
+    ) * (1 + 1e-9) * (a.number.half != b.number.half)
+
+
+def _near(a: Fact, b: Fact) -> bool:
+    x, y = a.number, b.number
+    digits = min(x.digits, y.digits) >= _DIGITS and x.half == y.half
+    return digits and abs(x.value - y.value) < _NEAR * max(abs(x.value), abs(y.value))
+
+
+def _finding(report: Report, group: list[Fact]) -> Finding:
+    values: dict[str, list[int]] = {}
+    for f in group:
+        values.setdefault(f.number.text, []).append(f.line)
+    f = group[0]
+    at = [f"{x}（{'、'.join(map(str, sorted(set(no))))} 行）" for x, no in values.items()]
+    name = METRICS[f.metric]["name"]
+    key = [f.run, *[f"{k} {v}" for k, v in (("size", f.size), ("step", f.step)) if v is not None]]
+    key += [f"window {f.window}"] if f.window else []
+    whose = ", ".join(filter(None, key))
+    if f.difference:
+        what = report.say(f"{name}の差（{whose}）", f"The difference in {name} ({whose})")
+    else:
+        what = report.say(f"{name}（{whose}）", f"{name} ({whose})")
+    english = " and ".join(f"{x} (line {', '.join(map(str, no))})" for x, no in values.items())
+    text = report.say(
+        f"{what}が{'と'.join(at)}の異なる値で書かれている。", f"{what} is printed as {english}."
+    )
+    return Finding("二つの値", tuple(sorted({f.line for f in group})), text)
