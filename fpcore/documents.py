@@ -6,14 +6,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from fpcore.claims import check_report
+from fpcore.claims import (
+    METRICS,
+    Fact,
+    check_report,
+    column_differences,
+    difference_name,
+    read_facts,
+    read_report,
+)
 from fpcore.compare import Comparison, compare_runs
-from fpcore.differences import column_differences, difference_name
-from fpcore.facts import EPS, Fact, read_facts, read_report
 from fpcore.paths import reports
 from fpcore.records import RunRecord, restricted
 from fpcore.tables import number
-from fpcore.terms import METRICS
+
+EPS = 1e-9
 
 FIELDS = {  # of records, by the metric names of `terms.yaml`
     "val_ppl": "val_ppl",
@@ -69,7 +76,7 @@ def _levels(text: str, record: RunRecord) -> Iterator[str]:
 def _rounded(text: str, c: Comparison) -> Iterator[str]:
     """Yield the printed differences that fit the printed values but not the records."""
     between = difference_name(printed_name(c.a), printed_name(c.b))
-    for fact in column_differences(read_report(text))[1]:
+    for fact in column_differences(read_report(text)):
         due = _due(fact, c) if fact.run == between else None
         if due is not None and abs(fact.number.value - due) > fact.number.half + EPS:
             window = f"（ウィンドウ {fact.window}）" if fact.window else ""

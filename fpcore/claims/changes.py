@@ -15,12 +15,14 @@ from fpcore.claims.finding import Finding
 from fpcore.claims.labels import SIZE
 from fpcore.claims.names import Clause, Index
 from fpcore.claims.quantities import Number
-from fpcore.claims.terms import METRICS, SENSES, WORD, sign_of
+from fpcore.claims.terms import METRICS, SENSES, TERMS, WORD, sign_of
 
 _FAMILY = {"ppl": ("val_ppl", "train_ppl", "ppl"), "er": ("val_er", "train_er", "er")}
 _APART = re.compile(r"[→⇒]|->|サンプル数|データ|につれ|ごと|エポック|から|を\d|\bfrom\b|差が|間の差|間で|Δ|それぞれ|ともに|と[A-Z]|および|、.*、.*、")
 _DENIED = re.compile(r".{0,8}?(?:ない|ません|なかった|せず|\bnot\b)")
 _SIGNED_BEFORE = re.compile(r"[^\d、。()→]{0,14}\(?\s*$")
+_OPENERS = re.compile("|".join(sorted(map(re.escape, TERMS["openers"]), key=len, reverse=True)))
+_RATHER = re.compile(r"\s*(?:の\s*(?:方|ほう)\s*)が|\s*が\s*(?:やや|わずかに|大幅に)?\s*(?:優位|優れ|良い|良く|急峻|緩やか)")
 _GAP_OF = re.compile(r"\s*の差分?\s*(?:は|が|:|=)?\s*")
 _BRACKETS = re.compile(r"\s*(?:に|へ|まで)?\s*[^\d()、。]{0,6}\(\s*$")
 _TREND = re.compile(r"\s*(?:では|は|で|の)")
@@ -60,6 +62,7 @@ def change_slips(report: Report, index: Index, facts: list[Fact]) -> Iterator[Fi
         for change in _changes(c):
             yield from _check(report, c, change, pairs)
         yield from _trend(report, index, c, pairs)
+        yield from _rank(report, c, pairs)
         yield from _printed(report, c, facts)
 
 
@@ -95,6 +98,8 @@ def _changes(c: Clause) -> Iterator[Change]:
         if not before or (len(c.metrics) > 1 and _nearer(c, n)):
             continue
         metric, end = before[-1]
+        if not _plain_opening(c, n):
+            continue
         gap = c.text[end : n.start]
         if METRICS[metric].get("magnitude") or any(end <= m.start < n.start for m in c.names):
             continue
@@ -124,6 +129,16 @@ def _amounts(numbers: tuple[Number, ...]) -> Iterator[Number]:
             yield a
 
 
+def _plain_opening(c: Clause, n: Number) -> bool:
+    """Say whether nothing before a number names a condition or a cause of its own."""
+    bare = list(c.text[: n.start])
+    known = [(m.start, m.end) for m in c.names] + [(start, end) for _, start, end in c.metrics]
+    for start, end in (*known, *(m.span() for m in SIZE.finditer(c.text))):
+        bare[start:end] = " " * (min(end, n.start) - start) if start < n.start else ""
+    text = WORD.sub(" ", "".join(bare)[: n.start].rpartition("、")[2])
+    return len(re.sub(r"[\W\d_]", "", _OPENERS.sub(" ", text))) <= 3
+
+
 def _nearer(c: Clause, n: Number) -> bool:
     """Say whether the words between the last metric and a number leave it unclear whose it is."""
     last = [end for _, _, end in c.metrics if end <= n.start][-1]
@@ -146,6 +161,7 @@ def _check(report: Report, c: Clause, change: Change, pairs: Pairs) -> Iterator[
         return
     d, word = change.d, change.word
     near = [(x, y) for x, y in values if _fits(d, x, y, 0)]
+    report.count()
     if not near:
         if not d.about and _comparable(d, values):
             yield _misfit(report, c, change, values[-1])
@@ -197,13 +213,47 @@ def _trend(report: Report, index: Index, c: Clause, pairs: Pairs) -> Iterator[Fi
     sign = sign_of(SENSES[word.lower()], metric)
     if not changed or not sign or not values or _DENIED.match(c.text, changed.end()):
         return
-    mine = sorted((y for _, y in values), key=lambda f: f.size or 0)
+    mine = sorted((y for _, y in values if y.metric == values[0][1].metric), key=lambda f: f.size or 0)
     grown = sign * (mine[-1].number.value - mine[0].number.value) > 0
     traced = any(f.step is not None for f in index.by_metric[mine[0].metric])
     if grown or traced or _APART.search(c.text):
         return
     if all(sign * (y.number.value - x.number.value) < 0 for x, y in values):
         yield _contradiction(report, c, word, values[-1])
+
+
+def _rank(report: Report, c: Clause, pairs: Pairs) -> Iterator[Finding]:
+    """Check 「M は B の方が低い」 and 「M は B が優位」, without a number, at every size."""
+    text = re.sub(r"\([^()]*\)", "", c.text)
+    words = WORD.findall(text)
+    told = [m for m in c.names if _RATHER.match(c.text, m.end)]
+    metrics = {m for m, start, _ in c.metrics if start < len(text)}
+    if len(told) != 1 or len(words) != 1 or len(metrics) != 1 or c.numbers or c.step:
+        return
+    if c.qualifiers - {"最終", "全体"} or _DENIED.search(text) or not _plain_opening(c, _end_of(text)):
+        return
+    metric, sense = metrics.pop(), SENSES[words[0].lower()]
+    values = [p for m in _FAMILY.get(metric, (metric,)) for p in pairs.values.get(m, [])]
+    last = max((x.size or 0 for x, _ in values), default=0)
+    if "最終" in c.qualifiers:
+        values = [p for p in values if p[0].size in (last, None)]
+    values = [p if told[0].name == pairs.second else p[::-1] for p in values]
+    known = told[0].name in (pairs.first, pairs.second) and values
+    if known and all(_wrong(y, x, sense, metric) for x, y in values):
+        yield _contradiction(report, c, words[0], values[-1])
+
+
+def _end_of(text: str) -> Number:
+    return Number(0, 0, "", "", start=len(text), end=len(text))
+
+
+def _wrong(y: Fact, x: Fact, sense: str, metric: str) -> bool:
+    """Say whether y against x is surely not what a word claims."""
+    a, b = x.number, y.number
+    slope = {"steeper": 1, "flatter": -1}.get(sense, 0)
+    sign = slope or sign_of(sense, metric)
+    gap = abs(b.value) - abs(a.value) if slope else b.value - a.value
+    return sign * gap < -(a.half + b.half)
 
 
 def _printed(report: Report, c: Clause, facts: list[Fact]) -> Iterator[Finding]:

@@ -1,21 +1,50 @@
 """The checker: it reads a report and applies each rule."""
 
+from dataclasses import dataclass
+
 from fpcore.claims.changes import change_slips
 from fpcore.claims.columns import column_slips
 from fpcore.claims.comparisons import comparison_slips
 from fpcore.claims.conflicts import conflicts
-from fpcore.claims.document import read_report
-from fpcore.claims.facts import read_facts
+from fpcore.claims.document import Report, read_report
+from fpcore.claims.equations import equation_slips
+from fpcore.claims.extremes import bold_slips, extreme_slips
+from fpcore.claims.facts import Fact, read_facts
 from fpcore.claims.finding import Finding
 from fpcore.claims.names import Index
 from fpcore.claims.pairs import pair_slips
+from fpcore.claims.totals import total_slips
 
 
-def check_report(text: str) -> list[Finding]:
-    """Return the slips of a report, in the order of their lines."""
+@dataclass(frozen=True)
+class Examination:
+    """What was found in a report, and what was read of it."""
+
+    findings: list[Finding]
+    report: Report
+    facts: list[Fact]
+
+
+def examine(text: str) -> Examination:
+    """Read a report and apply all rules; findings are in the order of their lines."""
     report = read_report(text)
     facts = read_facts(report)
     index = Index(report, facts)
     clauses = [index.clause(s) for s in report.sentences]
-    found = [*change_slips(report, index, facts), *comparison_slips(report, index, clauses), *column_slips(report), *pair_slips(report), *conflicts(report, facts)]
-    return sorted(dict.fromkeys(found), key=lambda f: f.lines)
+    found = [
+        *column_slips(report),
+        *total_slips(report),
+        *equation_slips(report),
+        *pair_slips(report),
+        *conflicts(report, facts),
+        *change_slips(report, index, facts),
+        *comparison_slips(report, index, clauses),
+        *extreme_slips(report, clauses),
+        *bold_slips(report),
+    ]
+    return Examination(sorted(dict.fromkeys(found), key=lambda f: f.lines), report, facts)
+
+
+def check_report(text: str) -> list[Finding]:
+    """Return the slips of a Markdown report, in the order of their lines."""
+    return examine(text).findings

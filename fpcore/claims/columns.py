@@ -176,6 +176,7 @@ class _Table:
         if best is None:
             return
         whole = best if len(items) <= _SAMPLE else self._score(best.convention, items, ratio, exact)
+        self.report.count(whole.right + len(whole.wrong))
         for item in self._slips(whole, j, ratio, exact, bool(explicit)):
             yield self._finding(whole.convention, item, j, ratio)
 

@@ -63,6 +63,7 @@ def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]
     words = [w for w in WORD.finditer(c.text) if not _DENIED.match(c.text, w.end())]
     if others or len(amounts) > 1 or _VARIES.search(c.text):
         return
+    report.count(bool(amounts) or len(words) == 1)
     if amounts:
         misfit = _amounts(report, c, amounts[0], pairs, metric)
         if misfit:

@@ -26,6 +26,7 @@ def conflicts(report: Report, facts: Iterable[Fact]) -> Iterator[Finding]:
     found: dict[tuple[object, ...], list[Fact]] = {}
     for key_of, strict in ((_whole, True), (_trace, True), (_bare, False)):
         for pairs in _by_sources(facts, key_of).values():
+            report.count(len(pairs) if strict else 0)
             for a, b in _slips(pairs, strict):
                 group = found.setdefault((a.metric, a.words, a.step, a.window, a.size), [])
                 group += [f for f in (a, b) if f not in group]

@@ -138,6 +138,7 @@ def _changes(
         kinds = _kinds(d, chain, word, around)
         pairs = list(chain.pairs())
         sign = 1 if d.signed and chain.arrow and not _GAIN.search(around) else 0
+        report.count(bool(kinds))
         if kinds and not any(fits(d, k, a, b, sign) for a, b in pairs for k in kinds[a, b]):
             yield _misfit(report, s, d, pairs[-1] if len(pairs) == 1 else pairs[0], kinds)
 
@@ -242,6 +243,7 @@ def _direction(report: Report, s: Sentence, chain: Chain) -> Iterator[Finding]:
     if METRICS.get(metric, {}).get("magnitude") or (sense in ("better", "worse") and len(set(named)) != 1):
         return
     claimed = sign_of(sense, metric)
+    report.count(bool(claimed))
     if claimed * (b.value - a.value) < 0:
         text = report.say(
             f"「{word[1]}」は数値と逆である（{a.text} → {b.text}、{s.line} 行）。",
@@ -279,6 +281,7 @@ def _comparisons(
         if a.counter or b.counter or d.counter or a.signed != b.signed:
             continue
         kinds = _compared(s.text, a, b, d)
+        report.count(bool(kinds))
         if kinds and not any(fits(d, k, x, y, 0) for k, x, y in kinds):
             k, x, y = kinds[0]
             yield _misfit(report, s, d, (x, y), {(x, y): [k]})

@@ -1,0 +1,339 @@
+"""The rule 順序: superlatives, counts, bounds, ranges and bold type against the table beside them.
+
+A sentence is held against the tables of its own section: 「最も低いのは竹の 31.0」, 「3 サイズのうち 1
+サイズで松が低い」, 「竹はどのサイズでも 40 を下回る」, 「35.0 から 50.0 の範囲」. It is wrong only where
+every column that it may mean contradicts it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fpcore.claims.document import Report
+from fpcore.claims.facts import is_difference, roles
+from fpcore.claims.finding import Finding
+from fpcore.claims.grid import Grid
+from fpcore.claims.labels import read_label
+from fpcore.claims.names import Clause
+from fpcore.claims.quantities import Number
+from fpcore.claims.terms import SENSES, WORD, better, sign_of
+
+_LOW = r"最も(?:低|小さ|短|少な)(?:い|く|かった)|最小|最低|最短|最少|\blowest\b|\bsmallest\b|\bminimum\b"
+_HIGH = r"最も(?:高|大き|長|多)(?:い|く|かった)|最大|最高|最長|最多|\bhighest\b|\blargest\b|\bmaximum\b"
+_BEST = r"最も(?:良|優れ)(?:い|く|かった|て|る)?|最良|ベスト|\bbest\b"
+_WORST = r"最も悪(?:い|く|かった)|最悪|\bworst\b"
+_SUPERLATIVE = re.compile(
+    rf"(?P<low>{_LOW})|(?P<high>{_HIGH})|(?P<best>{_BEST})|(?P<worst>{_WORST})", re.IGNORECASE
+)
+_COUNTS = re.compile(
+    r"(\d+)\s?(サイズ|件|条件|構成|モデル|手法|設定|ケース|sizes|settings|cases|models)?\s?(?:の?うち|中)の?、?\s?(\d+)\s?(?:サイズ|件|条件|構成|つ|モデル|手法|設定|ケース)?"
+    r"|\b(\d+)\s+(?:out\s+)?of\s+(?:the\s+)?(\d+)\s+(?:sizes|settings|cases|models|sample sizes)", re.IGNORECASE
+)
+_EVERY = re.compile(r"(?:どの|すべての|全ての|全|いずれの|あらゆる)(?:サンプル)?(?:サイズ|設定|条件|構成|ケース)(?:で|において)|\b(?:at|for|in) (?:every|all|each) (?:sample )?(?:sizes?|settings?|cases?)", re.IGNORECASE)
+_BOUND = re.compile(r"を?\s*(?P<under>下回|未満|以下)|を?\s*(?P<over>上回|超え|以上)")
+_BOUND_EN = re.compile(r"(?P<under>below|under|less than)|(?P<over>above|over|more than)", re.IGNORECASE)
+_RANGE_OF = re.compile(r"\s*(?:の(?:範囲|間|幅)|に(?:収ま|分布)|まで(?:の範囲|分布))|\s*の範囲")
+_FILLER = re.compile(r"この表|表|では|中で|うち|全体|結果|で|の|は|が|を|も|に|と|、|値|サイズ|手法|モデル|構成|設定|条件|もの|した|なっ|た|\W|the|was|is|with|of|by|and", re.IGNORECASE)
+_FEW = 2
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of values: its table, its place, the metric, and the rows that have a number."""
+
+    grid: Grid
+    j: int
+    metric: str
+    rows: tuple[tuple[int, Number], ...]
+
+    def extreme(self, sign: int) -> tuple[int, Number]:
+        """Return the row and number of the lowest (sign -1) or highest value."""
+        return max(self.rows, key=lambda r: sign * r[1].value)
+
+    def named(self, name: str) -> list[tuple[int, Number]]:
+        """Return the rows that have a name in a cell or, all of them, in the head."""
+        label = read_label(self.grid.heads[self.j].text)
+        if name in label.words:
+            return list(self.rows)
+        return [
+            (i, n)
+            for i, n in self.rows
+            if any(name in read_label(c.text).words for c in self.grid.rows[i] if c.number is None)
+        ]
+
+
+def columns(grid: Grid) -> list[Column]:
+    """Return the columns of values of a table, without rows of totals and differences."""
+    found = []
+    for j in roles(grid).values:
+        rows = []
+        for i, row in enumerate(grid.rows):
+            n = grid.number(i, j)
+            if n and not is_difference(row[0].text) and not n.ranged:
+                rows.append((i, n))
+        metric = read_label(grid.heads[j].text).metric
+        if metric and len(rows) > 1 and len({n.unit for _, n in rows}) == 1:
+            found.append(Column(grid, j, metric, tuple(rows)))
+    return found
+
+
+def extreme_slips(report: Report, clauses: list[Clause]) -> Iterator[Finding]:
+    """Yield the slips of superlatives, counts, bounds and ranges."""
+    places: dict[tuple[str, ...], list[Grid]] = {}
+    for grid in report.grids:
+        places.setdefault(grid.place.titles, []).append(grid)
+    for c in clauses:
+        grids = places.get(c.sentence.place.titles, [])
+        if not grids or len(grids) > 8 or c.loose or len(c.text) > 300 or c.sentence.title:
+            continue
+        own = [x for grid in grids for x in columns(grid)]
+        if own:
+            yield from _superlatives(report, c, own)
+            yield from _counts(report, c, own)
+            yield from _bounds(report, c, own)
+            yield from _ranges(report, c, own)
+
+
+def _meant(c: Clause, own: list[Column]) -> list[Column]:
+    """Return the columns of the one metric that a clause names."""
+    metrics = {m for m, _, _ in c.metrics}
+    if len(metrics) != 1:
+        return []
+    wanted = metrics.pop()
+    family = {"ppl": ("val_ppl", "ppl"), "er": ("val_er", "er")}.get(wanted, (wanted,))
+    found = [x for x in own if x.metric in family]
+    words = {w for x in found for w in read_label(x.grid.heads[x.j].text).words}
+    return found if all(any(q in w for w in words) for q in c.qualifiers - _SUPER) else []
+
+
+_SUPER = {"最大", "最小", "最高", "最良", "best", "max", "min"}
+
+
+def _superlatives(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
+    m = _SUPERLATIVE.search(c.text)
+    numbers = [n for n in c.numbers if not n.counter]
+    names = {x.name for x in c.names}
+    if not m or len(numbers) > 1 or len(names) > 1 or len(_SUPERLATIVE.findall(c.text)) > 1:
+        return
+    if not numbers and not names or len(numbers) != len(c.numbers) or not _bare(c, m, numbers):
+        return
+    wrong = []
+    for x in _meant(c, own) if c.metrics else own:
+        sign = {"low": -1, "high": 1, "best": better(x.metric), "worst": -better(x.metric)}[
+            str(m.lastgroup)
+        ]
+        rows = x.named(next(iter(names))) if names else list(x.rows)
+        rows = [r for r in rows if not numbers or r[1].agrees(numbers[0])]
+        if not rows or (not c.metrics and not numbers):
+            continue
+        i, most = x.extreme(sign)
+        if not sign or any(n.value == most.value or n.agrees(most) for _, n in rows):
+            return
+        if names and len(rows) == len(x.rows):
+            return
+        wrong.append((x, rows[0], (i, most)))
+    report.count(bool(wrong))
+    if len(wrong) == 1 or (wrong and c.metrics):
+        yield _not_extreme(report, c, m[0], *wrong[0])
+
+
+def _bare(c: Clause, m: re.Match[str], numbers: list[Number]) -> bool:
+    """Say whether a superlative is of a whole column: nothing else limits or qualifies it."""
+    bare = list(c.text)
+    spans = [(x.start, x.end) for x in c.names] + [(s, e) for _, s, e in c.metrics]
+    for start, end in (*spans, m.span(), *((n.start, n.end) for n in numbers)):
+        bare[start:end] = " " * (end - start)
+    rest = _FILLER.sub("", "".join(bare))
+    return len(rest) <= _FEW
+
+
+def _not_extreme(
+    report: Report,
+    c: Clause,
+    word: str,
+    x: Column,
+    said: tuple[int, Number],
+    most: tuple[int, Number],
+) -> Finding:
+    lines = [x.grid.rows[i][x.j].line for i, _ in (said, most)]
+    title = x.grid.title(most[0])
+    text = report.say(
+        f"「{word}」とする {said[1].text}（{lines[0]} 行）より、{title} の {most[1].text}（{lines[1]} 行）の方がそうである（{x.grid.heads[x.j].text}）。",
+        f"'{word}' is said of {said[1].text} (line {lines[0]}), but {title} has {most[1].text} (line {lines[1]}, {x.grid.heads[x.j].text}).",
+    )
+    return Finding("順序", (c.sentence.line, *lines), text)
+
+
+def _opposed(c: Clause, own: list[Column]) -> list[tuple[Column, Column]]:
+    """Return the pairs of columns of one table: that of the name in a clause, and the other one."""
+    names = [x.name for x in c.names]
+    found = []
+    for x in _meant(c, own):
+        others = [y for y in own if y.grid is x.grid and y.metric == x.metric and y.j != x.j]
+        mine = names and names[0] in read_label(x.grid.heads[x.j].text).words
+        if mine and len(others) == 1 and len(x.rows) == len(others[0].rows):
+            found.append((x, others[0]))
+    return found
+
+
+def _won(x: Column, y: Column, sign: int) -> tuple[int, int]:
+    """Return in how many rows x surely, and in how many it may, lie on a side of y."""
+    gaps = [
+        (sign * (a.value - b.value), a.half + b.half)
+        for (_, a), (_, b) in zip(x.rows, y.rows, strict=True)
+    ]
+    return sum(g > 0 for g, _ in gaps), sum(g >= 0 for g, _ in gaps)
+
+
+def _counts(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
+    m, words = _COUNTS.search(c.text), WORD.findall(c.text)
+    if not m or len(words) != 1 or len({x.name for x in c.names}) not in (1, 2):
+        return
+    whole, part = (int(m[1]), int(m[3])) if m[1] else (int(m[5]), int(m[4]))
+    pairs = [(x, y) for x, y in _opposed(c, own) if len(x.rows) == whole]
+    report.count(bool(pairs))
+    for x, y in pairs:
+        sign = sign_of(SENSES[words[0].lower()], x.metric)
+        if not sign or "ない" in c.text:
+            return
+        low, high = _won(x, y, sign)
+        if low <= part <= high:
+            return
+    if pairs:
+        x, y = pairs[0]
+        won = _won(x, y, sign_of(SENSES[words[0].lower()], x.metric))[0]
+        yield _counted(report, c, m[0], x, y, won)
+
+
+def _counted(
+    report: Report, c: Clause, said: str, x: Column, y: Column, won: int
+) -> Finding:
+    heads = [k.grid.heads[k.j].text for k in (x, y)]
+    line = x.grid.heads[0].line
+    text = report.say(
+        f"「{said}」とするが、表（{line} 行から）で {heads[0]} と {heads[1]} を比べると {len(x.rows)} のうち {won} である。",
+        f"'{said}', but in the table (from line {line}) {heads[0]} against {heads[1]} gives {won} of {len(x.rows)}.",
+    )
+    return Finding("順序", (c.sentence.line, line), text)
+
+
+def _bounds(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
+    m = _EVERY.search(c.text)
+    names = list(dict.fromkeys(x.name for x in c.names))
+    if not m or len(names) != 1 or "ない" in c.text or "限ら" in c.text or "除" in c.text:
+        return
+    bound = _bound(c)
+    if bound:
+        limit, sign = bound
+        yield from _limited(report, c, names[0], limit, sign, own)
+    elif not c.numbers:
+        words = WORD.findall(c.text)
+        for x, y in _opposed(c, own) if len(words) == 1 else []:
+            sign = sign_of(SENSES[words[0].lower()], x.metric)
+            high = _won(x, y, sign)[1]
+            if sign and high < len(x.rows) and len(_opposed(c, own)) == 1:
+                yield _counted(report, c, m[0], x, y, _won(x, y, sign)[0])
+
+
+def _bound(c: Clause) -> tuple[Number, int] | None:
+    if len(c.numbers) != 1 or c.numbers[0].counter:
+        return None
+    n = c.numbers[0]
+    m = _BOUND.match(c.text, n.end) or _BOUND_EN.search(c.text[: n.start])
+    return (n, -1 if m.lastgroup == "under" else 1) if m else None
+
+
+def _limited(
+    report: Report, c: Clause, name: str, n: Number, sign: int, own: list[Column]
+) -> Iterator[Finding]:
+    found = [x for x in (_meant(c, own) if c.metrics else own) if x.named(name)]
+    found = [x for x in found if x.rows[0][1].unit == n.unit]
+    broken = []
+    for x in found:
+        over = [(i, v) for i, v in x.named(name) if sign * (v.value - n.value) < -v.half]
+        if not over or len(over) * 2 > len(x.named(name)):
+            return
+        broken.append((x, over[0]))
+    if len(broken) == 1 and (c.metrics or len(own) <= 2):
+        x, (i, v) = broken[0]
+        line = x.grid.rows[i][x.j].line
+        text = report.say(
+            f"「{n.text}」の限りを {x.grid.rows[i][0].text} の {v.text}（{line} 行、{x.grid.heads[x.j].text}）が破る。",
+            f"The bound {n.text} is broken by {v.text} in line {line} ({x.grid.heads[x.j].text}).",
+        )
+        yield Finding("順序", (c.sentence.line, line), text)
+
+
+def _ranges(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
+    """Check 「35.0 から 50.0 の範囲」: one end is that of a column, and the other is not."""
+    for a, b in zip(c.numbers, c.numbers[1:], strict=False):
+        link = re.fullmatch(r"\s*(?:から|~|-|–|to|〜)\s*", c.text[a.end : b.start])
+        if not link or not _RANGE_OF.match(c.text, b.end) or a.value >= b.value or a.counter:
+            continue
+        wrong = []
+        for x in _meant(c, own):
+            low, high = x.extreme(-1), x.extreme(1)
+            fit = [low[1].agrees(a) or _rounds(low[1], a), high[1].agrees(b) or _rounds(high[1], b)]
+            if all(fit) or len(x.rows) < 3:
+                return
+            if any(fit) and a.half == low[1].half and b.half == high[1].half:
+                wrong.append((x, (high if fit[0] else low), b if fit[0] else a))
+        if len(wrong) == 1 and not (c.names or c.size or c.step):
+            x, (i, n), said = wrong[0]
+            line = x.grid.rows[i][x.j].line
+            text = report.say(
+                f"範囲の端を {said.text} とするが、{x.grid.heads[x.j].text} の端は {n.text}（{line} 行）である。",
+                f"The range is said to end at {said.text}, but {x.grid.heads[x.j].text} ends at {n.text} (line {line}).",
+            )
+            yield Finding("順序", (c.sentence.line, line), text)
+
+
+def _rounds(n: Number, to: Number) -> bool:
+    return abs(n.value - to.value) <= to.half * (1 + 1e-9)
+
+
+def bold_slips(report: Report) -> Iterator[Finding]:
+    """Yield bold values that are not the best, where all other bold values of the report are.
+
+    A row that is bold as a whole marks itself, not its values, and says nothing of the best.
+    """
+    marks = [m for grid in report.grids for m in _marks(grid)]
+    report.count(len(marks))
+    right = [m for m in marks if m[3]]
+    wrong = [m for m in marks if not m[3]]
+    if len(wrong) == 1 and len(right) >= 2:
+        grid, (i, n, j), (k, most, at), _ = wrong[0]
+        lines = (grid.rows[i][j].line, grid.rows[k][at].line)
+        text = report.say(
+            f"太字の {n.text}（{grid.title(i)} / {grid.heads[j].text}）は最良でない（{most.text}、{lines[1]} 行）。",
+            f"The bold {n.text} ({grid.title(i)} / {grid.heads[j].text}) is not the best: {most.text} (line {lines[1]}).",
+        )
+        yield Finding("順序", lines, text)
+
+
+_Spot = tuple[int, Number, int]
+
+
+def _marks(grid: Grid) -> Iterator[tuple[Grid, _Spot, _Spot, bool]]:
+    """Yield each value that alone is bold in its column, the best one, and whether they agree."""
+    found = columns(grid)
+    whole = {i for i, row in enumerate(grid.rows) if row[0].bold or all(c.bold for c in row)}
+    for x in found:
+        spots = [(i, n, x.j) for i, n in x.rows]
+        if not any(grid.rows[i][x.j].bold for i in whole):
+            yield from _mark(grid, spots, better(x.metric))
+    values = roles(grid).values
+    for i, row in enumerate(grid.rows) if 2 <= len(values) <= 12 else []:
+        heads = {read_label(grid.heads[j].text).metric for j in values}
+        metric = read_label(row[0].text).metric or (heads.pop() if len(heads) == 1 else "")
+        numbers = [(i, n, j) for j in values if (n := grid.number(i, j))]
+        same = len({n.unit for _, n, _ in numbers}) == 1 and len(heads) < 2
+        if metric and same and len(numbers) == len(values):
+            yield from _mark(grid, numbers, better(metric))
+
+
+def _mark(grid: Grid, spots: list[_Spot], sign: int) -> Iterator[tuple[Grid, _Spot, _Spot, bool]]:
+    bold = [s for s in spots if grid.rows[s[0]][s[2]].bold]
+    if len(bold) == 1 and sign and len(spots) > 1:
+        most = max(spots, key=lambda s: sign * s[1].value)
+        yield grid, bold[0], most, bold[0][1].value == most[1].value
