@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fpcore.claims.changes import change_slips
 from fpcore.claims.columns import column_slips
 from fpcore.claims.comparisons import comparison_slips
-from fpcore.claims.conflicts import conflicts
+from fpcore.claims.conflicts import conflicts, unequal_columns
 from fpcore.claims.document import Report, read_report
 from fpcore.claims.equations import equation_slips
 from fpcore.claims.extremes import bold_slips, extreme_slips
@@ -37,6 +37,7 @@ def examine(text: str) -> Examination:
         *equation_slips(report),
         *pair_slips(report),
         *conflicts(report, facts),
+        *unequal_columns(report),
         *change_slips(report, index, facts),
         *comparison_slips(report, index, clauses),
         *extreme_slips(report, clauses),

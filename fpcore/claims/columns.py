@@ -51,12 +51,14 @@ class Item:
 class Scheme:
     """Where operands stand: columns p and q of a row, or column q of a base row and of the row.
 
-    `base` is the number of the base row, -1 for the row above, None for two columns.
+    `base` is the number of the base row, -1 for the row above, None for two columns. `likely` says
+    that the head names the base row, or that it alone has no difference.
     """
 
     p: int
     q: int
     base: int | None = None
+    likely: bool = False
 
     def operands(self, grid: Grid, i: int, k: int = 0) -> tuple[Number, Number] | None:
         """Return the two numbers for a row, the k-th of their cells; None where one is missing."""
@@ -231,16 +233,17 @@ class _Table:
         title = self.grid.heads[j].text
         named = [i for i, r in enumerate(rows) if len(r[0].text) > 1 and r[0].text in title]
         found = []
+        likely = [*named, *(empty if len(empty) == 1 else [])]
         for q in (k for k in reversed(before) if k):
-            for base in dict.fromkeys([*named, *(empty if len(empty) < 3 else empty[:1]), 0, len(rows) - 1, -1]):
-                found.append(Scheme(q, q, base))
+            for base in dict.fromkeys([*likely, *empty[:1], 0, len(rows) - 1, -1]):
+                found.append(Scheme(q, q, base, base in likely))
         return found[:16]
 
     def _slips(
         self, score: Score, j: int, ratio: bool, exact: bool, explicit: bool
     ) -> Iterator[Item]:
         right, wrong = score.right, score.wrong
-        tight = score.convention.scheme.base is None
+        tight = score.convention.scheme.base is None or score.convention.scheme.likely
         sure = right >= 2 * len(wrong) and right >= 2 if tight else right >= max(3, 3 * len(wrong))
         pair = score.convention.scheme.base is None and self._parallel(score.convention.scheme, j)
         maybe = pair and len(wrong) <= max(right, 1) and len(wrong) < 3

@@ -132,4 +132,5 @@ def _explained(seen: Examination) -> Iterator[str]:
 
 def _key(f: Fact) -> str:
     parts = [f.metric, f.run, *(f"{k} {v}" for k, v in (("size", f.size), ("step", f.step)) if v)]
-    return ", ".join(filter(None, [*parts, f.window, "difference" if f.difference else ""]))
+    parts += [f.window or "", "difference" if f.difference else ""]
+    return ", ".join(filter(None, parts))

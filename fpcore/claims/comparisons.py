@@ -29,7 +29,9 @@ _REFERRED = re.compile(
     r"\s*(?:の[^、。はがを]{0,14})?(?:より|に比べ|と比べ|に対し|を[^、。]{0,16}?(?:上回|下回)|と比較して)"
 )
 _TIMES = re.compile(r"\s*(?:の[^、。はがを\d]{0,14})?の\s*(?:約|およそ|ほぼ)?\s*$")
-_AGAINST = re.compile(r"\b(?:than|over|compared (?:to|with)|of)\s+(?:that of\s+|the\s+)?$", re.I)
+_AGAINST = re.compile(
+    r"\b(?:than|over|compared (?:to|with))\s+(?:that of\s+|the\s+)?$|\btimes\s+(?:that of\s+)?$", re.I
+)
 _DENIED = re.compile(r".{0,8}?(?:ない|ません|なかった|せず|\bnot\b|限らない|言えない)")
 _SUBJECT = re.compile(r"\s*(?:の\s*(?:方|ほう)\s*)?(?:は|が|の|も)|\s*(?:の方|のほう)|\s*'s|\s+(?:has|is|was|had|shows|achieves|reaches|gets)\b")
 _VARIES = any_of("増やす 増やし 増やせ 増える 増え 減らす 変え 変更 導入 追加 につれ ほど ごと 途中 後半 前半 場合 同等 ほぼ 傾向 差 速度 効率 幅 改善率 伸び 変化 ばらつき".split())

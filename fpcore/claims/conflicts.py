@@ -12,7 +12,9 @@ from itertools import pairwise
 from fpcore.claims.document import Report
 from fpcore.claims.facts import Fact
 from fpcore.claims.finding import Finding
-from fpcore.claims.terms import METRICS
+from fpcore.claims.grid import Cell, Grid
+from fpcore.claims.labels import read_label
+from fpcore.claims.terms import METRICS, column
 
 _Pair = tuple[Fact, Fact]
 _NEAR = 0.05  # a lone value that is off by less is a slip, by more another quantity
@@ -32,6 +34,39 @@ def conflicts(report: Report, facts: Iterable[Fact]) -> Iterator[Finding]:
                 group += [f for f in (a, b) if f not in group]
     for group in found.values():
         yield _finding(report, sorted(group, key=lambda f: f.line))
+
+
+def unequal_columns(report: Report) -> Iterator[Finding]:
+    """Yield counts (tokens, parameters) that two tables give alike for all sizes but one."""
+    known: dict[tuple[str, ...], tuple[Grid, dict[str, Cell]]] = {}
+    for grid in report.grids:
+        for j, head in enumerate(grid.heads):
+            if read_label(head.text).metric not in ("tokens", "parameters"):
+                continue
+            keys = [k for k, h in enumerate(grid.heads) if column(h.text) == "size"]
+            if len(keys) != 1:
+                continue
+            cells = {row[keys[0]].text: row[j] for row in grid.rows if row[j].number}
+            name = (head.text, grid.heads[keys[0]].text)
+            if name in known and len(cells) == len(grid.rows):
+                yield from _unequal(report, head.text, known[name][1], cells)
+            known[name] = (grid, cells)
+
+
+def _unequal(
+    report: Report, what: str, one: dict[str, Cell], two: dict[str, Cell]
+) -> Iterator[Finding]:
+    both = [(size, one[size], two[size]) for size in one if size in two]
+    report.count(len(both))
+    other = [x for x in both if x[1].numbers != x[2].numbers and x[1].text != x[2].text]
+    if len(other) != 1 or len(both) < 3:
+        return
+    size, a, b = other[0]
+    text = report.say(
+        f"サイズ {size} の{what}が {a.text}（{a.line} 行）と {b.text}（{b.line} 行）で、ほかのサイズでは等しいのに違う。",
+        f"{what} at size {size} is {a.text} (line {a.line}) and {b.text} (line {b.line}), though equal at all other sizes.",
+    )
+    yield Finding("二つの値", (b.line, a.line), text)
 
 
 def _whole(f: Fact) -> tuple[object, ...] | None:
@@ -119,9 +154,10 @@ def _finding(report: Report, group: list[Fact]) -> Finding:
     f = group[0]
     at = [f"{x}（{'、'.join(map(str, sorted(set(no))))} 行）" for x, no in values.items()]
     name = METRICS[f.metric]["name"]
-    key = [f.run, *[f"{k} {v}" for k, v in (("size", f.size), ("step", f.step)) if v is not None]]
-    key += [f"window {f.window}"] if f.window else []
-    whose = ", ".join(filter(None, key))
+    words = (report.say("サイズ", "size"), report.say("反復", "step"), report.say("ウィンドウ", "window"))
+    key = [f.run.replace(" ", report.say(" と ", " and ")) if f.difference else f.run]
+    key += [f"{k} {v}" for k, v in zip(words, (f.size, f.step, f.window), strict=True) if v]
+    whose = report.say("、", ", ").join(filter(None, key))
     if f.difference:
         what = report.say(f"{name}の差（{whose}）", f"The difference in {name} ({whose})")
     else:

@@ -31,7 +31,7 @@ class Fact:
     line: int
     size: int | None = None
     step: int | None = None
-    window: str = ""
+    window: str | None = None
     notes: frozenset[str] = frozenset()
     source: int = 0
     end: bool = False
@@ -122,7 +122,7 @@ def _fact(own: Label, above: Label, n: Number, line: int, source: int) -> Fact:
     label = united([own, above])
     size = None if label.metric in _SPANS else label.size
     return Fact(
-        label.metric, own.words, n, line, size, label.step, label.window, label.notes, source,
+        label.metric, own.words, n, line, size, label.step, label.window or None, label.notes, source,
         above=above.words,
     )  # fmt: skip
 
