@@ -68,11 +68,11 @@ def change_slips(report: Report, index: Index, facts: list[Fact]) -> Iterator[Fi
 
 def _runs(report: Report, facts: list[Fact]) -> tuple[str, str] | None:
     """Return the two runs, where all differences between values of known metrics are of them."""
-    found = {f.words | f.above for f in facts if f.difference}
-    names = {w for words in found for w in words}
-    if not found or len(names) != 2 or any(len(words) != 2 for words in found):
+    found = {f.words for f in facts if f.difference and len(f.words) == 2}
+    if len(found) != 1:
         return None
-    source = next(f.source for f in facts if f.difference)
+    names = found.pop()
+    source = next(f.source for f in facts if f.difference and f.words == names)
     heads = " ".join(h.text.lower() for h in report.grids[source].heads)
     a, b = sorted(names, key=heads.find)
     return a, b
@@ -81,8 +81,8 @@ def _runs(report: Report, facts: list[Fact]) -> tuple[str, str] | None:
 def _values(index: Index, a: str, b: str) -> dict[str, list[tuple[Fact, Fact]]]:
     found = {}
     for metric, facts in index.by_metric.items():
-        one = [f for f in facts if f.words | f.above == {a} and f.step is None]
-        two = [f for f in facts if f.words | f.above == {b} and f.step is None]
+        one = [f for f in facts if f.words | (f.above & {a}) == {a} and f.step is None]
+        two = [f for f in facts if f.words | (f.above & {b}) == {b} and f.step is None]
         found[metric] = index.alike(one, two, a, b)
     return found
 
@@ -157,6 +157,9 @@ def _check(report: Report, c: Clause, change: Change, pairs: Pairs) -> Iterator[
     if size is not None:
         values = [p for p in values if p[0].size in (size, None)] if size > 0 else []
     names = {m.name for m in c.names}
+    here = place_label(c.sentence.place).words
+    runs = {pairs.first, pairs.second}
+    values = [p for p in values if p[0].above - runs <= here]  # of a section of their own
     if not values or not names <= {pairs.first, pairs.second} or c.qualifiers or len(names) > 1:
         return
     d, word = change.d, change.word

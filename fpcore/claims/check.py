@@ -40,7 +40,7 @@ def examine(text: str) -> Examination:
         *unequal_columns(report),
         *change_slips(report, index, facts),
         *comparison_slips(report, index, clauses),
-        *extreme_slips(report, clauses),
+        *extreme_slips(report, index, clauses),
         *bold_slips(report),
     ]
     return Examination(sorted(dict.fromkeys(found), key=lambda f: f.lines), report, facts)

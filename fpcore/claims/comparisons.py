@@ -20,6 +20,7 @@ from fpcore.claims.arithmetic import (
 from fpcore.claims.document import Report
 from fpcore.claims.facts import Fact
 from fpcore.claims.finding import Finding
+from fpcore.claims.labels import read_label
 from fpcore.claims.names import Clause, Index, Mention, own_words
 from fpcore.claims.quantities import EPS, Number
 from fpcore.claims.terms import METRICS, SENSES, WORD, any_of, metrics_in, sign_of
@@ -35,7 +36,7 @@ _AGAINST = re.compile(
 _DENIED = re.compile(r".{0,8}?(?:ない|ません|なかった|せず|\bnot\b|限らない|言えない)")
 _SUBJECT = re.compile(r"\s*(?:の\s*(?:方|ほう)\s*)?(?:は|が|の|も)|\s*(?:の方|のほう)|\s*'s|\s+(?:has|is|was|had|shows|achieves|reaches|gets)\b")
 _VARIES = any_of("増やす 増やし 増やせ 増える 増え 減らす 変え 変更 導入 追加 につれ ほど ごと 途中 後半 前半 場合 同等 ほぼ 傾向 差 速度 効率 幅 改善率 伸び 変化 ばらつき".split())
-_ENDS = re.compile(r"\s*(?:で(?:ある|あっ|、|,|$)|だ|です|と(?:なり|なっ|、)|、|,|$|\(|に(?:達|な|とど)|まで)")
+_ENDS = re.compile(r"\s*(?:で(?:ある|あっ|、|,|$)|だ|です|と(?:なり|なっ|、)|、|,|$|\)|\(|に(?:達|な|とど)|まで)")
 
 
 def comparison_slips(report: Report, index: Index, clauses: list[Clause]) -> Iterator[Finding]:
@@ -51,7 +52,7 @@ def comparison_slips(report: Report, index: Index, clauses: list[Clause]) -> Ite
 def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
     """Check 「A の M は B の x 倍」, 「A は B より M が x% 高い」 and 「A は B より M が低い」."""
     roles = _roles(c)
-    metrics = {m for m, _, _ in c.metrics}
+    metrics = {m for m, _, _ in c.metrics} or _only_metric(report, c)
     if roles is None or len(metrics) != 1:
         return
     subject, reference = roles
@@ -77,6 +78,15 @@ def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]
         yield from _words(report, c, words[0][0], pairs, metric)
 
 
+def _only_metric(report: Report, c: Clause) -> set[str]:
+    """Return the metric of all tables in the section of a sentence that names none, if it is one."""
+    grids = [g for g in report.grids_in(c.sentence.place) if not g.code]
+    found = {read_label(h.text).metric for g in grids for h in g.heads} - {"", "tokens"}
+    rows = {read_label(row[0].text).metric for g in grids for row in g.rows} - {""}
+    senses = {SENSES[w.lower()] for w in WORD.findall(c.text)}
+    return found if len(found) == 1 and not rows and senses <= {"up", "down"} and senses else set()
+
+
 def _denied(c: Clause) -> Iterator[str]:
     for w in WORD.finditer(c.text):
         if _DENIED.match(c.text, w.end()):
@@ -99,7 +109,15 @@ def _roles(c: Clause) -> tuple[Mention, Mention] | None:
 
 
 def _times(c: Clause, m: Mention) -> bool:
-    return any(n.unit == "x" and _TIMES.fullmatch(c.text, m.end, n.start) for n in c.numbers)
+    return any(
+        (n.unit == "x" or _part(c, n)) and _TIMES.fullmatch(c.text, m.end, n.start)
+        for n in c.numbers
+    )
+
+
+def _part(c: Clause, n: Number) -> bool:
+    """Say whether a number is a share of the reference: 「B の 83.6% の PPL」."""
+    return n.unit == "%" and bool(re.match(r"\s*(?:の|に|で(?!ある)|まで|$)", c.text[n.end :]))
 
 
 def _amount(c: Clause, n: Number, reference: Mention) -> bool:
@@ -107,7 +125,7 @@ def _amount(c: Clause, n: Number, reference: Mention) -> bool:
     if n.ranged or n.spread or n.counter:
         return False
     word = re.compile(rf"\s*(?:ほど|も|だけ|程度)?\s*(?:{WORD.pattern})", re.I).match(c.text, n.end)
-    if n.unit == "x":
+    if n.unit == "x" or (_part(c, n) and _TIMES.fullmatch(c.text, reference.end, n.start)):
         return n.start >= reference.end
     return bool(word) and n.unit in ("%", "", "s")
 
@@ -126,6 +144,8 @@ def _amounts(
         kinds = [k for k in kinds if k is not BASE_B and (fast or k is not INVERSE)]
         if d.unit == "x" and re.search("改善|低|減|小さ|better|lower|less", c.text):
             kinds = [RATIO, INVERSE]
+        if _part(c, d):
+            kinds = [RATIO]
         if not kinds or any(fits(d, k, g.number, f.number, 0) for k in kinds):
             return None
         checked.append((kinds[-1] if d.unit == "%" else kinds[0], f, g))
@@ -238,9 +258,9 @@ def _levels(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
         return
     name = c.names[0]
     for metric, start, end in c.metrics:
-        said = re.compile(r"\s*(?:の|'s)?\s*").fullmatch(c.text, name.end, start)
+        said = re.compile(r"\s*(?:の|'s|:|は|\()?\s*").fullmatch(c.text, name.end, start)
         for n in (n for n in c.numbers if n.start >= end):
-            is_value = re.compile(r"\s*(?:は|が|=|:|is|was)\s*").fullmatch(c.text, end, n.start)
+            is_value = re.compile(r"\s*(?:は|が|=|:|is|was|)\s*").fullmatch(c.text, end, n.start)
             if not said or not is_value or not _ENDS.match(c.text, n.end) or n.counter:
                 continue
             if n.signed and not METRICS[metric].get("signed") or n.about or n.ranged or n.points:

@@ -51,6 +51,17 @@ class Report:
     code: list[CodeLine] = field(default_factory=list)
     compared: int = 0
 
+    @cached_property
+    def _by_titles(self) -> dict[tuple[str, ...], list[Grid]]:
+        found: dict[tuple[str, ...], list[Grid]] = {}
+        for grid in self.grids:
+            found.setdefault(grid.place.titles, []).append(grid)
+        return found
+
+    def grids_in(self, place: Place) -> list[Grid]:
+        """Return the tables in the section of a place."""
+        return self._by_titles.get(place.titles, [])
+
     def count(self, comparisons: int = 1) -> None:
         """Count what the rules compare, so that an unread report does not look like a right one."""
         self.compared += comparisons

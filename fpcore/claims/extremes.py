@@ -7,20 +7,20 @@ every column that it may mean contradicts it.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fpcore.claims.document import Report
 from fpcore.claims.facts import is_difference, roles
 from fpcore.claims.finding import Finding
 from fpcore.claims.grid import Grid
 from fpcore.claims.labels import read_label
-from fpcore.claims.names import Clause
+from fpcore.claims.names import Clause, Index
 from fpcore.claims.quantities import Number
 from fpcore.claims.terms import SENSES, WORD, better, sign_of
 
-_LOW = r"最も(?:低|小さ|短|少な)(?:い|く|かった)|最小|最低|最短|最少|\blowest\b|\bsmallest\b|\bminimum\b"
-_HIGH = r"最も(?:高|大き|長|多)(?:い|く|かった)|最大|最高|最長|最多|\bhighest\b|\blargest\b|\bmaximum\b"
-_BEST = r"最も(?:良|優れ)(?:い|く|かった|て|る)?|最良|ベスト|\bbest\b"
+_LOW = r"最も[^、。\d]{0,14}?(?:低|小さ|短|少な)(?:い|く|かった)|最小|最低|最短|最少|\blowest\b|\bsmallest\b|\bminimum\b"
+_HIGH = r"最も[^、。\d]{0,14}?(?:高|大き|長|多)(?:い|く|かった)(?!速)|最大|最高|最長|最多|\bhighest\b|\blargest\b|\bmaximum\b"
+_BEST = r"最も[^、。\d]{0,14}?(?:良|優れ|高速|速)(?:い|く|かった|て|る)?|最良|ベスト|\bbest\b"
 _WORST = r"最も悪(?:い|く|かった)|最悪|\bworst\b"
 _SUPERLATIVE = re.compile(
     rf"(?P<low>{_LOW})|(?P<high>{_HIGH})|(?P<best>{_BEST})|(?P<worst>{_WORST})", re.IGNORECASE
@@ -33,7 +33,7 @@ _EVERY = re.compile(r"(?:どの|すべての|全ての|全|いずれの|あら�
 _BOUND = re.compile(r"を?\s*(?P<under>下回|未満|以下)|を?\s*(?P<over>上回|超え|以上)")
 _BOUND_EN = re.compile(r"(?P<under>below|under|less than)|(?P<over>above|over|more than)", re.IGNORECASE)
 _RANGE_OF = re.compile(r"\s*(?:の(?:範囲|間|幅)|に(?:収ま|分布)|まで(?:の範囲|分布))|\s*の範囲")
-_FILLER = re.compile(r"この表|表|では|中で|うち|全体|結果|で|の|は|が|を|も|に|と|、|値|サイズ|手法|モデル|構成|設定|条件|もの|した|なっ|た|\W|the|was|is|with|of|by|and", re.IGNORECASE)
+_FILLER = re.compile(r"この表|表|では|中で|うち|全体|結果|で|の|は|が|を|も|に|と|、|値|サイズ|手法|モデル|構成|設定|条件|もの|した|達成|記録|示し|得|である|ある|なっ|た|最も|\W|the|was|is|with|of|by|and", re.IGNORECASE)
 _FEW = 2
 
 
@@ -65,38 +65,49 @@ class Column:
 def columns(grid: Grid) -> list[Column]:
     """Return the columns of values of a table, without rows of totals and differences."""
     found = []
-    for j in roles(grid).values:
+    role = roles(grid)
+    for j in (*role.values, *role.differences):
         rows = []
         for i, row in enumerate(grid.rows):
             n = grid.number(i, j)
             if n and not is_difference(row[0].text) and not n.ranged:
                 rows.append((i, n))
-        metric = read_label(grid.heads[j].text).metric
-        if metric and len(rows) > 1 and len({n.unit for _, n in rows}) == 1:
+        change = j in role.differences
+        metric = "" if change else read_label(grid.heads[j].text).metric
+        if (metric or change) and len(rows) > 1 and len({n.unit for _, n in rows}) == 1:
             found.append(Column(grid, j, metric, tuple(rows)))
     return found
 
 
-def extreme_slips(report: Report, clauses: list[Clause]) -> Iterator[Finding]:
+def extreme_slips(report: Report, index: Index, clauses: list[Clause]) -> Iterator[Finding]:
     """Yield the slips of superlatives, counts, bounds and ranges."""
-    places: dict[tuple[str, ...], list[Grid]] = {}
-    for grid in report.grids:
-        places.setdefault(grid.place.titles, []).append(grid)
     for c in clauses:
-        grids = places.get(c.sentence.place.titles, [])
+        grids = report.grids_in(c.sentence.place)
         if not grids or len(grids) > 8 or c.loose or len(c.text) > 300 or c.sentence.title:
             continue
         own = [x for grid in grids for x in columns(grid)]
         if own:
-            yield from _superlatives(report, c, own)
+            for part in _parts(c, index):
+                yield from _superlatives(report, part, own)
+            yield from _orders(report, c, own)
             yield from _counts(report, c, own)
             yield from _bounds(report, c, own)
             yield from _ranges(report, c, own)
 
 
+def _parts(c: Clause, index: Index) -> list[Clause]:
+    """Return a sentence, or its parts between commas where several have a superlative."""
+    if len(_SUPERLATIVE.findall(c.text)) < 2:
+        return [c]
+    parts = [replace(c.sentence, text=t) for t in re.split("[、,]", c.text)]
+    return [index.clause(s) for s in parts]
+
+
 def _meant(c: Clause, own: list[Column]) -> list[Column]:
     """Return the columns of the one metric that a clause names."""
     metrics = {m for m, _, _ in c.metrics}
+    if not metrics:
+        return [x for x in own if not x.metric and x.grid.heads[x.j].text in c.text]
     if len(metrics) != 1:
         return []
     wanted = metrics.pop()
@@ -119,6 +130,8 @@ def _superlatives(report: Report, c: Clause, own: list[Column]) -> Iterator[Find
         return
     wrong = []
     for x in _meant(c, own) if c.metrics else own:
+        if not x.metric:
+            continue
         sign = {"low": -1, "high": 1, "best": better(x.metric), "worst": -better(x.metric)}[
             str(m.lastgroup)
         ]
@@ -187,9 +200,13 @@ def _won(x: Column, y: Column, sign: int) -> tuple[int, int]:
 
 def _counts(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
     m, words = _COUNTS.search(c.text), WORD.findall(c.text)
-    if not m or len(words) != 1 or len({x.name for x in c.names}) not in (1, 2):
+    if not m:
         return
     whole, part = (int(m[1]), int(m[3])) if m[1] else (int(m[5]), int(m[4]))
+    if not c.names:
+        yield from _counted_bound(report, c, m, (whole, part), own)
+    if len(words) != 1 or len({x.name for x in c.names}) not in (1, 2):
+        return
     pairs = [(x, y) for x, y in _opposed(c, own) if len(x.rows) == whole]
     report.count(bool(pairs))
     for x, y in pairs:
@@ -203,6 +220,54 @@ def _counts(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
         x, y = pairs[0]
         won = _won(x, y, sign_of(SENSES[words[0].lower()], x.metric))[0]
         yield _counted(report, c, m[0], x, y, won)
+
+
+def _counted_bound(
+    report: Report, c: Clause, m: re.Match[str], said: tuple[int, int], own: list[Column]
+) -> Iterator[Finding]:
+    """Check 「4 構成のうち 2 構成で M が x を超える」."""
+    left = [n for n in c.numbers if n.start >= m.end() and not n.counter]
+    bound = _BOUND.match(c.text, left[0].end) if len(left) == 1 else None
+    found = [x for x in _meant(c, own) if len(x.rows) == said[0] and x.rows[0][1].unit == left[0].unit] if bound else []
+    if len(found) != 1 or bound is None:
+        return
+    sign = -1 if bound.lastgroup == "under" else 1
+    over = [sign * (n.value - left[0].value) for _, n in found[0].rows]
+    low, high = sum(g > 0 for g in over), sum(g >= 0 for g in over)
+    if not low <= said[1] <= high:
+        line = found[0].grid.heads[0].line
+        text = report.say(
+            f"「{m[0]}」とするが、表（{line} 行から）の {found[0].grid.heads[found[0].j].text} では {low} である。",
+            f"'{m[0]}', but in the table (from line {line}) it is {low}.",
+        )
+        yield Finding("順序", (c.sentence.line, line), text)
+
+
+def _orders(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
+    """Check 「A > B > C の順に M が高い」."""
+    names = list(c.names)
+    gaps = [c.text[a.end : b.start] for a, b in zip(names, names[1:], strict=False)]
+    word = re.search(r"の順に?[^、。\d]{0,16}?(?P<up>高|大き|長)?(?P<down>低|小さ|短)?(?:い|く)", c.text)
+    if len(names) < 3 or not word or not (word["up"] or word["down"]) or c.numbers:
+        return
+    if any(not re.fullmatch(r"\s*(?:[>≥、,→]|=>|->)\s*", gap) for gap in gaps):
+        return
+    sign = 1 if word["up"] else -1
+    for x in _meant(c, own):
+        rows = [x.named(m.name) for m in names]
+        if any(len(r) != 1 for r in rows):
+            return
+        falls = [sign * (a[0][1].value - b[0][1].value) for a, b in zip(rows, rows[1:], strict=False)]
+        if all(f >= 0 for f in falls):
+            return
+        at = next(i for i, f in enumerate(falls) if f < 0)
+        line = x.grid.rows[rows[at][0][0]][x.j].line
+        text = report.say(
+            f"順序「{c.text[names[0].start : names[-1].end]}」は {names[at].name} の {rows[at][0][1].text} と {names[at + 1].name} の {rows[at + 1][0][1].text} に合わない（{line} 行、{x.grid.heads[x.j].text}）。",
+            f"The order '{c.text[names[0].start : names[-1].end]}' does not fit {rows[at][0][1].text} and {rows[at + 1][0][1].text} (line {line}, {x.grid.heads[x.j].text}).",
+        )
+        yield Finding("順序", (c.sentence.line, line), text)
+        return
 
 
 def _counted(
@@ -220,13 +285,13 @@ def _counted(
 def _bounds(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
     m = _EVERY.search(c.text)
     names = list(dict.fromkeys(x.name for x in c.names))
-    if not m or len(names) != 1 or "ない" in c.text or "限ら" in c.text or "除" in c.text:
+    if not m or len(names) > 1 or "ない" in c.text or "限ら" in c.text or "除" in c.text:
         return
     bound = _bound(c)
     if bound:
         limit, sign = bound
-        yield from _limited(report, c, names[0], limit, sign, own)
-    elif not c.numbers:
+        yield from _limited(report, c, "".join(names), limit, sign, own)
+    elif not c.numbers and names:
         words = WORD.findall(c.text)
         for x, y in _opposed(c, own) if len(words) == 1 else []:
             sign = sign_of(SENSES[words[0].lower()], x.metric)
@@ -243,15 +308,19 @@ def _bound(c: Clause) -> tuple[Number, int] | None:
     return (n, -1 if m.lastgroup == "under" else 1) if m else None
 
 
+def _rows(x: Column, name: str) -> list[tuple[int, Number]]:
+    return x.named(name) if name else list(x.rows)
+
+
 def _limited(
     report: Report, c: Clause, name: str, n: Number, sign: int, own: list[Column]
 ) -> Iterator[Finding]:
-    found = [x for x in (_meant(c, own) if c.metrics else own) if x.named(name)]
+    found = [x for x in (_meant(c, own) if c.metrics else own) if x.metric and _rows(x, name)]
     found = [x for x in found if x.rows[0][1].unit == n.unit]
     broken = []
     for x in found:
-        over = [(i, v) for i, v in x.named(name) if sign * (v.value - n.value) < -v.half]
-        if not over or len(over) * 2 > len(x.named(name)):
+        over = [(i, v) for i, v in _rows(x, name) if sign * (v.value - n.value) < -v.half]
+        if not over or len(over) * 2 > len(_rows(x, name)):
             return
         broken.append((x, over[0]))
     if len(broken) == 1 and (c.metrics or len(own) <= 2):
@@ -318,7 +387,7 @@ def _marks(grid: Grid) -> Iterator[tuple[Grid, _Spot, _Spot, bool]]:
     """Yield each value that alone is bold in its column, the best one, and whether they agree."""
     found = columns(grid)
     whole = {i for i, row in enumerate(grid.rows) if row[0].bold or all(c.bold for c in row)}
-    for x in found:
+    for x in (x for x in found if x.metric):
         spots = [(i, n, x.j) for i, n in x.rows]
         if not any(grid.rows[i][x.j].bold for i in whole):
             yield from _mark(grid, spots, better(x.metric))

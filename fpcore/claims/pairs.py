@@ -29,10 +29,12 @@ from fpcore.claims.terms import METRICS, SENSES, WORD, metrics_in, sign_of
 
 _ARROW = re.compile(r"\s*(?:\([^()\d]{0,20}\))?\s*(?:→|⇒|->|=>|➔|➡|⟶)\s*(?:[^\W\d]{1,8}\s?)?")
 _FROM = re.compile(r"\s*から\s*|\s+to\s+")
-_VS = re.compile(r"\s*(?:\([^()\d]{0,20}\))?\s*(?:vs\.?|対)\s*(?:[^\W\d]{1,8}\s?)?", re.IGNORECASE)
+_VS = re.compile(
+    r"\s*(?:\([^()\d]{0,20}\)|\))?\s*(?:vs\.?|対)\s*(?:[^\W\d]{1,8}\s?)?(?:\([^()\d]{0,10})?", re.IGNORECASE
+)
 _TO = re.compile(r"\s*(?:へ|に|まで|と)")
 _ABOUT = r"(?:約|およそ|ほぼ|~|about |by |around )*"
-_SAYS = re.compile(rf"\s*(?:へ|に|まで|と|で|、|,|となり|:)?\s*{_ABOUT}")
+_SAYS = re.compile(rf"\)?\s*(?:へ|に|まで|と|で|、|,|となり|:)?\s*{_ABOUT}")
 _WORD_THEN = re.compile(rf"({WORD.pattern})[しすたるっ]{{0,3}}\s*\(\s*$", re.IGNORECASE)
 _FROM_WORD = re.compile(rf"({WORD.pattern})(?:\s+[a-z]+)?\s+from\s+$", re.IGNORECASE)
 _THEN_WORD = re.compile(
@@ -194,6 +196,9 @@ def _before(
     if opened < 0 or text[opened + 1 : chain.numbers[0].start].strip(" ") != "":
         return
     for n in numbers:
+        if n.end <= opened and not n.unit and not n.counter and not text[n.end : opened].strip():
+            if re.search(r"差(?:は|が|:)\s*$", text[: n.start]):
+                yield n, ""
         if n.end <= opened and n.unit in ("%", "x"):
             m = re.compile(
                 rf"(?:\s*の?\s*({WORD.pattern}|倍速|高速)\w{{0,4}}|)\s*", re.IGNORECASE
@@ -291,11 +296,11 @@ def _compared(
     text: str, a: Number, b: Number, d: Number
 ) -> list[tuple[Kind, Number, Number]]:
     between = text[a.end : b.start]
-    subject = re.fullmatch(r"\)?\s*(?:は|が)[^、。\d]{0,25}", between)
+    subject = re.fullmatch(r"\)?\s*(?:は|が|で、)[^、。\d]{0,25}", between)
     if subject and d.unit == "x" and _OF.fullmatch(text, b.end, d.start):
         return [(RATIO, b, a)]
     word = re.compile(rf"\s*({WORD.pattern})", re.IGNORECASE).match(text, d.end)
-    if subject and word and d.unit == "%" and _THAN.fullmatch(text, b.end, d.start):
+    if subject and word and d.unit in ("%", "", a.unit) and _THAN.fullmatch(text, b.end, d.start):
         return [(k, b, a) for k in kinds_for(d, b, a) if k is not BASE_B]
     if _AND.fullmatch(between) and _GAP_IS.fullmatch(text, b.end, d.start):
         close = re.match(r"\s*(?:\)|である|です|と|で|、|,|$|しか|も|に|ポイント|だっ)", text[d.end :])

@@ -38,7 +38,10 @@ def _rows(report: Report, grid: Grid) -> Iterator[Finding]:
     for i in named:
         if len(parts) < 2 or min(parts) > i > max(parts) or not (i > max(parts) or i < min(parts)):
             continue
-        checked = [_column(grid, j, parts, i, kinds[i]) for j in range(1, len(grid.heads))]
+        checked = [
+            None if is_difference(grid.heads[j].text) else _column(grid, j, parts, i, kinds[i])
+            for j in range(1, len(grid.heads))
+        ]
         report.count(sum(c is not None for c in checked))
         right = sum(c is True for c in checked)
         wrong = [j for j, c in enumerate(checked, 1) if c is False]
@@ -63,7 +66,7 @@ def _numbers(grid: Grid, j: int, parts: list[int], i: int) -> tuple[list[Number]
     if total is None or any(n is None for n in numbers):
         return None
     found = [n for n in numbers if n]
-    plain = not any(n.about or n.ranged or n.spread for n in (*found, total))
+    plain = not any(n.about or n.ranged or n.spread for n in found) and not total.about
     whole = all(len(grid.rows[k][j].numbers) < 3 for k in (*parts, i))
     same = len({n.unit for n in (*found, total)}) == 1
     return (found, total) if plain and same and whole and total.digits > 1 else None
