@@ -13,7 +13,7 @@ from fpcore.claims.document import Report
 from fpcore.claims.facts import Fact, place_label
 from fpcore.claims.finding import Finding
 from fpcore.claims.labels import SIZE
-from fpcore.claims.names import Clause, Index
+from fpcore.claims.names import MANY, Clause, Index
 from fpcore.claims.quantities import Number
 from fpcore.claims.terms import METRICS, SENSES, TERMS, WORD, sign_of
 
@@ -49,21 +49,23 @@ class Pairs:
     values: dict[str, list[tuple[Fact, Fact]]]
 
 
-def change_slips(report: Report, index: Index, facts: list[Fact]) -> Iterator[Finding]:
+def change_slips(
+    report: Report, index: Index, facts: list[Fact], clauses: list[Clause]
+) -> Iterator[Finding]:
     """Yield the slips in differences that sentences give, where a report compares two runs."""
     runs = _runs(report, facts)
     if runs is None:
         return
     pairs = Pairs(*runs, _values(index, *runs))
-    for s in report.sentences:
-        c = index.clause(s)
-        if s.title or not c.metrics or c.loose or len(c.text) > 300:
+    printed = [f for f in facts if f.difference][:MANY]
+    for c in clauses:
+        if c.sentence.title or not c.metrics or c.loose or len(c.text) > 300:
             continue
         for change in _changes(c):
             yield from _check(report, c, change, pairs)
         yield from _trend(report, index, c, pairs)
         yield from _rank(report, c, pairs)
-        yield from _printed(report, c, facts)
+        yield from _printed(report, c, printed)
 
 
 def _runs(report: Report, facts: list[Fact]) -> tuple[str, str] | None:
@@ -268,7 +270,7 @@ def _printed(report: Report, c: Clause, facts: list[Fact]) -> Iterator[Finding]:
             continue
         if not _BRACKETS.match(c.text[b.end : d.start]) or SIZE.search(c.text) or c.names:
             continue
-        said = [f for f in facts if f.difference and f.metric in metrics]
+        said = [f for f in facts if f.metric in metrics]
         same = [f for f in said if f.number.unit == d.unit and f.number.half == d.half]
         near = [f for f in same if abs(f.number.value - d.value) < 0.3 * abs(d.value)]
         if len(same) == 1 and near and near[0].number.value != d.value:

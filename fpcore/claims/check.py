@@ -38,7 +38,7 @@ def examine(text: str) -> Examination:
         *pair_slips(report),
         *conflicts(report, facts),
         *unequal_columns(report),
-        *change_slips(report, index, facts),
+        *change_slips(report, index, facts, clauses),
         *comparison_slips(report, index, clauses),
         *extreme_slips(report, index, clauses),
         *bold_slips(report),

@@ -168,12 +168,12 @@ class _Table:
         ratio, exact = bool(_RATIO.search(head)) or head.endswith("比"), bool(_EXACT.search(head))
         canonical, explicit = self._canonical(j)
         sample = items[:_SAMPLE]
-        scores = [
-            self._score(c, sample, ratio, exact)
-            for s in canonical
-            for c in self._conventions(s, items, explicit)
-        ]
-        scores = [s for s in scores if s.right + len(s.wrong)]
+        scores: list[Score] = []
+        for c in (c for s in canonical for c in self._conventions(s, items, explicit)):
+            score = self._score(c, sample, ratio, exact)
+            scores += [score] if score.right + len(score.wrong) else []
+            if score.right == len(sample):
+                break
         best = max(scores, key=lambda s: (s.right - len(s.wrong), s.right), default=None)
         if best is None:
             return
@@ -247,7 +247,7 @@ class _Table:
         sure = right >= 2 * len(wrong) and right >= 2 if tight else right >= max(3, 3 * len(wrong))
         pair = score.convention.scheme.base is None and self._parallel(score.convention.scheme, j)
         maybe = pair and len(wrong) <= max(right, 1) and len(wrong) < 3
-        for item in wrong if sure or maybe else ():
+        for item in wrong[:_SAMPLE] if sure or maybe else ():
             if item.d.digits < 2 and not sure:
                 continue
             if not self._other(item, score.convention, sure, ratio, exact):

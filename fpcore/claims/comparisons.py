@@ -80,7 +80,9 @@ def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]
 
 def _only_metric(report: Report, c: Clause) -> set[str]:
     """Return the metric of all tables in the section of a sentence that names none, if it is one."""
-    grids = [g for g in report.grids_in(c.sentence.place) if not g.code]
+    grids = [g for g in report.grids_in(c.sentence.place)[:9] if not g.code]
+    if len(grids) > 8:
+        return set()
     found = {read_label(h.text).metric for g in grids for h in g.heads} - {"", "tokens"}
     rows = {read_label(row[0].text).metric for g in grids for row in g.rows} - {""}
     senses = {SENSES[w.lower()] for w in WORD.findall(c.text)}
@@ -208,15 +210,11 @@ def _attributions(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
             yield from _foreign(report, index, c, subject, metric, x, y)
 
 
-def _owner(index: Index, metric: str, n: Number) -> list[Fact]:
-    return [f for f in index.by_metric.get(metric, ()) if f.number.agrees(n)]
-
-
 def _versus(
     report: Report, index: Index, c: Clause, subject: str, metric: str, x: Number, y: Number
 ) -> Iterator[Finding]:
     words = WORD.findall(c.text[: x.start])
-    owners = [_owner(index, metric, n) for n in (x, y)]
+    owners = [index.owners(metric, n) for n in (x, y)]
     mine = [[subject in f.words | f.above for f in found] for found in owners]
     if len(words) != 1 or not all(mine) or METRICS[metric].get("magnitude"):
         return
@@ -234,13 +232,13 @@ def _foreign(
     report: Report, index: Index, c: Clause, subject: str, metric: str, x: Number, y: Number
 ) -> Iterator[Finding]:
     """Find an end of 「A は x→y」 that is a value of another name only."""
-    owned = {n: _owner(index, metric, n) for n in (x, y)}
+    owned = {n: index.owners(metric, n) for n in (x, y)}
     mine = {n: [f for f in fs if subject in f.words | f.above] for n, fs in owned.items()}
     if not owned[x] or not owned[y] or not (bool(mine[x]) ^ bool(mine[y])):
         return
     wrong = x if not mine[x] else y
     other = owned[wrong][0]
-    same = [f for f in index.by_metric[metric] if subject in f.words | f.above]
+    same = index.by_name[metric, subject][:1000]
     at = [f for f in same if f.step == other.step and f.size == other.size]
     if not at or not other.words | other.above:
         return
@@ -272,6 +270,7 @@ def _level(
     report: Report, index: Index, c: Clause, name: str, metric: str, n: Number
 ) -> Iterator[Finding]:
     known = [f for f in index.values(c, name, metric) if f.number.unit == n.unit]
+    known = [f for f in known if f.line != c.sentence.line]
     near = [f for f in known if abs(f.number.value - n.value) < 0.3 * abs(f.number.value)]
     words = own_words(c)
     near = [f for f in near if f.words | f.above in ({name}, words | {name})]

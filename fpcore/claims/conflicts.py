@@ -25,13 +25,13 @@ _STEP_WORDS = {"iter", "iters", "iterations", "iteration", "epoch", "epochs", "s
 def conflicts(report: Report, facts: Iterable[Fact]) -> Iterator[Finding]:
     """Yield one finding for each quantity that is printed with values that cannot both be right."""
     facts = list(facts)
-    found: dict[tuple[object, ...], list[Fact]] = {}
+    found: dict[tuple[object, ...], dict[Fact, None]] = {}
     for key_of, strict in ((_whole, True), (_trace, True), (_bare, False)):
         for pairs in _by_sources(facts, key_of).values():
             report.count(len(pairs) if strict else 0)
             for a, b in _slips(pairs, strict):
-                group = found.setdefault((a.metric, a.words, a.step, a.window, a.size), [])
-                group += [f for f in (a, b) if f not in group]
+                group = found.setdefault((a.metric, a.words, a.step, a.window, a.size), {})
+                group.update({a: None, b: None})
     for group in found.values():
         yield _finding(report, sorted(group, key=lambda f: f.line))
 
@@ -152,7 +152,7 @@ def _finding(report: Report, group: list[Fact]) -> Finding:
     for f in group:
         values.setdefault(f.number.text, []).append(f.line)
     f = group[0]
-    at = [f"{x}（{'、'.join(map(str, sorted(set(no))))} 行）" for x, no in values.items()]
+    at = [f"{x}（{'、'.join(map(str, sorted(set(no))[:6]))} 行）" for x, no in values.items()]
     name = METRICS[f.metric]["name"]
     words = (report.say("サイズ", "size"), report.say("反復", "step"), report.say("ウィンドウ", "window"))
     key = [f.run.replace(" ", report.say(" と ", " and ")) if f.difference else f.run]

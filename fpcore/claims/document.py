@@ -18,6 +18,7 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _LABEL = re.compile(r"\s*(?:\*\*([^*]+)\*\*\s*(?:[::]|\(.*\)[::]?)?|([^|。.]{1,60})[::])\s*$")
 _CJK = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 _ENDS = re.compile(r"。|(?<![A-Z])(?<!vs)(?<!^\d)(?<!^\d\d)(?<=[\w)%])[.!?](?=\s+[A-Z*\"(]|\s*$)")
+LONGEST = 4000  # characters of a line that is read as a sentence
 _CODE = {"", "text", "txt", "log", "console", "output", "plain", "plaintext", "results", "csv"}
 
 
@@ -123,7 +124,7 @@ class _Reader:
 
     def _heading(self, token: Token, inline: Token) -> None:
         level = int(token.tag[1:])
-        text = plain(inline.content)
+        text = plain(inline.content[:LONGEST])
         self.label = ""
         self.headings = {k: v for k, v in self.headings.items() if k < level}
         self.headings[level] = text
@@ -160,7 +161,7 @@ class _Reader:
         for rows in tables:
             self._grid(rows, code=True)
         for line, text in rest:
-            if text.strip():
+            if text.strip() and len(text) < LONGEST:
                 self.report.code.append(CodeLine(plain(text), line, self.place, self.blocks))
 
     def _html(self, token: Token) -> None:
@@ -169,7 +170,7 @@ class _Reader:
 
     def _prose(self, token: Token, top: bool) -> None:
         line = (token.map or [0])[0] + 1
-        m = _LABEL.match(token.content)
+        m = _LABEL.match(token.content) if len(token.content) < LONGEST else None
         if m:
             self.label = plain(m[1] or m[2])
         elif top:
@@ -179,6 +180,8 @@ class _Reader:
 
     def _sentences(self, content: str, line: int, title: bool = False) -> None:
         for start, part in _joined(content):
+            if len(part) > LONGEST:
+                continue
             for text in _ENDS.split(plain(part)):
                 if text.strip():
                     self.report.sentences.append(Sentence(text, line + start, self.place, title))

@@ -81,11 +81,15 @@ def columns(grid: Grid) -> list[Column]:
 
 def extreme_slips(report: Report, index: Index, clauses: list[Clause]) -> Iterator[Finding]:
     """Yield the slips of superlatives, counts, bounds and ranges."""
+    known: dict[int, list[Column]] = {}
     for c in clauses:
         grids = report.grids_in(c.sentence.place)
         if not grids or len(grids) > 8 or c.loose or len(c.text) > 300 or c.sentence.title:
             continue
-        own = [x for grid in grids for x in columns(grid)]
+        for grid in grids:
+            if grid.index not in known:
+                known[grid.index] = columns(grid)
+        own = [x for grid in grids for x in known[grid.index]]
         if own:
             for part in _parts(c, index):
                 yield from _superlatives(report, part, own)
@@ -135,8 +139,11 @@ def _superlatives(report: Report, c: Clause, own: list[Column]) -> Iterator[Find
         sign = {"low": -1, "high": 1, "best": better(x.metric), "worst": -better(x.metric)}[
             str(m.lastgroup)
         ]
-        rows = x.named(next(iter(names))) if names else list(x.rows)
-        rows = [r for r in rows if not numbers or r[1].agrees(numbers[0])]
+        whose = x.named(next(iter(names))) if names else list(x.rows)
+        rows = [r for r in whose if not numbers or r[1].agrees(numbers[0])]
+        if not rows and len(whose) == 1 and c.metrics:
+            rows = [r for r in x.rows if r[1].agrees(numbers[0])]
+            rows = whose if rows and rows[0] == x.extreme(sign) else rows
         if not rows or (not c.metrics and not numbers):
             continue
         i, most = x.extreme(sign)
@@ -340,7 +347,7 @@ def _ranges(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
         if not link or not _RANGE_OF.match(c.text, b.end) or a.value >= b.value or a.counter:
             continue
         wrong = []
-        for x in _meant(c, own):
+        for x in map(_unsigned, _meant(c, own)):
             low, high = x.extreme(-1), x.extreme(1)
             fit = [low[1].agrees(a) or _rounds(low[1], a), high[1].agrees(b) or _rounds(high[1], b)]
             if all(fit) or len(x.rows) < 3:
@@ -355,6 +362,13 @@ def _ranges(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
                 f"The range is said to end at {said.text}, but {x.grid.heads[x.j].text} ends at {n.text} (line {line}).",
             )
             yield Finding("順序", (c.sentence.line, line), text)
+
+
+def _unsigned(x: Column) -> Column:
+    """Return a column of changes without their sign, as a range of them is printed."""
+    if x.metric:
+        return x
+    return replace(x, rows=tuple((i, replace(n, value=abs(n.value))) for i, n in x.rows))
 
 
 def _rounds(n: Number, to: Number) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby
 
 from fpcore.claims.document import CodeLine, Report
@@ -92,6 +93,7 @@ def _metric_rows(grid: Grid) -> bool:
     return column(grid.heads[0].text) == "metric" or named * 2 > len(grid.rows)
 
 
+@lru_cache(maxsize=10_000)
 def place_label(place: Place) -> Label:
     """Return what the headings (but for the title of the document) and the label say."""
     titles = place.titles[1:] if len(place.titles) > 1 else ()

@@ -8,6 +8,7 @@ from fpcore.claims.quantities import Number, cell_number, numbers_in, plain
 from fpcore.claims.terms import TERMS
 
 _UNIT_IN_HEAD = re.compile(r"[(\[]\s*([^()\[\]]+?)\s*[)\]]\s*$")
+_LONGEST = 500  # characters of a cell that are read
 _BOLD = re.compile(r"^\s*(?:\*\*[^*]+\*\*|__[^_]+__|<b>.+</b>|<strong>.+</strong>)")
 _EMPTY = re.compile(r"[-~=:.…*/]*|n/?a|none|nan|なし|基準|baseline|ref|base|同左|同上", re.IGNORECASE)
 
@@ -31,6 +32,7 @@ class Cell:
     @classmethod
     def read(cls, content: str, line: int) -> "Cell":
         """Return a cell of Markdown or HTML."""
+        content = content[:_LONGEST]
         return cls(plain(content).strip(), line, bool(_BOLD.match(content)))
 
     @cached_property

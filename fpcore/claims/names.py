@@ -1,10 +1,12 @@
 """What a sentence speaks of: the names that tables give to their rows and columns, and metrics."""
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from fpcore.claims.document import Report, Sentence
 from fpcore.claims.facts import Fact, place_label
@@ -12,6 +14,7 @@ from fpcore.claims.labels import SIZE, STEP
 from fpcore.claims.quantities import Number, numbers_in
 from fpcore.claims.terms import HEDGE, OTHER, metrics_in
 
+MANY = 300  # facts that a sentence may speak of; of more, none is checked
 _FAMILY = {"ppl": ("val_ppl", "ppl"), "er": ("val_er", "er"), "accuracy": ("accuracy",)}
 _CONDITION = re.compile(r"\d+\s?(?:層|次元|dim|layers?|ブロック)|(?:dim|lr|学習率|層)\s*[=:]?\s*\d|seed|シード\s?\d", re.IGNORECASE)
 
@@ -60,10 +63,18 @@ class Index:
 
     def __init__(self, report: Report, facts: Iterable[Fact]) -> None:
         self.report = report
-        self.facts = [f for f in facts if not f.difference]
+        seen = {(f.key, f.number.text, f.end): f for f in reversed(list(facts)) if not f.difference}
+        self.facts = list(reversed(seen.values()))
         self.by_metric: dict[str, list[Fact]] = defaultdict(list)
-        for f in self.facts:
+        self.by_name: dict[tuple[str, str], list[Fact]] = defaultdict(list)
+        self._values: dict[str, list[tuple[float, int]]] = defaultdict(list)
+        for i, f in enumerate(self.facts):
             self.by_metric[f.metric].append(f)
+            self._values[f.metric].append((f.number.value, i))
+            for word in f.words | f.above:
+                self.by_name[f.metric, word].append(f)
+        for found in self._values.values():
+            found.sort()
         words = {w for f in self.facts for w in f.words if re.search(r"[^\W\d]", w) and "=" not in w}
         above = {w for f in self.facts for w in f.above if w in words or re.fullmatch(r"[a-z]\w{0,9}", w)}
         self.words = words | above
@@ -88,25 +99,34 @@ class Index:
             return []
         found = []
         for m in _FAMILY.get(metric, (metric,)):
-            for f in self.by_metric.get(m, ()):
-                if name not in f.words | f.above:
-                    continue
+            for f in self.by_name.get((m, name), ()):
                 if c.size is not None and f.size not in (c.size, None):
                     continue
                 if (f.step if not f.end else None) == c.step:
                     found.append(f)
+        if len(found) > MANY:
+            return []  # it is unclear which of them is meant
         return found if not found or self._same_words(c, found) else []
 
     def _same_words(self, c: Clause, found: list[Fact]) -> bool:
         """Say whether the qualifiers of a clause are those of the facts."""
         return all(any(q in w for f in found for w in f.words | f.above) for q in c.qualifiers)
 
+    def owners(self, metric: str, n: Number) -> list[Fact]:
+        """Return the facts of a metric that a number may be, up to MANY."""
+        values = self._values.get(metric, [])
+        wide = 2 * n.half + abs(n.value) * 1e-9
+        low, high = (bisect_left(values, (n.value + w, -1)) for w in (-wide, wide))
+        near = (self.facts[i] for _, i in values[low : min(high, low + MANY)])
+        return [f for f in near if f.number.agrees(n)]
+
     def alike(self, a: Iterable[Fact], b: Iterable[Fact], x: str, y: str) -> list[tuple[Fact, Fact]]:
         """Return the pairs that differ in nothing but the names x and y."""
         others: dict[tuple[object, ...], list[Fact]] = defaultdict(list)
         for f in b:
             others[_rest(f, y)].append(f)
-        return [(f, g) for f in a for g in others[_rest(f, x)] if f.number.unit == g.number.unit]
+        pairs = ((f, g) for f in a for g in others[_rest(f, x)] if f.number.unit == g.number.unit)
+        return list(islice(pairs, MANY))
 
 
 def _rest(f: Fact, name: str) -> tuple[object, ...]:

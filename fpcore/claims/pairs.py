@@ -25,7 +25,7 @@ from fpcore.claims.arithmetic import (
 from fpcore.claims.document import Report, Sentence
 from fpcore.claims.finding import Finding
 from fpcore.claims.quantities import Number, numbers_in
-from fpcore.claims.terms import METRICS, SENSES, WORD, metrics_in, sign_of
+from fpcore.claims.terms import METRIC, METRICS, SENSES, WORD, metrics_in, sign_of
 
 _ARROW = re.compile(r"\s*(?:\([^()\d]{0,20}\))?\s*(?:→|⇒|->|=>|➔|➡|⟶)\s*(?:[^\W\d]{1,8}\s?)?")
 _FROM = re.compile(r"\s*から\s*|\s+to\s+")
@@ -300,6 +300,8 @@ def _compared(
     if subject and d.unit == "x" and _OF.fullmatch(text, b.end, d.start):
         return [(RATIO, b, a)]
     word = re.compile(rf"\s*({WORD.pattern})", re.IGNORECASE).match(text, d.end)
+    if METRIC.search(text[b.end : d.start]):
+        return []  # the numbers may be keys: 「0.1 は 0.2 より PPL が 5% 低い」
     if subject and word and d.unit in ("%", "", a.unit) and _THAN.fullmatch(text, b.end, d.start):
         return [(k, b, a) for k in kinds_for(d, b, a) if k is not BASE_B]
     if _AND.fullmatch(between) and _GAP_IS.fullmatch(text, b.end, d.start):

@@ -18,10 +18,10 @@ _DASHES = str.maketrans("−–‐‑〜∼", "---~~~")
 # What has digits but is no quantity: dates, times of day, versions, commit ids, addresses, names.
 _NO_NUMBER = re.compile(
     r"https?://\S+|!?\]\([^)\s]*\)|\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\b\d{4}年(?:\d+月)?(?:\d+日)?"
-    r"|\d+月\d+日|(?<![\d.])\d{1,2}:\d{2}(?::\d{2})?(?![\d.])|(?<![\d.,])\d+\.\d+\.\d+[\w.]*"
+    r"|(?<!\d)\d+月\d+日|(?<![\d.])\d{1,2}:\d{2}(?::\d{2})?(?![\d.])|(?<![\d.,])\d+\.\d+\.\d+[\w.]*"
     r"|\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b|\b[vV]\d+(?:[._]\d+)*\b|\b0x[0-9a-fA-F]+"
     r"|#\d+|(?:表|図|式|節|章|付録|§|Table|Fig\.?|Figure|Section|Eq\.?)\s?\d+(?:[.-]\d+)*"
-    r"|第\s?\d+|\[\d+(?:,\s*\d+)*\](?!\()|(?<![0-9.])[A-Za-z_][A-Za-z0-9_/]*-\d[\w.]*"
+    r"|第\s?\d+|\[\d+(?:,\s*\d+)*\](?!\()|(?<![A-Za-z0-9_./])[A-Za-z_][A-Za-z0-9_/]*+-\d[\w.]*"
 )
 _UNIT = rf"(?:\s?({number_words(TERMS['units'])}))?+"
 _NUMBER = re.compile(
