@@ -60,6 +60,7 @@ class Roles:
     differences: tuple[int, ...]
 
 
+@lru_cache(maxsize=50_000)
 def is_difference(title: str) -> bool:
     """Say whether a head or row is one of differences, ratios or relative changes."""
     bare = _NOT_DIFFERENCE.sub(" ", re.sub(r"\(.*?\)", "", title)).strip()
