@@ -172,7 +172,7 @@ class _Table:
         for c in (c for s in canonical for c in self._conventions(s, items, explicit)):
             score = self._score(c, sample, ratio, exact)
             scores += [score] if score.right + len(score.wrong) else []
-            if score.right == len(sample):
+            if score.right and not score.wrong:
                 break
         best = max(scores, key=lambda s: (s.right - len(s.wrong), s.right), default=None)
         if best is None:
