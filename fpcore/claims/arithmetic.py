@@ -57,15 +57,14 @@ def kinds_for(d: Number, a: Number, b: Number, ratio: bool = False) -> list[Kind
         points += [SHARES] if small else []
         if d.points:
             return points
-        return [*points, RELATIVE, BASE_B, RATIO, INVERSE] if ratio else [*points, RELATIVE, BASE_B]
+        shares = [RATIO, INVERSE] if ratio and not d.signed else []
+        return [*points, RELATIVE, BASE_B, *shares]
     if d.unit in ("", a.unit) or not a.unit:
         return [RATIO, INVERSE] if ratio and not d.unit else [DIFFERENCE]
     return []
 
 
-def fits(
-    d: Number, kind: Kind, a: Number, b: Number, sign: int = 1, exact: bool = False
-) -> bool:
+def fits(d: Number, kind: Kind, a: Number, b: Number, sign: int = 1, exact: bool = False) -> bool:
     """Say whether a number is what a kind gives, to within the rounding of all three.
 
     `sign` is +1 for b − a as printed, -1 for a − b, and 0 where the amount alone counts.

@@ -18,11 +18,15 @@ from fpcore.claims.quantities import Number
 from fpcore.claims.terms import METRICS, SENSES, TERMS, WORD, sign_of
 
 _FAMILY = {"ppl": ("val_ppl", "train_ppl", "ppl"), "er": ("val_er", "train_er", "er")}
-_APART = re.compile(r"[→⇒]|->|サンプル数|データ|につれ|ごと|エポック|から|を\d|\bfrom\b|差が|間の差|間で|Δ|それぞれ|ともに|と[A-Z]|および|、.*、.*、")
+_APART = re.compile(
+    r"[→⇒]|->|サンプル数|データ|につれ|ごと|エポック|から|を\d|\bfrom\b|差が|間の差|間で|Δ|それぞれ|ともに|と[A-Z]|および|、.*、.*、"
+)
 _DENIED = re.compile(r".{0,8}?(?:ない|ません|なかった|せず|\bnot\b)")
 _SIGNED_BEFORE = re.compile(r"[^\d、。()→]{0,14}\(?\s*$")
 _OPENERS = re.compile("|".join(sorted(map(re.escape, TERMS["openers"]), key=len, reverse=True)))
-_RATHER = re.compile(r"\s*(?:の\s*(?:方|ほう)\s*)が|\s*が\s*(?:やや|わずかに|大幅に)?\s*(?:優位|優れ|良い|良く|急峻|緩やか)")
+_RATHER = re.compile(
+    r"\s*(?:の\s*(?:方|ほう)\s*)が|\s*が\s*(?:やや|わずかに|大幅に)?\s*(?:優位|優れ|良い|良く|急峻|緩やか)"
+)
 _GAP_OF = re.compile(r"\s*の差分?\s*(?:は|が|:|=)?\s*")
 _BRACKETS = re.compile(r"\s*(?:に|へ|まで)?\s*[^\d()、。]{0,6}\(\s*$")
 _TREND = re.compile(r"\s*(?:では|は|で|の)")
@@ -197,7 +201,9 @@ def _size_at(c: Clause, n: Number) -> int | None:
 
 def _fits(d: Number, x: Fact, y: Fact, sign: int) -> bool:
     return any(fits(d, k, x.number, y.number, sign) for k in kinds_for(d, x.number, y.number)) or (
-        d.points and not x.number.unit and abs(abs(y.number.value - x.number.value) - abs(d.value)) < d.half * 3
+        d.points
+        and not x.number.unit
+        and abs(abs(y.number.value - x.number.value) - abs(d.value)) < d.half * 3
     )
 
 
@@ -207,7 +213,7 @@ def _comparable(d: Number, values: list[tuple[Fact, Fact]]) -> bool:
 
 def _trend(report: Report, index: Index, c: Clause, pairs: Pairs) -> Iterator[Finding]:
     """Check 「B では M は上昇した」: B against A, where M does not so change within B itself."""
-    words = WORD.findall(c.text)
+    words = WORD.findall(c.masked)
     own = [m for m in c.names if _TREND.match(c.text, m.end)]
     plain = not any(n for n in c.numbers) and len(c.metrics) == len(words) == len(c.names) == 1
     if not plain or not own or own[0].name != pairs.second or c.qualifiers:
@@ -218,7 +224,9 @@ def _trend(report: Report, index: Index, c: Clause, pairs: Pairs) -> Iterator[Fi
     sign = sign_of(SENSES[word.lower()], metric)
     if not changed or not sign or not values or _DENIED.match(c.text, changed.end()):
         return
-    mine = sorted((y for _, y in values if y.metric == values[0][1].metric), key=lambda f: f.size or 0)
+    mine = sorted(
+        (y for _, y in values if y.metric == values[0][1].metric), key=lambda f: f.size or 0
+    )
     grown = sign * (mine[-1].number.value - mine[0].number.value) > 0
     traced = any(f.step is not None for f in index.by_metric[mine[0].metric])
     if grown or traced or _APART.search(c.text):
@@ -229,13 +237,17 @@ def _trend(report: Report, index: Index, c: Clause, pairs: Pairs) -> Iterator[Fi
 
 def _rank(report: Report, c: Clause, pairs: Pairs) -> Iterator[Finding]:
     """Check 「M は B の方が低い」 and 「M は B が優位」, without a number, at every size."""
-    text = re.sub(r"\([^()]*\)", "", c.text)
+    text = re.sub(r"\([^()]*\)", "", c.masked)
     words = WORD.findall(text)
     told = [m for m in c.names if _RATHER.match(c.text, m.end)]
     metrics = {m for m, start, _ in c.metrics if start < len(text)}
     if len(told) != 1 or len(words) != 1 or len(metrics) != 1 or c.numbers or c.step:
         return
-    if c.qualifiers - {"最終", "全体"} or _DENIED.search(text) or not _plain_opening(c, _end_of(text)):
+    if (
+        c.qualifiers - {"最終", "全体"}
+        or _DENIED.search(text)
+        or not _plain_opening(c, _end_of(text))
+    ):
         return
     metric, sense = metrics.pop(), SENSES[words[0].lower()]
     values = [p for m in _FAMILY.get(metric, (metric,)) for p in pairs.values.get(m, [])]

@@ -15,6 +15,7 @@ from fpcore.claims.finding import Finding
 from fpcore.claims.names import Index
 from fpcore.claims.pairs import pair_slips
 from fpcore.claims.totals import total_slips
+from fpcore.claims.windows import window_slips
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def _examined(text: str) -> Examination:
         *pair_slips(report),
         *conflicts(report, facts),
         *unequal_columns(report),
+        *window_slips(report, facts),
         *change_slips(report, index, facts, clauses),
         *comparison_slips(report, index, clauses),
         *extreme_slips(report, index, clauses),

@@ -189,7 +189,8 @@ class _Table:
 
     def _conventions(self, s: Scheme, items: list[Item], sign: int) -> Iterator[Convention]:
         signed = any(x.d.signed for x in items)
-        signs = ([sign] if sign and signed else [1, -1, 2]) if signed else [0]
+        gains = [2] if any(better(x.metric) for x in items) else []
+        signs = ([sign] if sign else [1, -1, *gains]) if signed else [0]
         for kinds in _GROUPS:
             for one in signs:
                 yield Convention(s, kinds, one)
@@ -229,7 +230,9 @@ class _Table:
     def _bases(self, j: int, before: list[int]) -> list[Scheme]:
         """Return the base rows: first, last, above, one without a difference, one that is named."""
         rows = self.grid.rows
-        empty = [i for i, r in enumerate(rows) if r[j].empty or not r[j].numbers or _zero(r[j].numbers)]
+        empty = [
+            i for i, r in enumerate(rows) if r[j].empty or not r[j].numbers or _zero(r[j].numbers)
+        ]
         title = self.grid.heads[j].text
         named = [i for i, r in enumerate(rows) if len(r[0].text) > 1 and r[0].text in title]
         found = []
@@ -245,12 +248,13 @@ class _Table:
         right, wrong = score.right, score.wrong
         tight = score.convention.scheme.base is None or score.convention.scheme.likely
         sure = right >= 2 * len(wrong) and right >= 2 if tight else right >= max(3, 3 * len(wrong))
-        pair = score.convention.scheme.base is None and self._parallel(score.convention.scheme, j)
+        scheme = score.convention.scheme
+        pair = scheme.base is None and (explicit or self._parallel(scheme, j))
         maybe = pair and len(wrong) <= max(right, 1) and len(wrong) < 3
         for item in wrong[:_SAMPLE] if sure or maybe else ():
             if item.d.digits < 2 and not sure:
                 continue
-            if not self._other(item, score.convention, sure, ratio, exact):
+            if not self._other(item, score, sure, ratio, exact):
                 if sure or explicit or not self._flipped(item, score.convention, ratio, exact):
                     yield item
 
@@ -268,8 +272,9 @@ class _Table:
         """Say whether an item has but another sign than the convention."""
         return bool(Convention(c.scheme, c.kinds, 0).fit(self.grid, item, ratio, exact))
 
-    def _other(self, item: Item, c: Convention, sure: bool, ratio: bool, exact: bool) -> bool:
+    def _other(self, item: Item, score: Score, sure: bool, ratio: bool, exact: bool) -> bool:
         """Say whether another reading explains an item: of its own operands, or of any."""
+        c, right = score.convention, score.right
         if sure and self._flipped(item, c, ratio, exact):
             return False
         schemes = [c.scheme]
@@ -278,7 +283,12 @@ class _Table:
             bases = [-1, 0, len(self.grid.rows) - 1]
             schemes += [Scheme(q, q, base) for q in self.numeric[:8] for base in bases]
         groups = _GROUPS[:1] if sure else _GROUPS
-        found = [Convention(s, kinds, 0) for s in dict.fromkeys(schemes) for kinds in groups]
+        found = [
+            Convention(s, kinds, 0)
+            for s in dict.fromkeys(schemes)
+            for kinds in groups
+            if s != c.scheme or kinds != (BASE_B,) or c.kinds != _GROUPS[0] or not right
+        ]
         return any(x.fit(self.grid, item, ratio or not sure, exact) for x in found)
 
     def _finding(self, c: Convention, item: Item, j: int, ratio: bool) -> Finding:
@@ -300,4 +310,3 @@ class _Table:
 
 def _zero(numbers: tuple[Number, ...]) -> bool:
     return all(n.value == 0 or (n.unit == "x" and n.value == 1) for n in numbers)
-

@@ -127,7 +127,9 @@ def _explained(seen: Examination) -> Iterator[str]:
         flags = [k for k in ("about", "ranged", "spread") if getattr(n, k)]
         said = f"{n.value:g} ± {n.half:g} {n.unit or n.counter}".rstrip()
         keys = " | ".join(_key(f) for f in facts.get((line, n.text), [])[:3])
-        yield f"{line}: {n.text} = {said} {' '.join(flags)}".rstrip() + (f"  [{keys}]" if keys else "")
+        yield f"{line}: {n.text} = {said} {' '.join(flags)}".rstrip() + (
+            f"  [{keys}]" if keys else ""
+        )
 
 
 def _key(f: Fact) -> str:

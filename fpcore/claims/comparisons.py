@@ -31,12 +31,19 @@ _REFERRED = re.compile(
 )
 _TIMES = re.compile(r"\s*(?:の[^、。はがを\d]{0,14})?の\s*(?:約|およそ|ほぼ)?\s*$")
 _AGAINST = re.compile(
-    r"\b(?:than|over|compared (?:to|with))\s+(?:that of\s+|the\s+)?$|\btimes\s+(?:that of\s+)?$", re.I
+    r"\b(?:than|over|compared (?:to|with))\s+(?:that of\s+|the\s+)?$|\btimes\s+(?:that of\s+)?$",
+    re.I,
 )
 _DENIED = re.compile(r".{0,8}?(?:ない|ません|なかった|せず|\bnot\b|限らない|言えない)")
-_SUBJECT = re.compile(r"\s*(?:の\s*(?:方|ほう)\s*)?(?:は|が|の|も)|\s*(?:の方|のほう)|\s*'s|\s+(?:has|is|was|had|shows|achieves|reaches|gets)\b")
-_VARIES = any_of("増やす 増やし 増やせ 増える 増え 減らす 変え 変更 導入 追加 につれ ほど ごと 途中 後半 前半 場合 同等 ほぼ 傾向 差 速度 効率 幅 改善率 伸び 変化 ばらつき".split())
-_ENDS = re.compile(r"\s*(?:で(?:ある|あっ|、|,|$)|だ|です|と(?:なり|なっ|、)|、|,|$|\)|\(|に(?:達|な|とど)|まで)")
+_SUBJECT = re.compile(
+    r"\s*(?:の\s*(?:方|ほう)\s*)?(?:は|が|の|も)|\s*(?:の方|のほう)|\s*'s|\s+(?:has|is|was|had|shows|achieves|reaches|gets)\b"
+)
+_VARIES = any_of(
+    "増やす 増やし 増やせ 増える 増え 減らす 変え 変更 導入 追加 につれ ほど ごと 途中 後半 前半 場合 同等 ほぼ 傾向 差 速度 効率 幅 改善率 伸び 変化 ばらつき".split()
+)
+_ENDS = re.compile(
+    r"\s*(?:で(?:ある|あっ|、|,|$)|だ|です|と(?:なり|なっ|、)|、|,|$|\)|\(|に(?:達|な|とど)|まで)"
+)
 
 
 def comparison_slips(report: Report, index: Index, clauses: list[Clause]) -> Iterator[Finding]:
@@ -63,7 +70,7 @@ def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]
         return
     amounts = [n for n in c.numbers if _amount(c, n, reference)]
     others = [n for n in c.numbers if n not in amounts and not n.counter]
-    words = [w for w in WORD.finditer(c.text) if not _DENIED.match(c.text, w.end())]
+    words = [w for w in WORD.finditer(c.masked) if not _DENIED.match(c.text, w.end())]
     if others or len(amounts) > 1 or _VARIES.search(c.text):
         return
     report.count(bool(amounts) or len(words) == 1)
@@ -85,12 +92,12 @@ def _only_metric(report: Report, c: Clause) -> set[str]:
         return set()
     found = {read_label(h.text).metric for g in grids for h in g.heads} - {"", "tokens"}
     rows = {read_label(row[0].text).metric for g in grids for row in g.rows} - {""}
-    senses = {SENSES[w.lower()] for w in WORD.findall(c.text)}
+    senses = {SENSES[w.lower()] for w in WORD.findall(c.masked)}
     return found if len(found) == 1 and not rows and senses <= {"up", "down"} and senses else set()
 
 
 def _denied(c: Clause) -> Iterator[str]:
-    for w in WORD.finditer(c.text):
+    for w in WORD.finditer(c.masked):
         if _DENIED.match(c.text, w.end()):
             yield w[0]
 
@@ -213,7 +220,7 @@ def _attributions(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
 def _versus(
     report: Report, index: Index, c: Clause, subject: str, metric: str, x: Number, y: Number
 ) -> Iterator[Finding]:
-    words = WORD.findall(c.text[: x.start])
+    words = WORD.findall(c.masked[: x.start])
     owners = [index.owners(metric, n) for n in (x, y)]
     mine = [[subject in f.words | f.above for f in found] for found in owners]
     if len(words) != 1 or not all(mine) or METRICS[metric].get("magnitude"):
@@ -285,4 +292,3 @@ def _level(
         f"{what} of {name} is said to be {n.text}, but is {f.number.text} in line {f.line}.",
     )
     yield Finding("二つの値", (c.sentence.line, f.line), text)
-

@@ -154,7 +154,11 @@ def _finding(report: Report, group: list[Fact]) -> Finding:
     f = group[0]
     at = [f"{x}（{'、'.join(map(str, sorted(set(no))[:6]))} 行）" for x, no in values.items()]
     name = METRICS[f.metric]["name"]
-    words = (report.say("サイズ", "size"), report.say("反復", "step"), report.say("ウィンドウ", "window"))
+    words = (
+        report.say("サイズ", "size"),
+        report.say("反復", "step"),
+        report.say("ウィンドウ", "window"),
+    )
     key = [f.run.replace(" ", report.say(" と ", " and ")) if f.difference else f.run]
     key += [f"{k} {v}" for k, v in zip(words, (f.size, f.step, f.window), strict=True) if v]
     whose = report.say("、", ", ").join(filter(None, key))

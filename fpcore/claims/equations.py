@@ -19,7 +19,9 @@ from fpcore.claims.quantities import Number, numbers_in
 
 _OPERATOR = re.compile(r"\s*(?:\([^()\d]{0,12}\))?\s*([-+×*÷/x])\s*(?:[^\W\d_]{1,8}\s*)?(?=$)")
 _EQUALS = re.compile(r"\s*(?:\([^()\d]{0,12}\))?\s*([=≈≒])\s*(?:約|~|≈)?\s*")
-_BEFORE = re.compile(r"(?:[-+×*÷/^(_\d.%√Σ∑]|\b[A-Za-z]|\b(?:exp|log|ln|sqrt|max|min))\s*$|[A-Za-z]$")
+_BEFORE = re.compile(
+    r"(?:[-+×*÷/^(_\d.%√Σ∑]|\b[A-Za-z]|\b(?:exp|log|ln|sqrt|max|min))\s*$|[A-Za-z]$"
+)
 _AFTER = re.compile(r"\s*(?:[-+×*÷/^]|\*\*)\s*[\w(]|\s*\^|\(\d|[A-Za-z_]")
 _COUNT = re.compile(
     r"(?<![\d./,-])(\d[\d,]*)\s?/\s?(\d[\d,]*)\s?(?:件|個|回|問|例|サンプル|トークン)?\s*[(=:,は]*\s*(\d+(?:\.(\d+))?)\s?%(?!\s*(?:CI|信頼|区間|conf))"
@@ -28,10 +30,12 @@ _AMONG = re.compile(
     r"(?<![\d.])(\d[\d,]*)\s?(件|個|回|問|例|サンプル|トークン|文|語)\s?(?:の?うち|中)の?、?\s?(\d[\d,]*)\s?\2?\s*[((]\s*(\d+(?:\.(\d+))?)\s?%"
 )
 _LAW = re.compile(
-    r"PPL\s*(?:=|≈|∝)\s*(?:[\d.,]+\s*(?:×|x|\*|·)?\s*)?[A-Za-z]\w*\s*\^?\s*[({]?\s*(-\s*0?\.\d+)", re.IGNORECASE
+    r"PPL\s*(?:=|≈|∝)\s*(?:[\d.,]+\s*(?:×|x|\*|·)?\s*)?[A-Za-z]\w*\s*\^?\s*[({]?\s*(-\s*0?\.\d+)",
+    re.IGNORECASE,
 )
 _DOUBLED = re.compile(
-    r"(?:(\d+)\s?倍(?:に(?:する|なる|増やす)(?:と|ごとに|たびに)|で|ごとに|にすると)|doubling)[^。\d]{0,24}?(?:約|およそ|~|about |by )*\s?(\d+(?:\.(\d+))?)\s?%", re.IGNORECASE
+    r"(?:(\d+)\s?倍(?:に(?:する|なる|増やす)(?:と|ごとに|たびに)|で|ごとに|にすると)|doubling)[^。\d]{0,24}?(?:約|およそ|~|about |by )*\s?(\d+(?:\.(\d+))?)\s?%",
+    re.IGNORECASE,
 )
 
 
@@ -180,7 +184,12 @@ def _shares(report: Report, text: str, line: int) -> Iterator[Finding]:
         )
 
 
-_LOSS_OF = {"val_ppl": "val_loss", "train_ppl": "train_loss", "test_ppl": "test_loss", "ppl": "loss"}
+_LOSS_OF = {
+    "val_ppl": "val_loss",
+    "train_ppl": "train_loss",
+    "test_ppl": "test_loss",
+    "ppl": "loss",
+}
 
 
 def _exponentials(report: Report, grid: Grid) -> Iterator[Finding]:
@@ -189,8 +198,13 @@ def _exponentials(report: Report, grid: Grid) -> Iterator[Finding]:
     for ppl, loss in _LOSS_OF.items():
         if ppl not in heads or loss not in heads:
             continue
-        rows = [(i, grid.number(i, heads[loss]), grid.number(i, heads[ppl])) for i in range(len(grid.rows))]
-        known = [(i, x, p, _is_exp(x, p)) for i, x, p in rows if x and p and not x.unit and x.value < 50]
+        rows = [
+            (i, grid.number(i, heads[loss]), grid.number(i, heads[ppl]))
+            for i in range(len(grid.rows))
+        ]
+        known = [
+            (i, x, p, _is_exp(x, p)) for i, x, p in rows if x and p and not x.unit and x.value < 50
+        ]
         report.count(len(known))
         wrong = [(i, x, p) for i, x, p, fit in known if not fit]
         if len(wrong) != 1 or len(known) < 3:
@@ -219,7 +233,9 @@ def _laws(report: Report) -> Iterator[Finding]:
     for s in report.sentences if laws else []:
         for m in _DOUBLED.finditer(s.text):
             known = laws.get(s.place.titles, [])
-            if len({power for power, _ in known}) == 1 and re.search(r"下|減|低|改善|lower|reduc|decreas", s.text):
+            if len({power for power, _ in known}) == 1 and re.search(
+                r"下|減|低|改善|lower|reduc|decreas", s.text
+            ):
                 yield from _doubled(report, s.line, m, *known[0])
 
 

@@ -27,13 +27,22 @@ _SUPERLATIVE = re.compile(
 )
 _COUNTS = re.compile(
     r"(\d+)\s?(サイズ|件|条件|構成|モデル|手法|設定|ケース|sizes|settings|cases|models)?\s?(?:の?うち|中)の?、?\s?(\d+)\s?(?:サイズ|件|条件|構成|つ|モデル|手法|設定|ケース)?"
-    r"|\b(\d+)\s+(?:out\s+)?of\s+(?:the\s+)?(\d+)\s+(?:sizes|settings|cases|models|sample sizes)", re.IGNORECASE
+    r"|\b(\d+)\s+(?:out\s+)?of\s+(?:the\s+)?(\d+)\s+(?:sizes|settings|cases|models|sample sizes)",
+    re.IGNORECASE,
 )
-_EVERY = re.compile(r"(?:どの|すべての|全ての|全|いずれの|あらゆる)(?:サンプル)?(?:サイズ|設定|条件|構成|ケース)(?:で|において)|\b(?:at|for|in) (?:every|all|each) (?:sample )?(?:sizes?|settings?|cases?)", re.IGNORECASE)
+_EVERY = re.compile(
+    r"(?:どの|すべての|全ての|全|いずれの|あらゆる)(?:サンプル)?(?:サイズ|設定|条件|構成|ケース)(?:で|において)|\b(?:at|for|in) (?:every|all|each) (?:sample )?(?:sizes?|settings?|cases?)",
+    re.IGNORECASE,
+)
 _BOUND = re.compile(r"を?\s*(?P<under>下回|未満|以下)|を?\s*(?P<over>上回|超え|以上)")
-_BOUND_EN = re.compile(r"(?P<under>below|under|less than)|(?P<over>above|over|more than)", re.IGNORECASE)
+_BOUND_EN = re.compile(
+    r"(?P<under>below|under|less than)|(?P<over>above|over|more than)", re.IGNORECASE
+)
 _RANGE_OF = re.compile(r"\s*(?:の(?:範囲|間|幅)|に(?:収ま|分布)|まで(?:の範囲|分布))|\s*の範囲")
-_FILLER = re.compile(r"この表|表|では|中で|うち|全体|結果|で|の|は|が|を|も|に|と|、|値|サイズ|手法|モデル|構成|設定|条件|もの|した|達成|記録|示し|得|である|ある|なっ|た|最も|\W|the|was|is|with|of|by|and", re.IGNORECASE)
+_FILLER = re.compile(
+    r"この表|表|では|中で|うち|全体|結果|で|の|は|が|を|も|に|と|、|値|サイズ|手法|モデル|構成|設定|条件|もの|した|達成|記録|示し|得|である|ある|なっ|た|最も|\W|the|was|is|with|of|by|and",
+    re.IGNORECASE,
+)
 _FEW = 2
 
 
@@ -206,7 +215,7 @@ def _won(x: Column, y: Column, sign: int) -> tuple[int, int]:
 
 
 def _counts(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
-    m, words = _COUNTS.search(c.text), WORD.findall(c.text)
+    m, words = _COUNTS.search(c.text), WORD.findall(c.masked)
     if not m:
         return
     whole, part = (int(m[1]), int(m[3])) if m[1] else (int(m[5]), int(m[4]))
@@ -235,7 +244,11 @@ def _counted_bound(
     """Check 「4 構成のうち 2 構成で M が x を超える」."""
     left = [n for n in c.numbers if n.start >= m.end() and not n.counter]
     bound = _BOUND.match(c.text, left[0].end) if len(left) == 1 else None
-    found = [x for x in _meant(c, own) if len(x.rows) == said[0] and x.rows[0][1].unit == left[0].unit] if bound else []
+    found = (
+        [x for x in _meant(c, own) if len(x.rows) == said[0] and x.rows[0][1].unit == left[0].unit]
+        if bound
+        else []
+    )
     if len(found) != 1 or bound is None:
         return
     sign = -1 if bound.lastgroup == "under" else 1
@@ -254,7 +267,9 @@ def _orders(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
     """Check 「A > B > C の順に M が高い」."""
     names = list(c.names)
     gaps = [c.text[a.end : b.start] for a, b in zip(names, names[1:], strict=False)]
-    word = re.search(r"の順に?[^、。\d]{0,16}?(?P<up>高|大き|長)?(?P<down>低|小さ|短)?(?:い|く)", c.text)
+    word = re.search(
+        r"の順に?[^、。\d]{0,16}?(?P<up>高|大き|長)?(?P<down>低|小さ|短)?(?:い|く)", c.text
+    )
     if len(names) < 3 or not word or not (word["up"] or word["down"]) or c.numbers:
         return
     if any(not re.fullmatch(r"\s*(?:[>≥、,→]|=>|->)\s*", gap) for gap in gaps):
@@ -264,7 +279,9 @@ def _orders(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
         rows = [x.named(m.name) for m in names]
         if any(len(r) != 1 for r in rows):
             return
-        falls = [sign * (a[0][1].value - b[0][1].value) for a, b in zip(rows, rows[1:], strict=False)]
+        falls = [
+            sign * (a[0][1].value - b[0][1].value) for a, b in zip(rows, rows[1:], strict=False)
+        ]
         if all(f >= 0 for f in falls):
             return
         at = next(i for i, f in enumerate(falls) if f < 0)
@@ -277,9 +294,7 @@ def _orders(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
         return
 
 
-def _counted(
-    report: Report, c: Clause, said: str, x: Column, y: Column, won: int
-) -> Finding:
+def _counted(report: Report, c: Clause, said: str, x: Column, y: Column, won: int) -> Finding:
     heads = [k.grid.heads[k.j].text for k in (x, y)]
     line = x.grid.heads[0].line
     text = report.say(
@@ -299,7 +314,7 @@ def _bounds(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
         limit, sign = bound
         yield from _limited(report, c, "".join(names), limit, sign, own)
     elif not c.numbers and names:
-        words = WORD.findall(c.text)
+        words = WORD.findall(c.masked)
         for x, y in _opposed(c, own) if len(words) == 1 else []:
             sign = sign_of(SENSES[words[0].lower()], x.metric)
             high = _won(x, y, sign)[1]

@@ -15,7 +15,9 @@ from fpcore.claims.terms import ALIASES, DIFFERENCE, METRIC, TERMS, column
 
 _PAIR = re.compile(rf"({METRIC.pattern})\s*[=:]\s*(?=[-+]?\d)", re.IGNORECASE)
 _DELTA = re.compile(r"[ΔΔ]\s*$")
-_NOT_DIFFERENCE = re.compile(r"(?:改善|変更|変化|増加|削減|短縮)[前後]|残差|偏差|誤差|較差|交差|時差|比較的|対比|構成比|相対残差|平均倍率|変化点|変化なし")
+_NOT_DIFFERENCE = re.compile(
+    r"(?:改善|変更|変化|増加|削減|短縮)[前後]|残差|偏差|誤差|較差|交差|時差|比較的|対比|構成比|相対残差|平均倍率|変化点|変化なし"
+)
 _SPANS = ("alpha", "r_squared")  # one value for all sizes together
 
 

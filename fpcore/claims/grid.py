@@ -10,7 +10,9 @@ from fpcore.claims.terms import TERMS
 _UNIT_IN_HEAD = re.compile(r"[(\[]\s*([^()\[\]]+?)\s*[)\]]\s*$")
 _LONGEST = 500  # characters of a cell that are read
 _BOLD = re.compile(r"^\s*(?:\*\*[^*]+\*\*|__[^_]+__|<b>.+</b>|<strong>.+</strong>)")
-_EMPTY = re.compile(r"[-~=:.…*/]*|n/?a|none|nan|なし|基準|baseline|ref|base|同左|同上", re.IGNORECASE)
+_EMPTY = re.compile(
+    r"[-~=:.…*/]*|n/?a|none|nan|なし|基準|baseline|ref|base|同左|同上", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,7 @@ class Grid:
         if n is None or n.unit or not (unit or factor != 1):
             return n
         scale = n.factor * factor
-        return replace(
-            n, value=n.value * factor, half=n.half * factor, unit=unit, factor=scale
-        )
+        return replace(n, value=n.value * factor, half=n.half * factor, unit=unit, factor=scale)
 
     def title(self, i: int) -> str:
         """Return what a row is called: its first cell that is no number, else its first."""

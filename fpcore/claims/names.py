@@ -16,7 +16,10 @@ from fpcore.claims.terms import HEDGE, OTHER, metrics_in
 
 MANY = 300  # facts that a sentence may speak of; of more, none is checked
 _FAMILY = {"ppl": ("val_ppl", "ppl"), "er": ("val_er", "er"), "accuracy": ("accuracy",)}
-_CONDITION = re.compile(r"\d+\s?(?:層|次元|dim|layers?|ブロック)|(?:dim|lr|学習率|層)\s*[=:]?\s*\d|seed|シード\s?\d", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"\d+\s?(?:層|次元|dim|layers?|ブロック)|(?:dim|lr|学習率|層)\s*[=:]?\s*\d|seed|シード\s?\d",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,17 @@ class Clause:
         return self.sentence.text
 
     @cached_property
+    def masked(self) -> str:
+        """Return its text with the names blanked, so that they are not read as words."""
+        text = self.text
+        for m in self.names:
+            text = text[: m.start] + "\0" * (m.end - m.start) + text[m.end :]
+        return text
+
+    @cached_property
     def loose(self) -> bool:
         """Say whether it supposes something, or speaks of something else than tables hold."""
-        return bool(HEDGE.search(self.text) or _CONDITION.search(self.text))
+        return bool(HEDGE.search(self.masked) or _CONDITION.search(self.text))
 
     @cached_property
     def qualifiers(self) -> frozenset[str]:
@@ -75,8 +86,12 @@ class Index:
                 self.by_name[f.metric, word].append(f)
         for found in self._values.values():
             found.sort()
-        words = {w for f in self.facts for w in f.words if re.search(r"[^\W\d]", w) and "=" not in w}
-        above = {w for f in self.facts for w in f.above if w in words or re.fullmatch(r"[a-z]\w{0,9}", w)}
+        words = {
+            w for f in self.facts for w in f.words if re.search(r"[^\W\d]", w) and "=" not in w
+        }
+        above = {
+            w for f in self.facts for w in f.above if w in words or re.fullmatch(r"[a-z]\w{0,9}", w)
+        }
         self.words = words | above
         self.pattern = _trie(self.words)
 
@@ -120,7 +135,9 @@ class Index:
         near = (self.facts[i] for _, i in values[low : min(high, low + MANY)])
         return [f for f in near if f.number.agrees(n)]
 
-    def alike(self, a: Iterable[Fact], b: Iterable[Fact], x: str, y: str) -> list[tuple[Fact, Fact]]:
+    def alike(
+        self, a: Iterable[Fact], b: Iterable[Fact], x: str, y: str
+    ) -> list[tuple[Fact, Fact]]:
         """Return the pairs that differ in nothing but the names x and y."""
         others: dict[tuple[object, ...], list[Fact]] = defaultdict(list)
         for f in b:
@@ -163,4 +180,3 @@ def same_place(report: Report, c: Clause, source: int) -> bool:
 def own_words(c: Clause) -> frozenset[str]:
     """Return the words of the headings above a sentence."""
     return place_label(c.sentence.place).words
-

@@ -30,7 +30,8 @@ from fpcore.claims.terms import METRIC, METRICS, SENSES, WORD, metrics_in, sign_
 _ARROW = re.compile(r"\s*(?:\([^()\d]{0,20}\))?\s*(?:→|⇒|->|=>|➔|➡|⟶)\s*(?:[^\W\d]{1,8}\s?)?")
 _FROM = re.compile(r"\s*から\s*|\s+to\s+")
 _VS = re.compile(
-    r"\s*(?:\([^()\d]{0,20}\)|\))?\s*(?:vs\.?|対)\s*(?:[^\W\d]{1,8}\s?)?(?:\([^()\d]{0,10})?", re.IGNORECASE
+    r"\s*(?:\([^()\d]{0,20}\)|\))?\s*(?:vs\.?|対)\s*(?:[^\W\d]{1,8}\s?)?(?:\([^()\d]{0,10})?",
+    re.IGNORECASE,
 )
 _TO = re.compile(r"\s*(?:へ|に|まで|と)")
 _ABOUT = r"(?:約|およそ|ほぼ|~|about |by |around )*"
@@ -38,18 +39,30 @@ _SAYS = re.compile(rf"\)?\s*(?:へ|に|まで|と|で|、|,|となり|:)?\s*{_AB
 _WORD_THEN = re.compile(rf"({WORD.pattern})[しすたるっ]{{0,3}}\s*\(\s*$", re.IGNORECASE)
 _FROM_WORD = re.compile(rf"({WORD.pattern})(?:\s+[a-z]+)?\s+from\s+$", re.IGNORECASE)
 _THEN_WORD = re.compile(
-    rf"\s*(?:へ|に|まで|と)?\s*(?:と)?(?:大幅に|わずかに|大きく|やや|若干|急激に|)\s*({WORD.pattern})", re.IGNORECASE
+    rf"\s*(?:へ|に|まで|と)?\s*(?:と)?(?:大幅に|わずかに|大きく|やや|若干|急激に|)\s*({WORD.pattern})",
+    re.IGNORECASE,
 )
 _DENIED = re.compile(r".{0,6}?(?:ない|ません|なかった|せず|\bnot\b|抑)")
-_OTHER_BASE = re.compile(r"比|対[^応し]|vs|目標|基準|理論|信頼|CI|[pnrRσ]\s*=|区間|誤差|標準|±|平均|合計|全体|/", re.IGNORECASE)
-_GAIN = re.compile(r"改善|向上|削減|短縮|節約|減|低下|improv|reduc|better|gain|saving|lower|decreas|drop|fewer|less", re.IGNORECASE)
+_OTHER_BASE = re.compile(
+    r"比|対[^応し]|vs|目標|基準|理論|信頼|CI|[pnrRσ]\s*=|区間|誤差|標準|±|平均|合計|全体|/",
+    re.IGNORECASE,
+)
+_GAIN = re.compile(
+    r"改善|向上|削減|短縮|節約|減|低下|improv|reduc|better|gain|saving|lower|decreas|drop|fewer|less",
+    re.IGNORECASE,
+)
 _FAST = re.compile(r"速|speed|fast|slow|遅|効率|スループット|throughput", re.IGNORECASE)
 _LESS = re.compile(
     r"\s*(?:[^\d()<>=→|]{0,3}|\([^()\d]*\))?\)?\s*([<>])=?\s*(?:[^<>()=→,。、|]{0,20}[\s(:=])?"
 )
-_THAN = re.compile(rf"\)?\s*(?:の[^\d、。]{{0,12}})?(?:より|に比べて?|に対して?|と比べて?|と比較して)も?[、]?\s*(?:[^\d、。]{{0,12}}が\s*)?{_ABOUT}")
+_THAN = re.compile(
+    rf"\)?\s*(?:の[^\d、。]{{0,12}})?(?:より|に比べて?|に対して?|と比べて?|と比較して)も?[、]?\s*(?:[^\d、。]{{0,12}}が\s*)?{_ABOUT}"
+)
 _OF = re.compile(rf"\)?\s*の\s*{_ABOUT}")
-_GAP_IS = re.compile(rf"\)?\s*(?:の|との)?(?:間の)?(?:差分?|ギャップ|gap|difference)(?:は|が|:|=|\s)*{_ABOUT}", re.IGNORECASE)
+_GAP_IS = re.compile(
+    rf"\)?\s*(?:の|との)?(?:間の)?(?:差分?|ギャップ|gap|difference)(?:は|が|:|=|\s)*{_ABOUT}",
+    re.IGNORECASE,
+)
 _AND = re.compile(r"[^、。\d]*(?:と|vs\.?|対|and|、)[^、。\d]*", re.IGNORECASE)
 
 
@@ -166,9 +179,7 @@ def _kinds(
     return found if all(found.values()) else {}
 
 
-def _behind(
-    text: str, chain: Chain, numbers: tuple[Number, ...]
-) -> Iterator[tuple[Number, str]]:
+def _behind(text: str, chain: Chain, numbers: tuple[Number, ...]) -> Iterator[tuple[Number, str]]:
     """Yield the changes in brackets right behind a chain, and 「に x% 改善」."""
     opened = re.compile(r"\s*(?:に|へ|まで|と)?\s*(?:[^\d()、。,→]{0,8})?\(").match(text, chain.end)
     if opened:
@@ -188,9 +199,7 @@ def _behind(
                 yield n, word[1]
 
 
-def _before(
-    text: str, chain: Chain, numbers: tuple[Number, ...]
-) -> Iterator[tuple[Number, str]]:
+def _before(text: str, chain: Chain, numbers: tuple[Number, ...]) -> Iterator[tuple[Number, str]]:
     """Yield the change of 「x% 高い（A vs B）」."""
     opened = text.rfind("(", 0, chain.numbers[0].start)
     if opened < 0 or text[opened + 1 : chain.numbers[0].start].strip(" ") != "":
@@ -245,7 +254,9 @@ def _direction(report: Report, s: Sentence, chain: Chain) -> Iterator[Finding]:
     named = [m for m, _, _ in metrics_in(s.text[start + 1 : a.start])]
     metric = named[-1] if named else ""
     sense = SENSES[word[1].lower()]
-    if METRICS.get(metric, {}).get("magnitude") or (sense in ("better", "worse") and len(set(named)) != 1):
+    if METRICS.get(metric, {}).get("magnitude") or (
+        sense in ("better", "worse") and len(set(named)) != 1
+    ):
         return
     claimed = sign_of(sense, metric)
     report.count(bool(claimed))
@@ -257,15 +268,15 @@ def _direction(report: Report, s: Sentence, chain: Chain) -> Iterator[Finding]:
         yield Finding("方向", (s.line,), text)
 
 
-def _inequalities(
-    report: Report, s: Sentence, numbers: tuple[Number, ...]
-) -> Iterator[Finding]:
+def _inequalities(report: Report, s: Sentence, numbers: tuple[Number, ...]) -> Iterator[Finding]:
     """Check 「815 > 847」."""
     for a, b in pairwise(numbers):
         m = _LESS.fullmatch(s.text, a.end, b.start)
         if not m or a.unit != b.unit or a.ranged or b.ranged or min(a.digits, b.digits) < 2:
             continue
-        if re.search(r"[-=<>]$|if |もし|条件|閾値|しきい値|threshold", s.text[: a.start].rstrip()[-12:]):
+        if re.search(
+            r"[-=<>]$|if |もし|条件|閾値|しきい値|threshold", s.text[: a.start].rstrip()[-12:]
+        ):
             continue
         if s.text[m.start(1) - 1] in "-=" or (a.value - b.value) * (1 if m[1] == ">" else -1) >= 0:
             continue
@@ -276,9 +287,7 @@ def _inequalities(
         yield Finding("方向", (s.line,), text)
 
 
-def _comparisons(
-    report: Report, s: Sentence, numbers: tuple[Number, ...]
-) -> Iterator[Finding]:
+def _comparisons(report: Report, s: Sentence, numbers: tuple[Number, ...]) -> Iterator[Finding]:
     """Check 「A は B の x 倍」, 「A は B より x% 高い」 and 「A と B の差は x」."""
     for a, b, d in zip(numbers, numbers[1:], numbers[2:], strict=False):
         if any(n.ranged or n.spread for n in (a, b, d)) or a.about or b.about or a.unit != b.unit:
@@ -292,9 +301,7 @@ def _comparisons(
             yield _misfit(report, s, d, (x, y), {(x, y): [k]})
 
 
-def _compared(
-    text: str, a: Number, b: Number, d: Number
-) -> list[tuple[Kind, Number, Number]]:
+def _compared(text: str, a: Number, b: Number, d: Number) -> list[tuple[Kind, Number, Number]]:
     between = text[a.end : b.start]
     subject = re.fullmatch(r"\)?\s*(?:は|が|で、)[^、。\d]{0,25}", between)
     if subject and d.unit == "x" and _OF.fullmatch(text, b.end, d.start):
@@ -305,6 +312,8 @@ def _compared(
     if subject and word and d.unit in ("%", "", a.unit) and _THAN.fullmatch(text, b.end, d.start):
         return [(k, b, a) for k in kinds_for(d, b, a) if k is not BASE_B]
     if _AND.fullmatch(between) and _GAP_IS.fullmatch(text, b.end, d.start):
-        close = re.match(r"\s*(?:\)|である|です|と|で|、|,|$|しか|も|に|ポイント|だっ)", text[d.end :])
+        close = re.match(
+            r"\s*(?:\)|である|です|と|で|、|,|$|しか|も|に|ポイント|だっ)", text[d.end :]
+        )
         return [(k, a, b) for k in kinds_for(d, a, b)] if close else []
     return []

@@ -32,9 +32,7 @@ def column_differences(report: Report) -> Iterator[Fact]:
                 if fits(d.number, kind, runs[0].number, runs[1].number):
                     unit = "%rel" if kind is RELATIVE else a.number.unit
                     name = difference_name(runs[0].run, runs[1].run)
-                    yield replace(
-                        d, words=frozenset({name}), number=replace(d.number, unit=unit)
-                    )
+                    yield replace(d, words=frozenset({name}), number=replace(d.number, unit=unit))
                     break
 
 

@@ -34,9 +34,7 @@ _CLOCK = re.compile(
 )
 _SPREAD = re.compile(rf"\s?(?:±|\+/-|\+-)\s?\d+(?:\.\d+)?{_UNIT}")
 _RANGE = re.compile(r"~|\s~\s|-")
-_ABOUT = re.compile(
-    rf"(?:{number_words(TERMS['approximate'])})\s?(?:の)?$", re.IGNORECASE
-)
+_ABOUT = re.compile(rf"(?:{number_words(TERMS['approximate'])})\s?(?:の)?$", re.IGNORECASE)
 _AFTER = re.compile(rf"\s?(?:{'|'.join(TERMS['approximate_after'])})")
 
 
@@ -152,9 +150,7 @@ def _placed(text: str, numbers: list[Number]) -> list[Number]:
         closes = bool(placed) and _RANGE.fullmatch(text, placed[-1].end, n.start)
         about = bool(_ABOUT.search(text[max(0, n.start - 12) : n.start]))
         about = about or bool(_AFTER.match(text, n.end)) or (n.text[:1] == "~")
-        placed.append(
-            replace(n, about=about, ranged=bool(opens or closes), spread=bool(spread))
-        )
+        placed.append(replace(n, about=about, ranged=bool(opens or closes), spread=bool(spread)))
     return placed
 
 

@@ -15,7 +15,9 @@ from fpcore.claims.grid import Grid
 from fpcore.claims.quantities import Number
 from fpcore.claims.terms import TERMS
 
-_TOTAL = re.compile(rf"(?:{'|'.join(map(re.escape, TERMS['totals']))})\s*(?:\(.*\))?", re.IGNORECASE)
+_TOTAL = re.compile(
+    rf"(?:{'|'.join(map(re.escape, TERMS['totals']))})\s*(?:\(.*\))?", re.IGNORECASE
+)
 _MEAN = re.compile(rf"(?:{'|'.join(map(re.escape, TERMS['means']))})\s*(?:\(.*\))?", re.IGNORECASE)
 _PARTLY = re.compile(r"小計|subtotal|その他|など|うち|…|\.\.\.|除", re.IGNORECASE)
 _NEAR = 0.25  # a total that is further from its sum is of other parts than those shown
@@ -57,7 +59,9 @@ def _kind(title: str) -> str:
 
 def _extra(grid: Grid, i: int, kinds: list[str]) -> bool:
     text = grid.rows[i][0].text
-    spread = re.fullmatch(r"(?i)標準偏差|std.*|sd|分散|最大|最小|max|min|中央値|median|n|比率|割合|%", text)
+    spread = re.fullmatch(
+        r"(?i)標準偏差|std.*|sd|分散|最大|最小|max|min|中央値|median|n|比率|割合|%", text
+    )
     return bool(kinds[i] or is_difference(text) or spread or not text)
 
 
@@ -101,9 +105,7 @@ def _close(grid: Grid, j: int, parts: list[int], i: int, kind: str) -> bool:
     return abs(value - found[1].value) < _NEAR * abs(value)
 
 
-def _finding(
-    report: Report, grid: Grid, j: int, parts: list[int], i: int, kind: str
-) -> Finding:
+def _finding(report: Report, grid: Grid, j: int, parts: list[int], i: int, kind: str) -> Finding:
     numbers, total = _numbers(grid, j, parts, i) or ([], None)
     cell = grid.rows[i][j]
     digits = len(cell.text.partition(".")[2].rstrip("%")) if "." in cell.text else 0

@@ -120,7 +120,9 @@ def by_size(d: Draft) -> None:
     turn = d.rng.choice((1, 1, 1, -1))
     relative = d.rng.choice(("", "only", "both"))
     fall = d.rng.choice(("-", "-", "▲", "−"))
-    head = d.say("差分", "Diff") if turn == 1 else d.say(f"差({d.a} − {d.b})", f"Diff ({d.a} - {d.b})")
+    head = (
+        d.say("差分", "Diff") if turn == 1 else d.say(f"差({d.a} − {d.b})", f"Diff ({d.a} - {d.b})")
+    )
     d.add(d.say(f"### {metric} の変化", f"### {metric} by size"), "")
     rows = []
     for n, (x, y) in zip(d.sizes, pairs, strict=True):
@@ -170,7 +172,11 @@ def by_size_sentences(
         bound = number(top * 1.05, digits, unit)
         said = f"- {d.b}の{metric}はどのサイズでも{bound}を下回る"
         d.add(said)
-        d.slip("every", said, said.replace(bound, number((top + low) / 2 + (top - low) * 0.3, digits, unit)))
+        d.slip(
+            "every",
+            said,
+            said.replace(bound, number((top + low) / 2 + (top - low) * 0.3, digits, unit)),
+        )
     x, y = pairs[-1]
     share = abs(y - x) / x * 100
     word = ("高い", "higher") if y > x else ("低い", "lower")
@@ -209,7 +215,10 @@ def by_run(d: Draft) -> None:
     change = d.say(f"PPL変化({d.a}比)", f"PPL change vs {d.a}")
     printed = d.table([title, "Test PPL", "Test Acc", change], rows)
     k = d.rng.randrange(1, 4)
-    d.slip("base row", *d.swap(printed[k], rows[k][3], signed(float(rows[k][3][:-1]) * 1.7 + 4, 1, "%")))
+    d.slip(
+        "base row",
+        *d.swap(printed[k], rows[k][3], signed(float(rows[k][3][:-1]) * 1.7 + 4, 1, "%")),
+    )
     best = names[ppl.index(min(ppl))]
     low = number(min(ppl), 1)
     said = d.say(f"- 最も低いTest PPLは{best}の{low}", f"- The lowest Test PPL is {low} ({best})")
@@ -247,7 +256,10 @@ def written_out(d: Draft) -> None:
     told = d.say("改善", "improved")
     d.slip("arrow word", said, said.replace(told, d.say("悪化", "worsened")))
     wide = (x - y) / y * 100
-    said = d.say(f"- 逆方向の値は {wide:.0f}% 高い（{x} vs {y}）", f"- The other is {wide:.0f}% higher ({x} vs {y})")
+    said = d.say(
+        f"- 逆方向の値は {wide:.0f}% 高い（{x} vs {y}）",
+        f"- The other is {wide:.0f}% higher ({x} vs {y})",
+    )
     d.add(said)
     d.slip("wrong base", said, said.replace(f"{wide:.0f}%", f"{share:.0f}%"))
     p, q = d.rng.randint(11, 99), d.rng.randint(101, 999)
@@ -268,7 +280,11 @@ def totals(d: Draft) -> None:
     d.add("", d.say("### 内訳", "### Parts"), "")
     parts = [d.rng.randint(1000, 9000) for _ in range(d.rng.randint(3, 5))]
     whole = sum(parts)
-    words = "埋込 層甲 層乙 出力 予備".split() if d.japanese else "embed front back output spare".split()
+    words = (
+        "埋込 層甲 層乙 出力 予備".split()
+        if d.japanese
+        else "embed front back output spare".split()
+    )
     rows = [[w, f"{p:,}", f"{100 * p / whole:.1f}%"] for w, p in zip(words, parts, strict=False)]
     rows.append([d.say("合計", "Total"), f"{whole:,}", "100%"])
     head = [d.say("要素", "Part"), d.say("個数", "Count"), d.say("割合", "Share")]
@@ -283,9 +299,7 @@ def raw_data(d: Draft) -> None:
     ppl = [[round(d.rng.uniform(100, 500), 1) for _ in d.sizes] for _ in "ab"]
     acc = [[round(d.rng.uniform(10, 40), 1) for _ in d.sizes] for _ in "ab"]
     tokens = [d.rng.randint(10_000, 90_000) * (i + 1) for i in range(len(d.sizes))]
-    rows = [
-        [f"{n}", f"{ppl[0][i]:.1f}", f"{ppl[1][i]:.1f}"] for i, n in enumerate(d.sizes)
-    ]
+    rows = [[f"{n}", f"{ppl[0][i]:.1f}", f"{ppl[1][i]:.1f}"] for i, n in enumerate(d.sizes)]
     title = d.say("サンプル数", "Samples")
     d.table([title, f"{d.a} V.PPL", f"{d.b} V.PPL"], rows)
     fence = d.rng.choice(("```", "~~~"))
@@ -305,21 +319,50 @@ def raw_data(d: Draft) -> None:
 
 def epochs(d: Draft) -> None:
     """What must stay silent: positions, traces, settings, spreads, plans and other quantities."""
-    d.add("", d.say("### 学習の経過", "### Training"), "", "| Epoch | Train PPL | Val PPL |", "|---|---|---|")
+    d.add(
+        "",
+        d.say("### 学習の経過", "### Training"),
+        "",
+        "| Epoch | Train PPL | Val PPL |",
+        "|---|---|---|",
+    )
     ppl = [round(400 / (i + 1) + d.rng.random(), 1) for i in range(5)]
     d.add(*(f"| {i} | {p - 5:.1f} | {p} |" for i, p in enumerate(ppl, 1)), "")
     d.add("| Layer | Forward PPL | Backward PPL |", "|---|---|---|")
-    d.add(*(f"| {i} | {d.rng.uniform(50, 90):.1f} | {d.rng.uniform(50, 90):.1f} |" for i in range(3)))
-    d.add("", "```", *(f"Epoch {i}: train_ppl={p - 5:.1f}, val_ppl={p}" for i, p in enumerate(ppl, 1)), "```")
     d.add(
-        d.say("- 目標は PPL 30.0 以下、予測は 35.5 である。", "- The target is a PPL below 30.0; 35.5 is expected."),
-        d.say("- 以前の実験では Val PPL は 777.7 だった。", "- In an earlier run the Val PPL was 777.7."),
-        d.say("- 学習率 0.001→0.0005、batch 32、2025-11-30 開始、約 12% の差。", "- lr 0.001, batch 32, started 2025-11-30, about 12% apart."),
+        *(f"| {i} | {d.rng.uniform(50, 90):.1f} | {d.rng.uniform(50, 90):.1f} |" for i in range(3))
+    )
+    d.add(
+        "",
+        "```",
+        *(f"Epoch {i}: train_ppl={p - 5:.1f}, val_ppl={p}" for i, p in enumerate(ppl, 1)),
+        "```",
+    )
+    d.add(
+        d.say(
+            "- 目標は PPL 30.0 以下、予測は 35.5 である。",
+            "- The target is a PPL below 30.0; 35.5 is expected.",
+        ),
+        d.say(
+            "- 以前の実験では Val PPL は 777.7 だった。",
+            "- In an earlier run the Val PPL was 777.7.",
+        ),
+        d.say(
+            "- 学習率 0.001→0.0005、batch 32、2025-11-30 開始、約 12% の差。",
+            "- lr 0.001, batch 32, started 2025-11-30, about 12% apart.",
+        ),
         "- R² = 0.99, RSS = 41.1",
     )
 
 
-SECTIONS: tuple[Callable[[Draft], None], ...] = (by_size, by_run, written_out, totals, raw_data, epochs)
+SECTIONS: tuple[Callable[[Draft], None], ...] = (
+    by_size,
+    by_run,
+    written_out,
+    totals,
+    raw_data,
+    epochs,
+)
 
 
 def draw(seed: int) -> Draft:
@@ -328,7 +371,12 @@ def draw(seed: int) -> Draft:
     a, b = rng.choice(NAMES)
     d = Draft(rng, rng.random() < 0.6, a, b, rng.choice(SIZES))
     d.style = rng.choice(("pipes", "pipes", "pipes", "open", "html", "wide"))
-    d.add(d.say(f"# {a} と {b} の実験", f"# Experiment {a} and {b}"), "", d.say("## 結果", "## Results"), "")
+    d.add(
+        d.say(f"# {a} と {b} の実験", f"# Experiment {a} and {b}"),
+        "",
+        d.say("## 結果", "## Results"),
+        "",
+    )
     for section in rng.sample(SECTIONS, rng.randint(2, 5)):
         section(d)
         d.add("")

@@ -42,7 +42,9 @@ def test_findings_are_in_the_language_of_the_report(
     assert "does not follow from 52.0 and 50.0" in out and "1 findings" in out
 
 
-@pytest.mark.parametrize("text", ["", "# 題\n\n数値のない報告である。\n", "# Report\n\nNo numbers.\n"])
+@pytest.mark.parametrize(
+    "text", ["", "# 題\n\n数値のない報告である。\n", "# Report\n\nNo numbers.\n"]
+)
 def test_an_unread_file_does_not_look_like_a_pass(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
