@@ -1,6 +1,7 @@
 """Tables in code blocks: with pipes, or with columns that are aligned by spaces."""
 
 import re
+from itertools import pairwise
 
 from fpcore.claims.grid import Cell
 
@@ -70,9 +71,9 @@ def _titles(head: str, spans: list[tuple[int, int]]) -> list[str]:
         if len(words) == len(spans):
             return words
     ends = [0, *(end for _, end in spans[:-1]), max(len(head), spans[-1][1])]
-    right = [head[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    right = [head[a:b] for a, b in pairwise(ends)]
     begins = [*(start for start, _ in spans), len(head) + 1]
-    left = [head[a:b] for a, b in zip(begins, begins[1:], strict=False)]
+    left = [head[a:b] for a, b in pairwise(begins)]
     for parts, edges in ((right, ends[1:-1]), (left, begins[1:-1])):
         whole = all(not (head[e - 1 : e + 1].strip() == head[e - 1 : e + 1] != "") for e in edges)
         if whole and all(p.strip() for p in parts):

@@ -19,13 +19,15 @@ from fpcore.claims.terms import METRICS, SENSES, TERMS, WORD, sign_of
 
 _FAMILY = {"ppl": ("val_ppl", "train_ppl", "ppl"), "er": ("val_er", "train_er", "er")}
 _APART = re.compile(
-    r"[→⇒]|->|サンプル数|データ|につれ|ごと|エポック|から|を\d|\bfrom\b|差が|間の差|間で|Δ|それぞれ|ともに|と[A-Z]|および|、.*、.*、"
+    r"[→⇒]|->|サンプル数|データ|につれ|ごと|エポック|から|を\d|\bfrom\b|差が|間の差|間で|Δ"
+    r"|それぞれ|ともに|と[A-Z]|および|、.*、.*、"
 )
 _DENIED = re.compile(r".{0,8}?(?:ない|ません|なかった|せず|\bnot\b)")
 _SIGNED_BEFORE = re.compile(r"[^\d、。()→]{0,14}\(?\s*$")
 _OPENERS = re.compile("|".join(sorted(map(re.escape, TERMS["openers"]), key=len, reverse=True)))
 _RATHER = re.compile(
-    r"\s*(?:の\s*(?:方|ほう)\s*)が|\s*が\s*(?:やや|わずかに|大幅に)?\s*(?:優位|優れ|良い|良く|急峻|緩やか)"
+    r"\s*(?:の\s*(?:方|ほう)\s*)が|\s*が\s*(?:やや|わずかに|大幅に)?\s*(?:優位|優れ|良い|良く"
+    r"|急峻|緩やか)"
 )
 _GAP_OF = re.compile(r"\s*の差分?\s*(?:は|が|:|=)?\s*")
 _BRACKETS = re.compile(r"\s*(?:に|へ|まで)?\s*[^\d()、。]{0,6}\(\s*$")
@@ -126,7 +128,7 @@ def _changes(c: Clause) -> Iterator[Change]:
 def _amounts(numbers: tuple[Number, ...]) -> Iterator[Number]:
     """Yield the numbers; a range is one whose interval holds both ends."""
     for a, b in zip(numbers, [*numbers[1:], None], strict=False):
-        if a.ranged and b and b.ranged and 0 < b.value - a.value:
+        if a.ranged and b and b.ranged and b.value - a.value > 0:
             half = (b.value - a.value) / 2 + b.half
             middle = (a.value + b.value) / 2
             text = f"{a.text}-{b.text}"
@@ -292,8 +294,10 @@ def _printed(report: Report, c: Clause, facts: list[Fact]) -> Iterator[Finding]:
 def _two_values(report: Report, c: Clause, d: Number, f: Fact) -> Finding:
     name, line = METRICS[f.metric]["name"], c.sentence.line
     text = report.say(
-        f"{name}の差（{f.run}）が {f.number.text}（{f.line} 行）と {d.text}（{line} 行）の異なる値で書かれている。",
-        f"The difference in {name} ({f.run}) is printed as {f.number.text} (line {f.line}) and {d.text} (line {line}).",
+        f"{name}の差（{f.run}）が {f.number.text}（{f.line} 行）と {d.text}（{line} 行）"
+        f"の異なる値で書かれている。",
+        f"The difference in {name} ({f.run}) is printed as {f.number.text} (line {f.line}) and "
+        f"{d.text} (line {line}).",
     )
     return Finding("二つの値", (f.line, line), text)
 
@@ -305,8 +309,11 @@ def _misfit(report: Report, c: Clause, change: Change, pair: tuple[Fact, Fact]) 
     due = shown(kind, x.number, y.number, change.d)
     name = METRICS[x.metric]["name"]
     text = report.say(
-        f"{name}の差「{change.d.text}」は、{x.run} の {x.number.text}（{x.line} 行）と {y.run} の {y.number.text}（{y.line} 行）から出る {due} と合わず、ほかのサイズの差でもない。",
-        f"The difference '{change.d.text}' in {name} does not follow from {x.number.text} of {x.run} (line {x.line}) and {y.number.text} of {y.run} (line {y.line}): {due}; nor from another size.",
+        f"{name}の差「{change.d.text}」は、{x.run} の {x.number.text}（{x.line} 行）と {y.run} の "
+        f"{y.number.text}（{y.line} 行）から出る {due} と合わず、ほかのサイズの差でもない。",
+        f"The difference '{change.d.text}' in {name} does not follow from {x.number.text} of "
+        f"{x.run} (line {x.line}) and {y.number.text} of {y.run} (line {y.line}): {due}; nor from "
+        f"another size.",
     )
     return Finding("算術", (c.sentence.line, x.line, y.line), text)
 
@@ -315,7 +322,9 @@ def _contradiction(report: Report, c: Clause, word: str, pair: tuple[Fact, Fact]
     x, y = pair
     name = METRICS[x.metric]["name"]
     text = report.say(
-        f"{name}の「{word}」は数値と逆である（{x.run} は {x.number.text}、{x.line} 行。{y.run} は {y.number.text}、{y.line} 行）。",
-        f"'{word}' contradicts {name}: {x.run} has {x.number.text} (line {x.line}), {y.run} {y.number.text} (line {y.line}).",
+        f"{name}の「{word}」は数値と逆である（{x.run} は {x.number.text}、{x.line} 行。{y.run} は "
+        f"{y.number.text}、{y.line} 行）。",
+        f"'{word}' contradicts {name}: {x.run} has {x.number.text} (line {x.line}), {y.run} "
+        f"{y.number.text} (line {y.line}).",
     )
     return Finding("方向", (c.sentence.line, x.line, y.line), text)

@@ -3,13 +3,14 @@
 import gc
 from dataclasses import dataclass
 
+from fpcore.claims.bold import bold_slips
 from fpcore.claims.changes import change_slips
 from fpcore.claims.columns import column_slips
 from fpcore.claims.comparisons import comparison_slips
 from fpcore.claims.conflicts import conflicts, unequal_columns
 from fpcore.claims.document import Report, read_report
 from fpcore.claims.equations import equation_slips
-from fpcore.claims.extremes import bold_slips, extreme_slips
+from fpcore.claims.extremes import extreme_slips
 from fpcore.claims.facts import Fact, read_facts
 from fpcore.claims.finding import Finding
 from fpcore.claims.names import Index

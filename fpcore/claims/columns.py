@@ -254,9 +254,10 @@ class _Table:
         for item in wrong[:_SAMPLE] if sure or maybe else ():
             if item.d.digits < 2 and not sure:
                 continue
-            if not self._other(item, score, sure, ratio, exact):
-                if sure or explicit or not self._flipped(item, score.convention, ratio, exact):
-                    yield item
+            if self._other(item, score, sure, ratio, exact):
+                continue
+            if sure or explicit or not self._flipped(item, score.convention, ratio, exact):
+                yield item
 
     def _parallel(self, s: Scheme, j: int) -> bool:
         """Say whether two columns before a difference are of one kind: values of two things."""
@@ -278,7 +279,7 @@ class _Table:
         if sure and self._flipped(item, c, ratio, exact):
             return False
         schemes = [c.scheme]
-        if not sure or len(self.numeric) > 2 and len(self.grid.rows) < 4:
+        if not sure or (len(self.numeric) > 2 and len(self.grid.rows) < 4):
             schemes += [Scheme(p, q) for p, q in combinations(self.numeric[:8], 2)]
             bases = [-1, 0, len(self.grid.rows) - 1]
             schemes += [Scheme(q, q, base) for q in self.numeric[:8] for base in bases]
@@ -302,8 +303,10 @@ class _Table:
         due = shown(kind, a, b, item.d)
         where = "、".join(dict.fromkeys(str(x) for x in lines))
         text = self.report.say(
-            f"「{what}」の {item.d.text} は、{a.text} から {b.text} への変化（{where} 行、{kind.formula} = {due}）と合わない。",
-            f"'{what}': {item.d.text} does not follow from {a.text} and {b.text} (line {where}, {kind.formula} = {due}).",
+            f"「{what}」の {item.d.text} は、{a.text} から {b.text} への変化（{where} 行、"
+            f"{kind.formula} = {due}）と合わない。",
+            f"'{what}': {item.d.text} does not follow from {a.text} and {b.text} (line {where}, "
+            f"{kind.formula} = {due}).",
         )
         return Finding("算術", tuple(dict.fromkeys((cell.line, *lines))), text)
 

@@ -100,19 +100,22 @@ def _found(path: str, seen: Examination) -> Iterator[str]:
     tables, compared = len(report.grids), report.compared
     numbers = sum(1 for _ in _numbers(report))
     yield report.say(
-        f"指摘 {len(seen.findings)} 件（表 {tables}、数値 {numbers} を読み、{compared} 通りの照合をした）",
-        f"{len(seen.findings)} findings ({tables} tables and {numbers} numbers read, {compared} comparisons made)",
+        f"指摘 {len(seen.findings)} 件（表 {tables}、数値 {numbers} を読み、{compared} "
+        f"通りの照合をした）",
+        f"{len(seen.findings)} findings ({tables} tables and {numbers} numbers read, {compared} "
+        f"comparisons made)",
     )
     if compared < _FEW:
         yield report.say(
             "この報告からはほとんど何も照合できなかった。指摘がなくても合格ではない。",
-            "Hardly anything in this report could be compared: no finding does not mean that it is right.",
+            "Hardly anything in this report could be compared: no finding does not mean that it "
+            "is right.",
         )
 
 
 def _numbers(report: Report) -> Iterator[tuple[int, Number]]:
-    for s in (*report.sentences, *report.code):
-        yield from ((s.line, n) for n in numbers_in(s.text))
+    for text, line in report.lines():
+        yield from ((line, n) for n in numbers_in(text))
     for grid in report.grids:
         for row in (grid.heads, *grid.rows):
             yield from ((cell.line, n) for cell in row for n in cell.numbers)

@@ -23,11 +23,12 @@ from fpcore.claims.finding import Finding
 from fpcore.claims.labels import read_label
 from fpcore.claims.names import Clause, Index, Mention, own_words
 from fpcore.claims.quantities import EPS, Number
-from fpcore.claims.terms import METRICS, SENSES, WORD, any_of, metrics_in, sign_of
+from fpcore.claims.terms import METRICS, SENSES, TERMS, WORD, any_of, metrics_in, sign_of
 
 _Pair = tuple[Fact, Fact]
 _REFERRED = re.compile(
-    r"\s*(?:の[^、。はがを]{0,14})?(?:より|に比べ|と比べ|に対し|を[^、。]{0,16}?(?:上回|下回)|と比較して)"
+    r"\s*(?:の[^、。はがを]{0,14})?(?:より|に比べ|と比べ|に対し|を[^、。]{0,16}?(?:上回|下回)"
+    r"|と比較して)"
 )
 _TIMES = re.compile(r"\s*(?:の[^、。はがを\d]{0,14})?の\s*(?:約|およそ|ほぼ)?\s*$")
 _AGAINST = re.compile(
@@ -36,11 +37,10 @@ _AGAINST = re.compile(
 )
 _DENIED = re.compile(r".{0,8}?(?:ない|ません|なかった|せず|\bnot\b|限らない|言えない)")
 _SUBJECT = re.compile(
-    r"\s*(?:の\s*(?:方|ほう)\s*)?(?:は|が|の|も)|\s*(?:の方|のほう)|\s*'s|\s+(?:has|is|was|had|shows|achieves|reaches|gets)\b"
+    r"\s*(?:の\s*(?:方|ほう)\s*)?(?:は|が|の|も)|\s*(?:の方|のほう)|\s*'s|\s+(?:has|is|was|had"
+    r"|shows|achieves|reaches|gets)\b"
 )
-_VARIES = any_of(
-    "増やす 増やし 増やせ 増える 増え 減らす 変え 変更 導入 追加 につれ ほど ごと 途中 後半 前半 場合 同等 ほぼ 傾向 差 速度 効率 幅 改善率 伸び 変化 ばらつき".split()
-)
+_VARIES = any_of(TERMS["varies"])
 _ENDS = re.compile(
     r"\s*(?:で(?:ある|あっ|、|,|$)|だ|です|と(?:なり|なっ|、)|、|,|$|\)|\(|に(?:達|な|とど)|まで)"
 )
@@ -86,7 +86,7 @@ def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]
 
 
 def _only_metric(report: Report, c: Clause) -> set[str]:
-    """Return the metric of all tables in the section of a sentence that names none, if it is one."""
+    """Return the one metric of all tables in the section of a sentence that names none."""
     grids = [g for g in report.grids_in(c.sentence.place)[:9] if not g.code]
     if len(grids) > 8:
         return set()
@@ -169,8 +169,10 @@ def _misfit(
     name = METRICS[metric]["name"]
     at = c.sentence.line
     text = report.say(
-        f"{name}の「{d.text}」は、{f.run} の {f.number.text}（{f.line} 行）と {g.run} の {g.number.text}（{g.line} 行）から出る {due} と合わない。",
-        f"'{d.text}' of {name} does not follow from {f.number.text} of {f.run} (line {f.line}) and {g.number.text} of {g.run} (line {g.line}): {due}.",
+        f"{name}の「{d.text}」は、{f.run} の {f.number.text}（{f.line} 行）と {g.run} の "
+        f"{g.number.text}（{g.line} 行）から出る {due} と合わない。",
+        f"'{d.text}' of {name} does not follow from {f.number.text} of {f.run} (line {f.line}) "
+        f"and {g.number.text} of {g.run} (line {g.line}): {due}.",
     )
     return Finding("算術", (at, f.line, g.line), text)
 
@@ -193,8 +195,10 @@ def _against(f: Fact, g: Fact, sign: int) -> bool:
 def _contradiction(report: Report, c: Clause, word: str, f: Fact, g: Fact) -> Finding:
     name, at = METRICS[f.metric]["name"], c.sentence.line
     text = report.say(
-        f"{name}の「{word}」は数値と逆である（{f.run} は {f.number.text}、{f.line} 行。{g.run} は {g.number.text}、{g.line} 行）。",
-        f"'{word}' contradicts {name}: {f.run} has {f.number.text} (line {f.line}), {g.run} {g.number.text} (line {g.line}).",
+        f"{name}の「{word}」は数値と逆である（{f.run} は {f.number.text}、{f.line} 行。{g.run} は "
+        f"{g.number.text}、{g.line} 行）。",
+        f"'{word}' contradicts {name}: {f.run} has {f.number.text} (line {f.line}), {g.run} "
+        f"{g.number.text} (line {g.line}).",
     )
     return Finding("方向", (at, f.line, g.line), text)
 
@@ -251,8 +255,10 @@ def _foreign(
         return
     name, line = METRICS[metric]["name"], c.sentence.line
     text = report.say(
-        f"{subject} の{name}を「{x.text}→{y.text}」とするが、{wrong.text} は {other.run} の値（{other.line} 行）で、{subject} では {at[0].number.text}（{at[0].line} 行）である。",
-        f"{name} of {subject} is said to go '{x.text}→{y.text}', but {wrong.text} is of {other.run} (line {other.line}); {subject} has {at[0].number.text} (line {at[0].line}).",
+        f"{subject} の{name}を「{x.text}→{y.text}」とするが、{wrong.text} は {other.run} "
+        f"の値（{other.line} 行）で、{subject} では {at[0].number.text}（{at[0].line} 行）である。",
+        f"{name} of {subject} is said to go '{x.text}→{y.text}', but {wrong.text} is of "
+        f"{other.run} (line {other.line}); {subject} has {at[0].number.text} (line {at[0].line}).",
     )
     yield Finding("二つの値", (line, other.line, at[0].line), text)
 
@@ -268,7 +274,7 @@ def _levels(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
             is_value = re.compile(r"\s*(?:は|が|=|:|is|was|)\s*").fullmatch(c.text, end, n.start)
             if not said or not is_value or not _ENDS.match(c.text, n.end) or n.counter:
                 continue
-            if n.signed and not METRICS[metric].get("signed") or n.about or n.ranged or n.points:
+            if (n.signed and not METRICS[metric].get("signed")) or n.about or n.ranged or n.points:
                 continue
             yield from _level(report, index, c, name.name, metric, n)
 

@@ -63,8 +63,10 @@ def _unequal(
         return
     size, a, b = other[0]
     text = report.say(
-        f"サイズ {size} の{what}が {a.text}（{a.line} 行）と {b.text}（{b.line} 行）で、ほかのサイズでは等しいのに違う。",
-        f"{what} at size {size} is {a.text} (line {a.line}) and {b.text} (line {b.line}), though equal at all other sizes.",
+        f"サイズ {size} の{what}が {a.text}（{a.line} 行）と {b.text}（{b.line} 行）で、"
+        f"ほかのサイズでは等しいのに違う。",
+        f"{what} at size {size} is {a.text} (line {a.line}) and {b.text} (line {b.line}), though "
+        f"equal at all other sizes.",
     )
     yield Finding("二つの値", (b.line, a.line), text)
 
@@ -127,11 +129,11 @@ def _slips(pairs: list[_Pair], strict: bool) -> Iterator[_Pair]:
     same = [(a, b) for a, b in pairs if _equal(a, b)]
     other = [(a, b) for a, b in pairs if not _equal(a, b)]
     sure = [p for p in same if min(f.number.digits for f in p) > 1]
-    if strict and len(sure) >= len(other) and other:
-        yield from other
-    elif strict and len(other) == 1 and not same and _near(*other[0]):
-        yield from other
-    elif len(sure) >= 3 and len(sure) >= 3 * len(other):
+    if (
+        (strict and len(sure) >= len(other) and other)
+        or (strict and len(other) == 1 and not same and _near(*other[0]))
+        or (len(sure) >= 3 and len(sure) >= 3 * len(other))
+    ):
         yield from other
 
 

@@ -59,6 +59,11 @@ class Report:
             found.setdefault(grid.place.titles, []).append(grid)
         return found
 
+    def lines(self) -> Iterator[tuple[str, int]]:
+        """Yield the text and line of each sentence and of each line of code outside of tables."""
+        yield from ((s.text, s.line) for s in self.sentences)
+        yield from ((c.text, c.line) for c in self.code)
+
     def grids_in(self, place: Place) -> list[Grid]:
         """Return the tables in the section of a place."""
         return self._by_titles.get(place.titles, [])

@@ -24,17 +24,20 @@ _BEFORE = re.compile(
 )
 _AFTER = re.compile(r"\s*(?:[-+×*÷/^]|\*\*)\s*[\w(]|\s*\^|\(\d|[A-Za-z_]")
 _COUNT = re.compile(
-    r"(?<![\d./,-])(\d[\d,]*)\s?/\s?(\d[\d,]*)\s?(?:件|個|回|問|例|サンプル|トークン)?\s*[(=:,は]*\s*(\d+(?:\.(\d+))?)\s?%(?!\s*(?:CI|信頼|区間|conf))"
+    r"(?<![\d./,-])(\d[\d,]*)\s?/\s?(\d[\d,]*)\s?(?:件|個|回|問|例|サンプル"
+    r"|トークン)?\s*[(=:,は]*\s*(\d+(?:\.(\d+))?)\s?%(?!\s*(?:CI|信頼|区間|conf))"
 )
 _AMONG = re.compile(
-    r"(?<![\d.])(\d[\d,]*)\s?(件|個|回|問|例|サンプル|トークン|文|語)\s?(?:の?うち|中)の?、?\s?(\d[\d,]*)\s?\2?\s*[((]\s*(\d+(?:\.(\d+))?)\s?%"
+    r"(?<![\d.])(\d[\d,]*)\s?(件|個|回|問|例|サンプル|トークン|文|語)\s?(?:の?うち"
+    r"|中)の?、?\s?(\d[\d,]*)\s?\2?\s*[((]\s*(\d+(?:\.(\d+))?)\s?%"
 )
 _LAW = re.compile(
     r"PPL\s*(?:=|≈|∝)\s*(?:[\d.,]+\s*(?:×|x|\*|·)?\s*)?[A-Za-z]\w*\s*\^?\s*[({]?\s*(-\s*0?\.\d+)",
     re.IGNORECASE,
 )
 _DOUBLED = re.compile(
-    r"(?:(\d+)\s?倍(?:に(?:する|なる|増やす)(?:と|ごとに|たびに)|で|ごとに|にすると)|doubling)[^。\d]{0,24}?(?:約|およそ|~|about |by )*\s?(\d+(?:\.(\d+))?)\s?%",
+    r"(?:(\d+)\s?倍(?:に(?:する|なる|増やす)(?:と|ごとに|たびに)|で|ごとに|にすると)"
+    r"|doubling)[^。\d]{0,24}?(?:約|およそ|~|about |by )*\s?(\d+(?:\.(\d+))?)\s?%",
     re.IGNORECASE,
 )
 
@@ -62,13 +65,11 @@ def equation_slips(report: Report) -> Iterator[Finding]:
 
 
 def _texts(report: Report) -> Iterator[tuple[str, int]]:
-    for s in (*report.sentences, *report.code):
-        if len(s.text) < 5000:
-            yield s.text, s.line
+    yield from report.lines()
     for grid in report.grids:
         for row in grid.rows:
             for cell in row:
-                if "%" in cell.text and "/" in cell.text or "=" in cell.text:
+                if ("%" in cell.text and "/" in cell.text) or "=" in cell.text:
                     yield cell.text, cell.line
 
 
@@ -90,7 +91,7 @@ def _equations(report: Report, text: str, line: int) -> Iterator[Finding]:
 
 
 def _read(text: str, numbers: tuple[Number, ...]) -> _Sum | None:
-    operands, operators = [numbers[0]], []
+    operands, operators = [numbers[0]], list[str]()
     for n in numbers[1:8]:
         between = text[operands[-1].end : n.start]
         equals = _EQUALS.fullmatch(between)
@@ -114,7 +115,7 @@ def _holds(s: _Sum) -> bool:
         corners = [_value(c, s.operators) for c in product(*parts)]
         known = [c for c in corners if c is not None]
         slack = abs(sum(result) / 2) * (0.1 if s.about else 0.002)
-        if not known or min(known) - slack <= result[1] and max(known) + slack >= result[0]:
+        if not known or (min(known) - slack <= result[1] and max(known) + slack >= result[0]):
             return True
     return False
 
@@ -178,8 +179,10 @@ def _shares(report: Report, text: str, line: int) -> Iterator[Finding]:
             "算術",
             (line,),
             report.say(
-                f"「{m[0].strip()}」は {n:,.0f}/{of:,.0f} = {due:.{max(1, len(decimals or ''))}f}% と合わない（{line} 行）。",
-                f"'{m[0].strip()}': {n:,.0f}/{of:,.0f} is {due:.{max(1, len(decimals or ''))}f}% (line {line}).",
+                f"「{m[0].strip()}」は {n:,.0f}/{of:,.0f} = {due:.{max(1, len(decimals or ''))}f}%"
+                f" と合わない（{line} 行）。",
+                f"'{m[0].strip()}': {n:,.0f}/{of:,.0f} is {due:.{max(1, len(decimals or ''))}f}% "
+                f"(line {line}).",
             ),
         )
 

@@ -1,37 +1,43 @@
-"""The rule 順序: superlatives, counts, bounds, ranges and bold type against the table beside them.
+"""The rule 順序: superlatives, counts, bounds and ranges against the table beside them.
 
-A sentence is held against the tables of its own section: 「最も低いのは竹の 31.0」, 「3 サイズのうち 1
-サイズで松が低い」, 「竹はどのサイズでも 40 を下回る」, 「35.0 から 50.0 の範囲」. It is wrong only where
-every column that it may mean contradicts it.
+A sentence is held against the tables of its own section: 「最も低いのは竹の 31.0」,
+「3 サイズのうち 1 サイズで松が低い」, 「竹はどのサイズでも 40 を下回る」,
+「35.0 から 50.0 の範囲」. It is wrong only where every column that it may mean contradicts it.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import pairwise
 
 from fpcore.claims.document import Report
-from fpcore.claims.facts import is_difference, roles
 from fpcore.claims.finding import Finding
-from fpcore.claims.grid import Grid
 from fpcore.claims.labels import read_label
 from fpcore.claims.names import Clause, Index
 from fpcore.claims.quantities import Number
 from fpcore.claims.terms import SENSES, WORD, better, sign_of
+from fpcore.claims.values import Column, columns
 
-_LOW = r"最も[^、。\d]{0,14}?(?:低|小さ|短|少な)(?:い|く|かった)|最小|最低|最短|最少|\blowest\b|\bsmallest\b|\bminimum\b"
-_HIGH = r"最も[^、。\d]{0,14}?(?:高|大き|長|多)(?:い|く|かった)(?!速)|最大|最高|最長|最多|\bhighest\b|\blargest\b|\bmaximum\b"
+_LOW = r"最も[^、。\d]{0,14}?(?:低|小さ|短|少な)(?:い|く|かった)|最小|最低|最短|最少"
+_LOW += r"|\blowest\b|\bsmallest\b|\bminimum\b"
+_HIGH = r"最も[^、。\d]{0,14}?(?:高|大き|長|多)(?:い|く|かった)(?!速)|最大|最高|最長|最多"
+_HIGH += r"|\bhighest\b|\blargest\b|\bmaximum\b"
 _BEST = r"最も[^、。\d]{0,14}?(?:良|優れ|高速|速)(?:い|く|かった|て|る)?|最良|ベスト|\bbest\b"
 _WORST = r"最も悪(?:い|く|かった)|最悪|\bworst\b"
 _SUPERLATIVE = re.compile(
     rf"(?P<low>{_LOW})|(?P<high>{_HIGH})|(?P<best>{_BEST})|(?P<worst>{_WORST})", re.IGNORECASE
 )
 _COUNTS = re.compile(
-    r"(\d+)\s?(サイズ|件|条件|構成|モデル|手法|設定|ケース|sizes|settings|cases|models)?\s?(?:の?うち|中)の?、?\s?(\d+)\s?(?:サイズ|件|条件|構成|つ|モデル|手法|設定|ケース)?"
+    r"(\d+)\s?(サイズ|件|条件|構成|モデル|手法|設定|ケース|sizes|settings|cases"
+    r"|models)?\s?(?:の?うち|中)の?、?\s?(\d+)\s?(?:サイズ|件|条件|構成|つ|モデル|手法|設定"
+    r"|ケース)?"
     r"|\b(\d+)\s+(?:out\s+)?of\s+(?:the\s+)?(\d+)\s+(?:sizes|settings|cases|models|sample sizes)",
     re.IGNORECASE,
 )
 _EVERY = re.compile(
-    r"(?:どの|すべての|全ての|全|いずれの|あらゆる)(?:サンプル)?(?:サイズ|設定|条件|構成|ケース)(?:で|において)|\b(?:at|for|in) (?:every|all|each) (?:sample )?(?:sizes?|settings?|cases?)",
+    r"(?:どの|すべての|全ての|全|いずれの|あらゆる)(?:サンプル)?(?:サイズ|設定|条件|構成"
+    r"|ケース)(?:で|において)|\b(?:at|for|in) (?:every|all|each) (?:sample )?(?:sizes?|settings?"
+    r"|cases?)",
     re.IGNORECASE,
 )
 _BOUND = re.compile(r"を?\s*(?P<under>下回|未満|以下)|を?\s*(?P<over>上回|超え|以上)")
@@ -40,52 +46,11 @@ _BOUND_EN = re.compile(
 )
 _RANGE_OF = re.compile(r"\s*(?:の(?:範囲|間|幅)|に(?:収ま|分布)|まで(?:の範囲|分布))|\s*の範囲")
 _FILLER = re.compile(
-    r"この表|表|では|中で|うち|全体|結果|で|の|は|が|を|も|に|と|、|値|サイズ|手法|モデル|構成|設定|条件|もの|した|達成|記録|示し|得|である|ある|なっ|た|最も|\W|the|was|is|with|of|by|and",
+    r"この表|表|では|中で|うち|全体|結果|で|の|は|が|を|も|に|と|、|値|サイズ|手法|モデル|構成"
+    r"|設定|条件|もの|した|達成|記録|示し|得|である|ある|なっ|た|最も|\W|the|was|is|with|of|by|and",
     re.IGNORECASE,
 )
 _FEW = 2
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of values: its table, its place, the metric, and the rows that have a number."""
-
-    grid: Grid
-    j: int
-    metric: str
-    rows: tuple[tuple[int, Number], ...]
-
-    def extreme(self, sign: int) -> tuple[int, Number]:
-        """Return the row and number of the lowest (sign -1) or highest value."""
-        return max(self.rows, key=lambda r: sign * r[1].value)
-
-    def named(self, name: str) -> list[tuple[int, Number]]:
-        """Return the rows that have a name in a cell or, all of them, in the head."""
-        label = read_label(self.grid.heads[self.j].text)
-        if name in label.words:
-            return list(self.rows)
-        return [
-            (i, n)
-            for i, n in self.rows
-            if any(name in read_label(c.text).words for c in self.grid.rows[i] if c.number is None)
-        ]
-
-
-def columns(grid: Grid) -> list[Column]:
-    """Return the columns of values of a table, without rows of totals and differences."""
-    found = []
-    role = roles(grid)
-    for j in (*role.values, *role.differences):
-        rows = []
-        for i, row in enumerate(grid.rows):
-            n = grid.number(i, j)
-            if n and not is_difference(row[0].text) and not n.ranged:
-                rows.append((i, n))
-        change = j in role.differences
-        metric = "" if change else read_label(grid.heads[j].text).metric
-        if (metric or change) and len(rows) > 1 and len({n.unit for _, n in rows}) == 1:
-            found.append(Column(grid, j, metric, tuple(rows)))
-    return found
 
 
 def extreme_slips(report: Report, index: Index, clauses: list[Clause]) -> Iterator[Finding]:
@@ -139,7 +104,7 @@ def _superlatives(report: Report, c: Clause, own: list[Column]) -> Iterator[Find
     names = {x.name for x in c.names}
     if not m or len(numbers) > 1 or len(names) > 1 or len(_SUPERLATIVE.findall(c.text)) > 1:
         return
-    if not numbers and not names or len(numbers) != len(c.numbers) or not _bare(c, m, numbers):
+    if (not numbers and not names) or len(numbers) != len(c.numbers) or not _bare(c, m, numbers):
         return
     wrong = []
     for x in _meant(c, own) if c.metrics else own:
@@ -187,8 +152,10 @@ def _not_extreme(
     lines = [x.grid.rows[i][x.j].line for i, _ in (said, most)]
     title = x.grid.title(most[0])
     text = report.say(
-        f"「{word}」とする {said[1].text}（{lines[0]} 行）より、{title} の {most[1].text}（{lines[1]} 行）の方がそうである（{x.grid.heads[x.j].text}）。",
-        f"'{word}' is said of {said[1].text} (line {lines[0]}), but {title} has {most[1].text} (line {lines[1]}, {x.grid.heads[x.j].text}).",
+        f"「{word}」とする {said[1].text}（{lines[0]} 行）より、{title} "
+        f"の {most[1].text}（{lines[1]} 行）の方がそうである（{x.grid.heads[x.j].text}）。",
+        f"'{word}' is said of {said[1].text} (line {lines[0]}), but {title} has {most[1].text} "
+        f"(line {lines[1]}, {x.grid.heads[x.j].text}).",
     )
     return Finding("順序", (c.sentence.line, *lines), text)
 
@@ -257,7 +224,8 @@ def _counted_bound(
     if not low <= said[1] <= high:
         line = found[0].grid.heads[0].line
         text = report.say(
-            f"「{m[0]}」とするが、表（{line} 行から）の {found[0].grid.heads[found[0].j].text} では {low} である。",
+            f"「{m[0]}」とするが、表（{line} 行から）の {found[0].grid.heads[found[0].j].text} "
+            f"では {low} である。",
             f"'{m[0]}', but in the table (from line {line}) it is {low}.",
         )
         yield Finding("順序", (c.sentence.line, line), text)
@@ -266,7 +234,7 @@ def _counted_bound(
 def _orders(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
     """Check 「A > B > C の順に M が高い」."""
     names = list(c.names)
-    gaps = [c.text[a.end : b.start] for a, b in zip(names, names[1:], strict=False)]
+    gaps = [c.text[a.end : b.start] for a, b in pairwise(names)]
     word = re.search(
         r"の順に?[^、。\d]{0,16}?(?P<up>高|大き|長)?(?P<down>低|小さ|短)?(?:い|く)", c.text
     )
@@ -279,16 +247,18 @@ def _orders(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
         rows = [x.named(m.name) for m in names]
         if any(len(r) != 1 for r in rows):
             return
-        falls = [
-            sign * (a[0][1].value - b[0][1].value) for a, b in zip(rows, rows[1:], strict=False)
-        ]
+        falls = [sign * (a[0][1].value - b[0][1].value) for a, b in pairwise(rows)]
         if all(f >= 0 for f in falls):
             return
         at = next(i for i, f in enumerate(falls) if f < 0)
         line = x.grid.rows[rows[at][0][0]][x.j].line
         text = report.say(
-            f"順序「{c.text[names[0].start : names[-1].end]}」は {names[at].name} の {rows[at][0][1].text} と {names[at + 1].name} の {rows[at + 1][0][1].text} に合わない（{line} 行、{x.grid.heads[x.j].text}）。",
-            f"The order '{c.text[names[0].start : names[-1].end]}' does not fit {rows[at][0][1].text} and {rows[at + 1][0][1].text} (line {line}, {x.grid.heads[x.j].text}).",
+            f"順序「{c.text[names[0].start : names[-1].end]}」は {names[at].name} の "
+            f"{rows[at][0][1].text} と {names[at + 1].name} の {rows[at + 1][0][1].text} "
+            f"に合わない（{line} 行、{x.grid.heads[x.j].text}）。",
+            f"The order '{c.text[names[0].start : names[-1].end]}' does not fit "
+            f"{rows[at][0][1].text} and {rows[at + 1][0][1].text} (line {line}, "
+            f"{x.grid.heads[x.j].text}).",
         )
         yield Finding("順序", (c.sentence.line, line), text)
         return
@@ -298,8 +268,10 @@ def _counted(report: Report, c: Clause, said: str, x: Column, y: Column, won: in
     heads = [k.grid.heads[k.j].text for k in (x, y)]
     line = x.grid.heads[0].line
     text = report.say(
-        f"「{said}」とするが、表（{line} 行から）で {heads[0]} と {heads[1]} を比べると {len(x.rows)} のうち {won} である。",
-        f"'{said}', but in the table (from line {line}) {heads[0]} against {heads[1]} gives {won} of {len(x.rows)}.",
+        f"「{said}」とするが、表（{line} 行から）で {heads[0]} と {heads[1]} を比べると "
+        f"{len(x.rows)} のうち {won} である。",
+        f"'{said}', but in the table (from line {line}) {heads[0]} against {heads[1]} gives {won} "
+        f"of {len(x.rows)}.",
     )
     return Finding("順序", (c.sentence.line, line), text)
 
@@ -349,7 +321,8 @@ def _limited(
         x, (i, v) = broken[0]
         line = x.grid.rows[i][x.j].line
         text = report.say(
-            f"「{n.text}」の限りを {x.grid.rows[i][0].text} の {v.text}（{line} 行、{x.grid.heads[x.j].text}）が破る。",
+            f"「{n.text}」の限りを {x.grid.rows[i][0].text} の {v.text}（{line} 行、"
+            f"{x.grid.heads[x.j].text}）が破る。",
             f"The bound {n.text} is broken by {v.text} in line {line} ({x.grid.heads[x.j].text}).",
         )
         yield Finding("順序", (c.sentence.line, line), text)
@@ -373,8 +346,10 @@ def _ranges(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
             x, (i, n), said = wrong[0]
             line = x.grid.rows[i][x.j].line
             text = report.say(
-                f"範囲の端を {said.text} とするが、{x.grid.heads[x.j].text} の端は {n.text}（{line} 行）である。",
-                f"The range is said to end at {said.text}, but {x.grid.heads[x.j].text} ends at {n.text} (line {line}).",
+                f"範囲の端を {said.text} とするが、{x.grid.heads[x.j].text} "
+                f"の端は {n.text}（{line} 行）である。",
+                f"The range is said to end at {said.text}, but {x.grid.heads[x.j].text} ends at "
+                f"{n.text} (line {line}).",
             )
             yield Finding("順序", (c.sentence.line, line), text)
 
@@ -388,50 +363,3 @@ def _unsigned(x: Column) -> Column:
 
 def _rounds(n: Number, to: Number) -> bool:
     return abs(n.value - to.value) <= to.half * (1 + 1e-9)
-
-
-def bold_slips(report: Report) -> Iterator[Finding]:
-    """Yield bold values that are not the best, where all other bold values of the report are.
-
-    A row that is bold as a whole marks itself, not its values, and says nothing of the best.
-    """
-    marks = [m for grid in report.grids for m in _marks(grid)]
-    report.count(len(marks))
-    right = [m for m in marks if m[3]]
-    wrong = [m for m in marks if not m[3]]
-    if len(wrong) == 1 and len(right) >= 2:
-        grid, (i, n, j), (k, most, at), _ = wrong[0]
-        lines = (grid.rows[i][j].line, grid.rows[k][at].line)
-        text = report.say(
-            f"太字の {n.text}（{grid.title(i)} / {grid.heads[j].text}）は最良でない（{most.text}、{lines[1]} 行）。",
-            f"The bold {n.text} ({grid.title(i)} / {grid.heads[j].text}) is not the best: {most.text} (line {lines[1]}).",
-        )
-        yield Finding("順序", lines, text)
-
-
-_Spot = tuple[int, Number, int]
-
-
-def _marks(grid: Grid) -> Iterator[tuple[Grid, _Spot, _Spot, bool]]:
-    """Yield each value that alone is bold in its column, the best one, and whether they agree."""
-    found = columns(grid)
-    whole = {i for i, row in enumerate(grid.rows) if row[0].bold or all(c.bold for c in row)}
-    for x in (x for x in found if x.metric):
-        spots = [(i, n, x.j) for i, n in x.rows]
-        if not any(grid.rows[i][x.j].bold for i in whole):
-            yield from _mark(grid, spots, better(x.metric))
-    values = roles(grid).values
-    for i, row in enumerate(grid.rows) if 2 <= len(values) <= 12 else []:
-        heads = {read_label(grid.heads[j].text).metric for j in values}
-        metric = read_label(row[0].text).metric or (heads.pop() if len(heads) == 1 else "")
-        numbers = [(i, n, j) for j in values if (n := grid.number(i, j))]
-        same = len({n.unit for _, n, _ in numbers}) == 1 and len(heads) < 2
-        if metric and same and len(numbers) == len(values):
-            yield from _mark(grid, numbers, better(metric))
-
-
-def _mark(grid: Grid, spots: list[_Spot], sign: int) -> Iterator[tuple[Grid, _Spot, _Spot, bool]]:
-    bold = [s for s in spots if grid.rows[s[0]][s[2]].bold]
-    if len(bold) == 1 and sign and len(spots) > 1:
-        most = max(spots, key=lambda s: sign * s[1].value)
-        yield grid, bold[0], most, bold[0][1].value == most[1].value

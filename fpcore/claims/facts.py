@@ -16,7 +16,8 @@ from fpcore.claims.terms import ALIASES, DIFFERENCE, METRIC, TERMS, column
 _PAIR = re.compile(rf"({METRIC.pattern})\s*[=:]\s*(?=[-+]?\d)", re.IGNORECASE)
 _DELTA = re.compile(r"[ΔΔ]\s*$")
 _NOT_DIFFERENCE = re.compile(
-    r"(?:改善|変更|変化|増加|削減|短縮)[前後]|残差|偏差|誤差|較差|交差|時差|比較的|対比|構成比|相対残差|平均倍率|変化点|変化なし"
+    r"(?:改善|変更|変化|増加|削減|短縮)[前後]|残差|偏差|誤差|較差|交差|時差|比較的|対比|構成比"
+    r"|相対残差|平均倍率|変化点|変化なし"
 )
 _SPANS = ("alpha", "r_squared")  # one value for all sizes together
 
@@ -81,9 +82,9 @@ def roles(grid: Grid) -> Roles:
             continue
         if j and not kind and is_difference(head.text):
             differences.append(j)
-        elif numeric and label.metric and not kind and label.metric not in ("tokens", "parameters"):
-            values.append(j)
-        elif numeric and j and not kind and _metric_rows(grid):
+        elif (
+            numeric and label.metric and not kind and label.metric not in ("tokens", "parameters")
+        ) or (numeric and j and not kind and _metric_rows(grid)):
             values.append(j)
         else:
             keys.append(j)
@@ -127,8 +128,8 @@ def _fact(own: Label, above: Label, n: Number, line: int, source: int) -> Fact:
     label = united([own, above])
     size = None if label.metric in _SPANS else label.size
     return Fact(
-        label.metric, own.words, n, line, size, label.step, label.window or None, label.notes, source,
-        above=above.words,
+        label.metric, own.words, n, line, size, label.step, label.window or None, label.notes,
+        source, above=above.words,
     )  # fmt: skip
 
 
@@ -141,9 +142,7 @@ def _row_label(grid: Grid, role: Roles, i: int, constant: set[int]) -> Label:
         if kind in ("size", "step") and cell.number and cell.text[0].isdigit():
             value = int(cell.number.value)
             parts.append(Label(size=value) if kind == "size" else Label(step=value))
-        elif j in constant:
-            parts.append(Label(notes=frozenset({f"{tag}={cell.text}"})))
-        elif cell.number and not kind and j:
+        elif j in constant or (cell.number and not kind and j):
             parts.append(Label(notes=frozenset({f"{tag}={cell.text}"})))
         elif cell.number and not (j == 0 and kind in ("window", "metric")):
             parts.append(Label(words=frozenset({f"{tag}={cell.text}"})))

@@ -10,10 +10,12 @@ from fpcore.claims.terms import METRIC, TERMS, metrics_in, number_words
 _COUNTERS = number_words("サンプル 会話 件 samples sample conversations samps データ".split())
 SIZE = re.compile(rf"(\d{{1,3}}(?:,\d{{3}})+|\d+)\s?{_COUNTERS}(?:時|数)?", re.IGNORECASE)
 _STEPS = number_words(
-    "反復 回 イテレーション iterations iteration iters iter エポック epochs epoch ep ステップ steps step".split()
+    "反復 回 イテレーション エポック ステップ iterations iteration iters iter epochs epoch ep steps"
+    " step".split()
 )
 STEP = re.compile(
-    rf"(?:\b(?:iter(?:ation)?|epoch|step|ep|反復|エポック|ステップ)|(?:反復|エポック|ステップ))\s*[:=]?\s*(\d+)"
+    rf"(?:\b(?:iter(?:ation)?|epoch|step|ep|反復|エポック|ステップ)|(?:反復|エポック"
+    rf"|ステップ))\s*[:=]?\s*(\d+)"
     rf"|(\d+)\s?{_STEPS}(?:目|時点|時)?",
     re.IGNORECASE,
 )
@@ -25,7 +27,8 @@ _NUMBERING = re.compile(
     r"^\s*(?:(?:\d+(?:[.-]\d+)*[.)]?|[A-Z][.)]|Phase \d+:?|Step \d+:?)\s+|[①-⑳])"
 )
 _SPLIT = re.compile(
-    r"[\s、。・,/:;|()\[\]{}「」【】→⇒=<>\"'!?&+]+|--+|ごとの|別の|の|における|による|と(?=[A-Za-zァ-ヴ一-龥])|では|には|は$|が$|を$"
+    r"[\s、。・,/:;|()\[\]{}「」【】→⇒=<>\"'!?&+]+|--+|ごとの|別の|の|における|による"
+    r"|と(?=[A-Za-zァ-ヴ一-龥])|では|には|は$|が$|を$"
 )
 _VERSUS = re.compile(
     r"[^\s(]+\s+(?:vs\.?|対|と)\s+[^\s(]+(?:\s+(?:vs\.?|対)\s+[^\s(]+)*", re.IGNORECASE

@@ -1,8 +1,8 @@
 """The rules 算術 and 方向 for sentences that print both operands beside what they say of them.
 
-「A→B（+x%）」, 「x% 高い（A vs B）」, 「A は B の x 倍」, 「A と B の差は x」, 「A > B」. A sentence is
-read alone; a change that fits any two numbers of its chain, on any base that its words allow, is
-right. The base of 「x% 高い」 is the lower of two numbers, that of 「x% 低い」 the higher one.
+「A→B（+x%）」, 「x% 高い（A vs B）」, 「A は B の x 倍」, 「A と B の差は x」, 「A > B」.
+A sentence is read alone; a change that fits any two numbers of its chain, on any base that its
+words allow, is right. The base of 「x% 高い」 is the lower of two numbers, that of 「x% 低い」 the higher one.
 """
 
 import re
@@ -39,7 +39,8 @@ _SAYS = re.compile(rf"\)?\s*(?:へ|に|まで|と|で|、|,|となり|:)?\s*{_AB
 _WORD_THEN = re.compile(rf"({WORD.pattern})[しすたるっ]{{0,3}}\s*\(\s*$", re.IGNORECASE)
 _FROM_WORD = re.compile(rf"({WORD.pattern})(?:\s+[a-z]+)?\s+from\s+$", re.IGNORECASE)
 _THEN_WORD = re.compile(
-    rf"\s*(?:へ|に|まで|と)?\s*(?:と)?(?:大幅に|わずかに|大きく|やや|若干|急激に|)\s*({WORD.pattern})",
+    rf"\s*(?:へ|に|まで|と)?\s*(?:と)?(?:大幅に|わずかに|大きく|やや|若干|急激に"
+    rf"|)\s*({WORD.pattern})",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r".{0,6}?(?:ない|ません|なかった|せず|\bnot\b|抑)")
@@ -48,7 +49,8 @@ _OTHER_BASE = re.compile(
     re.IGNORECASE,
 )
 _GAIN = re.compile(
-    r"改善|向上|削減|短縮|節約|減|低下|improv|reduc|better|gain|saving|lower|decreas|drop|fewer|less",
+    r"改善|向上|削減|短縮|節約|減|低下|improv|reduc|better|gain|saving|lower|decreas|drop|fewer"
+    r"|less",
     re.IGNORECASE,
 )
 _FAST = re.compile(r"速|speed|fast|slow|遅|効率|スループット|throughput", re.IGNORECASE)
@@ -56,7 +58,8 @@ _LESS = re.compile(
     r"\s*(?:[^\d()<>=→|]{0,3}|\([^()\d]*\))?\)?\s*([<>])=?\s*(?:[^<>()=→,。、|]{0,20}[\s(:=])?"
 )
 _THAN = re.compile(
-    rf"\)?\s*(?:の[^\d、。]{{0,12}})?(?:より|に比べて?|に対して?|と比べて?|と比較して)も?[、]?\s*(?:[^\d、。]{{0,12}}が\s*)?{_ABOUT}"
+    rf"\)?\s*(?:の[^\d、。]{{0,12}})?(?:より|に比べて?|に対して?|と比べて?"
+    rf"|と比較して)も?[、]?\s*(?:[^\d、。]{{0,12}}が\s*)?{_ABOUT}"
 )
 _OF = re.compile(rf"\)?\s*の\s*{_ABOUT}")
 _GAP_IS = re.compile(
@@ -108,9 +111,9 @@ def _chains(text: str, numbers: tuple[Number, ...]) -> list[Chain]:
             if link == "vs":
                 break
         found = numbers[i : j + 1]
-        if j > i and not any(n.about or n.ranged for n in found):
-            if len({n.unit for n in found} - {""}) < 2:
-                chains.append(Chain(_same_unit(found), arrow))
+        plain = not any(n.about or n.ranged for n in found)
+        if j > i and plain and len({n.unit for n in found} - {""}) < 2:
+            chains.append(Chain(_same_unit(found), arrow))
         i = max(j, i + 1)
     return chains
 
@@ -205,9 +208,9 @@ def _before(text: str, chain: Chain, numbers: tuple[Number, ...]) -> Iterator[tu
     if opened < 0 or text[opened + 1 : chain.numbers[0].start].strip(" ") != "":
         return
     for n in numbers:
-        if n.end <= opened and not n.unit and not n.counter and not text[n.end : opened].strip():
-            if re.search(r"差(?:は|が|:)\s*$", text[: n.start]):
-                yield n, ""
+        bare = n.end <= opened and not (n.unit or n.counter or text[n.end : opened].strip())
+        if bare and re.search(r"差(?:は|が|:)\s*$", text[: n.start]):
+            yield n, ""
         if n.end <= opened and n.unit in ("%", "x"):
             m = re.compile(
                 rf"(?:\s*の?\s*({WORD.pattern}|倍速|高速)\w{{0,4}}|)\s*", re.IGNORECASE
@@ -232,8 +235,10 @@ def _misfit(
     kind = kinds[pair][-1] if d.unit == "%" and a.unit != "%" else kinds[pair][0]
     due = shown(kind, a, b, d)
     text = report.say(
-        f"「{d.text}」は、同じ文の {a.text} と {b.text}（{s.line} 行）から出る {due}（{kind.formula}）と合わない。",
-        f"'{d.text}' does not follow from {a.text} and {b.text} in the same sentence (line {s.line}): {kind.formula} = {due}.",
+        f"「{d.text}」は、同じ文の {a.text} と {b.text}（{s.line} 行）"
+        f"から出る {due}（{kind.formula}）と合わない。",
+        f"'{d.text}' does not follow from {a.text} and {b.text} in the same sentence (line "
+        f"{s.line}): {kind.formula} = {due}.",
     )
     return Finding("算術", (s.line,), text)
 

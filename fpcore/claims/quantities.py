@@ -25,11 +25,13 @@ _NO_NUMBER = re.compile(
 )
 _UNIT = rf"(?:\s?({number_words(TERMS['units'])}))?+"
 _NUMBER = re.compile(
-    r"(?<![A-Za-z0-9_.,])(?<!\d[/:])(?<![A-Za-z]-)((?:(?<![A-Za-z0-9%])[+-]|±)?)(\d{1,3}(?:,\d{3})++(?![\d,])|\d++)"
+    r"(?<![A-Za-z0-9_.,])(?<!\d[/:])(?<![A-Za-z]-)((?:(?<![A-Za-z0-9%])[+-]"
+    r"|±)?)(\d{1,3}(?:,\d{3})++(?![\d,])|\d++)"
     rf"(?:\.(\d++))?+(?:[eE]([+-]?\d{{1,3}}))?+{_UNIT}(?![A-Za-z_]|\.\d|\d)"
 )
 _CLOCK = re.compile(
-    r"([+±-]?)(?<![\d.])(?:(\d+)\s?(?:時間|hours?|h)\s?)?(\d+)\s?(?:分|min|m)(?:\s?(\d+(?:\.\d+)?)\s?(?:秒|sec|s))?"
+    r"([+±-]?)(?<![\d.])(?:(\d+)\s?(?:時間|hours?|h)\s?)?(\d+)\s?(?:分|min"
+    r"|m)(?:\s?(\d+(?:\.\d+)?)\s?(?:秒|sec|s))?"
     r"(?![A-Za-z])"
 )
 _SPREAD = re.compile(rf"\s?(?:±|\+/-|\+-)\s?\d+(?:\.\d+)?{_UNIT}")
@@ -98,7 +100,7 @@ def plain(text: str) -> str:
 
 
 def _power(m: re.Match[str]) -> str:
-    digits = next(filter(None, m.groups()))
+    digits: str = next(filter(None, m.groups()))
     return digits.translate(_SUPERSCRIPT).replace("−", "-")
 
 

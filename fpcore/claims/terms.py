@@ -29,7 +29,8 @@ def any_of(words: Iterable[str], flags: re.RegexFlag = re.IGNORECASE) -> re.Patt
 def number_words(words: Iterable[str]) -> str:
     """Return the alternatives of words that stand behind numbers, not as part of a longer one."""
     longest = sorted(map(_nfkc, words), key=len, reverse=True)
-    return rf"(?:{'|'.join(map(re.escape, longest))})(?![A-Za-z])(?<!x(?=\d))(?<!×(?=\s\w))(?<!×(?=\w))"
+    any_word = "|".join(map(re.escape, longest))
+    return rf"(?:{any_word})(?![A-Za-z])(?<!x(?=\d))(?<!×(?=\s\w))(?<!×(?=\w))"
 
 
 def _index(table: dict[str, list[str]]) -> dict[str, str]:

@@ -55,8 +55,10 @@ def _deltas(report: Report, s: Sentence, start: int, own: list[Fact]) -> Iterato
         kind = RELATIVE if d.unit == "%" else kinds[0]
         due = shown(kind, a.number, b.number, d)
         text = report.say(
-            f"Δα の {d.text} は {a.number.text}（{a.line} 行）から {b.number.text}（{b.line} 行）への変化 {due} と合わない。",
-            f"Δα {d.text} does not follow from {a.number.text} (line {a.line}) and {b.number.text} (line {b.line}): {due}.",
+            f"Δα の {d.text} は {a.number.text}（{a.line} 行）から {b.number.text}（{b.line} 行）"
+            f"への変化 {due} と合わない。",
+            f"Δα {d.text} does not follow from {a.number.text} (line {a.line}) "
+            f"and {b.number.text} (line {b.line}): {due}.",
         )
         yield Finding("算術", (s.line, a.line, b.line), text)
 
@@ -73,8 +75,10 @@ def _slopes(report: Report, alphas: list[Fact]) -> Iterator[Finding]:
         return
     for f, due in wrong:
         text = report.say(
-            f"{f.run} の α {f.number.text}（{f.line} 行）は、生データの log–log の傾き {due:.4f} と合わない。",
-            f"α {f.number.text} of {f.run} (line {f.line}) is not the log-log slope of the raw rows, {due:.4f}.",
+            f"{f.run} の α {f.number.text}（{f.line} 行）は、生データの log–log の傾き {due:.4f} "
+            f"と合わない。",
+            f"α {f.number.text} of {f.run} (line {f.line}) is not the log-log slope of the raw "
+            f"rows, {due:.4f}.",
         )
         yield Finding("算術", (f.line,), text)
 

@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from fpcore.claims import main
 from fpcore.claims import command as room
+from fpcore.claims import main
 from fpcore.paths import ROOT
 
-GOOD = "# 題\n\n## 結果\n\n| 指標 | 松 | 竹 | 差 |\n|---|---|---|---|\n| Val PPL | 52.0 | 50.0 | -2.0 |\n"
+GOOD = """# 題
+
+## 結果
+
+| 指標 | 松 | 竹 | 差 |
+|---|---|---|---|
+| Val PPL | 52.0 | 50.0 | -2.0 |
+"""
 BAD = GOOD.replace("-2.0", "-3.5")
 ENGLISH = "# Report\n\n- The PPL fell from 52.0 to 50.0 (-5.8%).\n"
 

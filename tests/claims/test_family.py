@@ -3,8 +3,8 @@
 from collections import Counter
 
 import pytest
-
 from claims_family import draw, with_slip
+
 from fpcore.claims import check_report
 
 
