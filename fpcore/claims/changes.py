@@ -15,7 +15,7 @@ from fpcore.claims.finding import Finding
 from fpcore.claims.labels import SIZE
 from fpcore.claims.names import MANY, Clause, Index
 from fpcore.claims.quantities import Number
-from fpcore.claims.terms import METRICS, SENSES, TERMS, WORD, sign_of
+from fpcore.claims.terms import METRICS, SENSES, WORD, sign_of
 
 _FAMILY = {"ppl": ("val_ppl", "train_ppl", "ppl"), "er": ("val_er", "train_er", "er")}
 _APART = re.compile(
@@ -24,7 +24,6 @@ _APART = re.compile(
 )
 _DENIED = re.compile(r".{0,8}?(?:ない|ません|なかった|せず|\bnot\b)")
 _SIGNED_BEFORE = re.compile(r"[^\d、。()→]{0,14}\(?\s*$")
-_OPENERS = re.compile("|".join(sorted(map(re.escape, TERMS["openers"]), key=len, reverse=True)))
 _RATHER = re.compile(
     r"\s*(?:の\s*(?:方|ほう)\s*)が|\s*が\s*(?:やや|わずかに|大幅に)?\s*(?:優位|優れ|良い|良く"
     r"|急峻|緩やか)"
@@ -106,7 +105,7 @@ def _changes(c: Clause) -> Iterator[Change]:
         if not before or (len(c.metrics) > 1 and _nearer(c, n)):
             continue
         metric, end = before[-1]
-        if not _plain_opening(c, n):
+        if not c.opens_plainly(n.start):
             continue
         gap = c.text[end : n.start]
         if METRICS[metric].get("magnitude") or any(end <= m.start < n.start for m in c.names):
@@ -135,16 +134,6 @@ def _amounts(numbers: tuple[Number, ...]) -> Iterator[Number]:
             yield replace(b, value=middle, half=half, text=text, start=a.start, ranged=False)
         elif not a.ranged:
             yield a
-
-
-def _plain_opening(c: Clause, n: Number) -> bool:
-    """Say whether nothing before a number names a condition or a cause of its own."""
-    bare = list(c.text[: n.start])
-    known = [(m.start, m.end) for m in c.names] + [(start, end) for _, start, end in c.metrics]
-    for start, end in (*known, *(m.span() for m in SIZE.finditer(c.text))):
-        bare[start:end] = " " * (min(end, n.start) - start) if start < n.start else ""
-    text = WORD.sub(" ", "".join(bare)[: n.start].rpartition("、")[2])
-    return len(re.sub(r"[\W\d_]", "", _OPENERS.sub(" ", text))) <= 3
 
 
 def _nearer(c: Clause, n: Number) -> bool:
@@ -245,11 +234,7 @@ def _rank(report: Report, c: Clause, pairs: Pairs) -> Iterator[Finding]:
     metrics = {m for m, start, _ in c.metrics if start < len(text)}
     if len(told) != 1 or len(words) != 1 or len(metrics) != 1 or c.numbers or c.step:
         return
-    if (
-        c.qualifiers - {"最終", "全体"}
-        or _DENIED.search(text)
-        or not _plain_opening(c, _end_of(text))
-    ):
+    if c.qualifiers - {"最終", "全体"} or _DENIED.search(text) or not c.opens_plainly(len(text)):
         return
     metric, sense = metrics.pop(), SENSES[words[0].lower()]
     values = [p for m in _FAMILY.get(metric, (metric,)) for p in pairs.values.get(m, [])]
@@ -260,10 +245,6 @@ def _rank(report: Report, c: Clause, pairs: Pairs) -> Iterator[Finding]:
     known = told[0].name in (pairs.first, pairs.second) and values
     if known and all(_wrong(y, x, sense, metric) for x, y in values):
         yield _contradiction(report, c, words[0], values[-1])
-
-
-def _end_of(text: str) -> Number:
-    return Number(0, 0, "", "", start=len(text), end=len(text))
 
 
 def _wrong(y: Fact, x: Fact, sense: str, metric: str) -> bool:

@@ -63,6 +63,8 @@ def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]
     if roles is None or len(metrics) != 1:
         return
     subject, reference = roles
+    if not c.opens_plainly(min(subject.start, reference.start)):
+        return
     metric = metrics.pop()
     a, b = (index.values(c, m.name, metric) for m in (subject, reference))
     pairs = index.alike(a, b, subject.name, reference.name)
@@ -268,6 +270,8 @@ def _levels(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
     if c.qualifiers or len({m.name for m in c.names}) != 1:
         return
     name = c.names[0]
+    if not c.opens_plainly(name.start):
+        return
     for metric, start, end in c.metrics:
         said = re.compile(r"\s*(?:の|'s|:|は|\()?\s*").fullmatch(c.text, name.end, start)
         for n in (n for n in c.numbers if n.start >= end):

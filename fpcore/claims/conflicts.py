@@ -17,8 +17,7 @@ from fpcore.claims.labels import read_label
 from fpcore.claims.terms import METRICS, column
 
 _Pair = tuple[Fact, Fact]
-_NEAR = 0.05  # a lone value that is off by less is a slip, by more another quantity
-_DIGITS = 3
+_DIGITS = 3  # of a lone value that looks like another one, mistyped
 _STEP_WORDS = {"iter", "iters", "iterations", "iteration", "epoch", "epochs", "step", "steps"}
 
 
@@ -144,9 +143,12 @@ def _equal(a: Fact, b: Fact) -> bool:
 
 
 def _near(a: Fact, b: Fact) -> bool:
-    x, y = a.number, b.number
-    digits = min(x.digits, y.digits) >= _DIGITS and x.half == y.half
-    return digits and abs(x.value - y.value) < _NEAR * max(abs(x.value), abs(y.value))
+    """Say whether two values look like one that was mistyped: one digit, or two neighbours."""
+    x, y = a.number.text, b.number.text
+    places = [i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q]
+    swapped = len(places) == 2 and x[places[0]] + x[places[1]] == y[places[1]] + y[places[0]]
+    alike = len(x) == len(y) and min(a.number.digits, b.number.digits) >= _DIGITS
+    return alike and (len(places) == 1 or swapped)
 
 
 def _finding(report: Report, group: list[Fact]) -> Finding:

@@ -183,7 +183,7 @@ def _won(x: Column, y: Column, sign: int) -> tuple[int, int]:
 
 def _counts(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
     m, words = _COUNTS.search(c.text), WORD.findall(c.masked)
-    if not m:
+    if not m or not c.opens_plainly(m.start()):
         return
     whole, part = (int(m[1]), int(m[3])) if m[1] else (int(m[5]), int(m[4]))
     if not c.names:
@@ -279,7 +279,14 @@ def _counted(report: Report, c: Clause, said: str, x: Column, y: Column, won: in
 def _bounds(report: Report, c: Clause, own: list[Column]) -> Iterator[Finding]:
     m = _EVERY.search(c.text)
     names = list(dict.fromkeys(x.name for x in c.names))
-    if not m or len(names) > 1 or "ない" in c.text or "限ら" in c.text or "除" in c.text:
+    if (
+        not m
+        or not c.opens_plainly(m.start())
+        or len(names) > 1
+        or "ない" in c.text
+        or "限ら" in c.text
+        or "除" in c.text
+    ):
         return
     bound = _bound(c)
     if bound:

@@ -12,8 +12,12 @@ from fpcore.claims.document import Report, Sentence
 from fpcore.claims.facts import Fact, place_label
 from fpcore.claims.labels import SIZE, STEP
 from fpcore.claims.quantities import Number, numbers_in
-from fpcore.claims.terms import HEDGE, OTHER, metrics_in
+from fpcore.claims.terms import HEDGE, OTHER, TERMS, WORD, metrics_in
 
+_OPENERS = re.compile(
+    "|".join(sorted(map(re.escape, TERMS["openers"]), key=len, reverse=True)), re.IGNORECASE
+)
+_FEW = 1  # letters that may be left of a plain opening
 MANY = 300  # facts that a sentence may speak of; of more, none is checked
 _FAMILY = {"ppl": ("val_ppl", "ppl"), "er": ("val_er", "er"), "accuracy": ("accuracy",)}
 _CONDITION = re.compile(
@@ -59,6 +63,15 @@ class Clause:
     def loose(self) -> bool:
         """Say whether it supposes something, or speaks of something else than tables hold."""
         return bool(HEDGE.search(self.masked) or _CONDITION.search(self.text))
+
+    def opens_plainly(self, until: int) -> bool:
+        """Say whether nothing before a place, since the last comma, names a condition or cause."""
+        bare = list(self.masked)
+        spans = [(start, end) for _, start, end in self.metrics]
+        for start, end in (*spans, *(m.span() for m in SIZE.finditer(self.text))):
+            bare[start:end] = " " * (end - start)
+        text = WORD.sub(" ", "".join(bare)[:until].rpartition("、")[2])
+        return len(re.sub(r"[\W\d_]", "", _OPENERS.sub(" ", text))) <= _FEW
 
     @cached_property
     def qualifiers(self) -> frozenset[str]:

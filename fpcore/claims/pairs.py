@@ -2,7 +2,8 @@
 
 「A→B（+x%）」, 「x% 高い（A vs B）」, 「A は B の x 倍」, 「A と B の差は x」, 「A > B」.
 A sentence is read alone; a change that fits any two numbers of its chain, on any base that its
-words allow, is right. The base of 「x% 高い」 is the lower of two numbers, that of 「x% 低い」 the higher one.
+words allow, is right. The base of 「x% 高い」 is the lower of two numbers, that of 「x% 低い」 the
+higher one.
 """
 
 import re

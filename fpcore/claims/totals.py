@@ -20,6 +20,9 @@ _TOTAL = re.compile(
 )
 _MEAN = re.compile(rf"(?:{'|'.join(map(re.escape, TERMS['means']))})\s*(?:\(.*\))?", re.IGNORECASE)
 _PARTLY = re.compile(r"小計|subtotal|その他|など|うち|…|\.\.\.|除", re.IGNORECASE)
+_STATISTIC = re.compile(
+    r"標準偏差|std.*|sd|分散|最大|最小|最良|max|min|best|中央値|median|n|比率|割合|%", re.IGNORECASE
+)
 _NEAR = 0.25  # a total that is further from its sum is of other parts than those shown
 
 
@@ -41,7 +44,7 @@ def _rows(report: Report, grid: Grid) -> Iterator[Finding]:
         if len(parts) < 2 or min(parts) > i > max(parts) or not (i > max(parts) or i < min(parts)):
             continue
         checked = [
-            None if is_difference(grid.heads[j].text) else _column(grid, j, parts, i, kinds[i])
+            None if _other(grid.heads[j].text) else _column(grid, j, parts, i, kinds[i])
             for j in range(1, len(grid.heads))
         ]
         report.count(sum(c is not None for c in checked))
@@ -59,10 +62,12 @@ def _kind(title: str) -> str:
 
 def _extra(grid: Grid, i: int, kinds: list[str]) -> bool:
     text = grid.rows[i][0].text
-    spread = re.fullmatch(
-        r"(?i)標準偏差|std.*|sd|分散|最大|最小|max|min|中央値|median|n|比率|割合|%", text
-    )
-    return bool(kinds[i] or is_difference(text) or spread or not text)
+    return bool(kinds[i] or _other(text) or not text)
+
+
+def _other(title: str) -> bool:
+    """Say whether a row or column is of a difference or another statistic, and so no part."""
+    return is_difference(title) or bool(_STATISTIC.fullmatch(title))
 
 
 def _numbers(grid: Grid, j: int, parts: list[int], i: int) -> tuple[list[Number], Number] | None:
