@@ -294,7 +294,7 @@ class _Table:
 
     def _finding(self, c: Convention, item: Item, j: int, ratio: bool) -> Finding:
         a, b = c.scheme.operands(self.grid, item.i) or (item.d, item.d)
-        kind = next(k for k in kinds_for(item.d, a, b, ratio) if k in c.kinds)
+        kind = next((k for k in kinds_for(item.d, a, b, ratio) if k in c.kinds), c.kinds[0])
         if c.sign == -1 or (c.sign == 2 and better(item.metric) < 0):
             a, b = (b, a) if kind is DIFFERENCE else (a, b)
         lines = c.scheme.line(self.grid, item.i)

@@ -7,6 +7,7 @@ supposes, plans, recalls, or that has a condition which no table has, is not che
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from fpcore.claims.arithmetic import (
     BASE_B,
@@ -21,8 +22,8 @@ from fpcore.claims.document import Report
 from fpcore.claims.facts import Fact
 from fpcore.claims.finding import Finding
 from fpcore.claims.labels import read_label
-from fpcore.claims.names import Clause, Index, Mention, own_words
-from fpcore.claims.quantities import EPS, Number
+from fpcore.claims.names import FAMILY, Clause, Index, Mention, own_words
+from fpcore.claims.quantities import EPS, Number, mistyped
 from fpcore.claims.terms import METRICS, SENSES, TERMS, WORD, any_of, metrics_in, sign_of
 
 _Pair = tuple[Fact, Fact]
@@ -49,7 +50,10 @@ _ENDS = re.compile(
 def comparison_slips(report: Report, index: Index, clauses: list[Clause]) -> Iterator[Finding]:
     """Yield the slips of sentences that compare what tables name."""
     for c in clauses:
-        if c.loose or len(c.text) > 600 or not c.names:
+        if c.loose or len(c.text) > 600:
+            continue
+        yield from _misprints(report, index, c)
+        if not c.names:
             continue
         yield from _against_facts(report, index, c)
         yield from _attributions(report, index, c)
@@ -221,6 +225,37 @@ def _attributions(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
             yield from _versus(report, index, c, subject, metric, x, y)
         elif re.fullmatch(r"\s*(?:→|->|⇒)\s*", between):
             yield from _foreign(report, index, c, subject, metric, x, y)
+
+
+def _misprints(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
+    """Check 「M が x→y」 and 「x vs y」: one is a value of a table, the other is one mistyped."""
+    for x, y in pairwise(c.numbers):
+        link = re.fullmatch(r"\s*(?:→|->|⇒|vs\.?|対)\s*", c.text[x.end : y.start], re.I)
+        metrics = {m for m, _, end in c.metrics if end <= x.start}
+        if not link or len(metrics) != 1 or x.counter or y.counter or c.qualifiers:
+            continue
+        metric = metrics.pop()
+        family = [m for m in index.by_metric if m == metric or m in FAMILY.get(metric, ())]
+        owned = [[f for m in family for f in index.owners(m, n)] for n in (x, y)]
+        if bool(owned[0]) == bool(owned[1]):
+            continue
+        n = y if owned[0] else x
+        at = {f.source for f in owned[0] or owned[1]}
+        near = [
+            f for m in family for f in index.by_metric[m][:1000] if f.source in at and f.source >= 0
+        ]
+        like = [f for f in near if mistyped(f.number, n) and f.number.unit == n.unit]
+        if len({f.number.value for f in like}) == 1 and not index.printed(n):
+            yield _misprint(report, c, metric, n, like[0])
+
+
+def _misprint(report: Report, c: Clause, metric: str, n: Number, f: Fact) -> Finding:
+    name = METRICS[metric]["name"]
+    text = report.say(
+        f"{name}の {n.text} はどの表にもなく、{f.run} の {f.number.text}（{f.line} 行）の誤記に見える。",
+        f"{name} {n.text} is in no table and looks like {f.number.text} of {f.run} (line {f.line}).",
+    )
+    return Finding("二つの値", (c.sentence.line, f.line), text)
 
 
 def _versus(

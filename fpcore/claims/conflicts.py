@@ -14,10 +14,10 @@ from fpcore.claims.facts import Fact
 from fpcore.claims.finding import Finding
 from fpcore.claims.grid import Cell, Grid
 from fpcore.claims.labels import read_label
+from fpcore.claims.quantities import mistyped
 from fpcore.claims.terms import METRICS, column
 
 _Pair = tuple[Fact, Fact]
-_DIGITS = 3  # of a lone value that looks like another one, mistyped
 _STEP_WORDS = {"iter", "iters", "iterations", "iteration", "epoch", "epochs", "step", "steps"}
 
 
@@ -143,12 +143,7 @@ def _equal(a: Fact, b: Fact) -> bool:
 
 
 def _near(a: Fact, b: Fact) -> bool:
-    """Say whether two values look like one that was mistyped: one digit, or two neighbours."""
-    x, y = a.number.text, b.number.text
-    places = [i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q]
-    swapped = len(places) == 2 and x[places[0]] + x[places[1]] == y[places[1]] + y[places[0]]
-    alike = len(x) == len(y) and min(a.number.digits, b.number.digits) >= _DIGITS
-    return alike and (len(places) == 1 or swapped)
+    return mistyped(a.number, b.number)
 
 
 def _finding(report: Report, group: list[Fact]) -> Finding:

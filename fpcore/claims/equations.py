@@ -246,6 +246,8 @@ def _doubled(
     report: Report, line: int, m: re.Match[str], power: float, at: int
 ) -> Iterator[Finding]:
     times = int(m[1] or 2)
+    if times < 2:
+        return
     due = 100 * (1 - times**power)
     half = 10.0 ** -len(m[3] or "")
     if abs(due - float(m[2])) > max(half, 0.07 * due):

@@ -28,7 +28,7 @@ _SUPERLATIVE = re.compile(
     rf"(?P<low>{_LOW})|(?P<high>{_HIGH})|(?P<best>{_BEST})|(?P<worst>{_WORST})", re.IGNORECASE
 )
 _COUNTS = re.compile(
-    r"(\d+)\s?(サイズ|件|条件|構成|モデル|手法|設定|ケース|sizes|settings|cases"
+    r"(\d+)\s?(?:つの)?(サイズ|件|条件|構成|モデル|手法|設定|ケース|sizes|settings|cases"
     r"|models)?\s?(?:の?うち|中)の?、?\s?(\d+)\s?(?:サイズ|件|条件|構成|つ|モデル|手法|設定"
     r"|ケース)?"
     r"|\b(\d+)\s+(?:out\s+)?of\s+(?:the\s+)?(\d+)\s+(?:sizes|settings|cases|models|sample sizes)",

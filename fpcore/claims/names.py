@@ -19,7 +19,7 @@ _OPENERS = re.compile(
 )
 _FEW = 1  # letters that may be left of a plain opening
 MANY = 300  # facts that a sentence may speak of; of more, none is checked
-_FAMILY = {"ppl": ("val_ppl", "ppl"), "er": ("val_er", "er"), "accuracy": ("accuracy",)}
+FAMILY = {"ppl": ("val_ppl", "ppl"), "er": ("val_er", "er"), "accuracy": ("accuracy",)}
 _CONDITION = re.compile(
     r"\d+\s?(?:層|次元|dim|layers?|ブロック)|(?:dim|lr|学習率|層)\s*[=:]?\s*\d|seed|シード\s?\d",
     re.IGNORECASE,
@@ -126,7 +126,7 @@ class Index:
         if c.size == -1:
             return []
         found = []
-        for m in _FAMILY.get(metric, (metric,)):
+        for m in FAMILY.get(metric, (metric,)):
             for f in self.by_name.get((m, name), ()):
                 if c.size is not None and f.size not in (c.size, None):
                     continue
@@ -147,6 +147,15 @@ class Index:
         low, high = (bisect_left(values, (n.value + w, -1)) for w in (-wide, wide))
         near = (self.facts[i] for _, i in values[low : min(high, low + MANY)])
         return [f for f in near if f.number.agrees(n)]
+
+    def printed(self, n: Number) -> bool:
+        """Say whether a table prints a number, of whatever metric or none."""
+        return n.text in self._cells
+
+    @cached_property
+    def _cells(self) -> frozenset[str]:
+        rows = (row for grid in self.report.grids for row in grid.rows)
+        return frozenset(n.text for row in rows for cell in row for n in cell.numbers)
 
     def alike(
         self, a: Iterable[Fact], b: Iterable[Fact], x: str, y: str

@@ -8,6 +8,7 @@ from functools import lru_cache
 from fpcore.claims.terms import TERMS, number_words
 
 EPS = 1e-9
+_LONGEST = 40  # digits, or powers of ten, of a quantity
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _POWER = re.compile(
     r"\s?[×xX*·]\s?10(?:([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|\^\{?\(?([-−+]?\d+)\)?\}?|\*\*([-−+]?\d+))"
@@ -115,6 +116,8 @@ def numbers_in(text: str) -> tuple[Number, ...]:
     for clock in clocks:
         masked = masked[: clock.start] + "\0" * (clock.end - clock.start) + masked[clock.end :]
     for m in _NUMBER.finditer(masked):
+        if len(m[2]) > _LONGEST or abs(int(m[4] or 0)) > _LONGEST:
+            continue  # no quantity
         found.append(_number(m))
     numbers = sorted(found + clocks, key=lambda n: n.start)
     return tuple(_placed(masked, numbers))
@@ -161,3 +164,12 @@ def cell_number(text: str) -> Number | None:
     found = numbers_in(text)
     head = text[: found[0].start].strip() if found else "x"
     return found[0] if not head or head in TERMS["before_numbers"] else None
+
+
+def mistyped(a: Number, b: Number) -> bool:
+    """Say whether two numbers look like one that was mistyped: one digit, or two neighbours."""
+    x, y = a.text, b.text
+    places = [i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q]
+    swapped = len(places) == 2 and x[places[0]] + x[places[1]] == y[places[1]] + y[places[0]]
+    digits = min(a.digits, b.digits) if len(x) == len(y) else 0
+    return (digits > 3 and len(places) == 1) or (digits > 2 and swapped)

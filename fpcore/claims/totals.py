@@ -18,6 +18,7 @@ from fpcore.claims.terms import TERMS
 _TOTAL = re.compile(
     rf"(?:{'|'.join(map(re.escape, TERMS['totals']))})\s*(?:\(.*\))?", re.IGNORECASE
 )
+_TOTAL_OF = re.compile(r"(?:合計|総|Total\s)\s*(\S.*)", re.IGNORECASE)
 _MEAN = re.compile(rf"(?:{'|'.join(map(re.escape, TERMS['means']))})\s*(?:\(.*\))?", re.IGNORECASE)
 _PARTLY = re.compile(r"小計|subtotal|その他|など|うち|…|\.\.\.|除", re.IGNORECASE)
 _STATISTIC = re.compile(
@@ -36,6 +37,7 @@ def total_slips(report: Report) -> Iterator[Finding]:
 
 def _rows(report: Report, grid: Grid) -> Iterator[Finding]:
     kinds = [_kind(row[0].text) for row in grid.rows]
+    yield from _named_totals(report, grid)
     named = [i for i, kind in enumerate(kinds) if kind]
     if not named or any(_PARTLY.search(row[0].text) for row in grid.rows):
         return
@@ -53,6 +55,19 @@ def _rows(report: Report, grid: Grid) -> Iterator[Finding]:
         for j in wrong if len(wrong) == 1 else []:
             if right or _close(grid, j, parts, i, kinds[i]):
                 yield _finding(report, grid, j, parts, i, kinds[i])
+
+
+def _named_totals(report: Report, grid: Grid) -> Iterator[Finding]:
+    """Check 「合計時間」 against the rows before it whose titles end alike: 「Phase 1 時間」."""
+    for i, row in enumerate(grid.rows):
+        m = _TOTAL_OF.fullmatch(row[0].text.strip())
+        if not m:
+            continue
+        parts = [k for k in range(i) if grid.rows[k][0].text.strip().endswith(m[1])]
+        whole = len(parts) > 1 and parts == list(range(i - len(parts), i))
+        for j in range(1, len(grid.heads)) if whole else []:
+            if _column(grid, j, parts, i, "total") is False and _close(grid, j, parts, i, "total"):
+                yield _finding(report, grid, j, parts, i, "total")
 
 
 def _kind(title: str) -> str:
