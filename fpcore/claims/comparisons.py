@@ -252,8 +252,10 @@ def _misprints(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
 def _misprint(report: Report, c: Clause, metric: str, n: Number, f: Fact) -> Finding:
     name = METRICS[metric]["name"]
     text = report.say(
-        f"{name}の {n.text} はどの表にもなく、{f.run} の {f.number.text}（{f.line} 行）の誤記に見える。",
-        f"{name} {n.text} is in no table and looks like {f.number.text} of {f.run} (line {f.line}).",
+        f"{name}の {n.text} はどの表にもなく、{f.run} の {f.number.text}（{f.line} 行）"
+        f"の誤記に見える。",
+        f"{name} {n.text} is in no table and looks like {f.number.text} of {f.run} (line {f.line})"
+        f".",
     )
     return Finding("二つの値", (c.sentence.line, f.line), text)
 

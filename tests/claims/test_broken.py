@@ -7,8 +7,8 @@ from fpcore.claims import check_report
 
 DOCUMENTS = Path(__file__).with_name("silent.md").read_text("utf-8").split("\n=====\n")
 PIECES = (
-    "| \n # ** ` ``` → vs ( ) % - + 0 9999999 1e5 ×10⁵ の は 最も低い α ~ <table> <td> = Δα= 合計 差 倍 "
-    "1/0(0%) 12×0=0 1/0=3 PPL=10×N^(-0.3) 0倍で5%下がる １ ▲ \0 最大 範囲"
+    "| \n # ** ` ``` → vs ( ) % - + 0 9999999 1e999 ×10⁵ の は 最も低い α ~ <table> "
+    "<td> = Δα= 合計 差 倍 1/0(0%) 12×0=0 1/0=3 PPL=10×N^(-0.3) 0倍で5%下がる １ ▲ \0 最大 範囲"
 ).split(" ")
 
 
