@@ -23,7 +23,7 @@ _APART = re.compile(
     r"|それぞれ|ともに|と[A-Z]|および|、.*、.*、"
 )
 _DENIED = re.compile(r".{0,8}?(?:ない|ません|なかった|せず|\bnot\b)")
-_SIGNED_BEFORE = re.compile(r"[^\d、。()→]{0,14}\(?\s*$")
+_SIGNED_BEFORE = re.compile(r"[^\d、。()→]{0,14}(?:[+-][\d.,]+[^\d、。()→]{0,4})?\(?\s*$")
 _RATHER = re.compile(
     r"\s*(?:の\s*(?:方|ほう)\s*)が|\s*が\s*(?:やや|わずかに|大幅に)?\s*(?:優位|優れ|良い|良く"
     r"|急峻|緩やか)"

@@ -251,6 +251,7 @@ class _Table:
         scheme = score.convention.scheme
         pair = scheme.base is None and (explicit or self._parallel(scheme, j))
         maybe = pair and len(wrong) <= max(right, 1) and len(wrong) < 3
+        maybe = maybe or (scheme.likely and len(wrong) == 1 <= right)
         for item in wrong[:_SAMPLE] if sure or maybe else ():
             if item.d.digits < 2 and not sure:
                 continue

@@ -7,6 +7,7 @@ supposes, plans, recalls, or that has a condition which no table has, is not che
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from fpcore.claims.arithmetic import (
@@ -55,9 +56,16 @@ def comparison_slips(report: Report, index: Index, clauses: list[Clause]) -> Ite
         yield from _misprints(report, index, c)
         if not c.names:
             continue
-        yield from _against_facts(report, index, c)
+        yield from _against_facts(report, index, _first_part(index, c))
         yield from _attributions(report, index, c)
         yield from _levels(report, index, c)
+
+
+def _first_part(index: Index, c: Clause) -> Clause:
+    """Return a sentence up to its first comma, where what follows is of another metric."""
+    part, _, rest = c.text.partition("、")
+    several = len({m for m, _, _ in c.metrics}) > 1 and rest
+    return index.clause(replace(c.sentence, text=part)) if several else c
 
 
 def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]:

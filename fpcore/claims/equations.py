@@ -20,12 +20,13 @@ from fpcore.claims.quantities import Number, numbers_in
 _OPERATOR = re.compile(r"\s*(?:\([^()\d]{0,12}\))?\s*([-+×*÷/x])\s*(?:[^\W\d_]{1,8}\s*)?(?=$)")
 _EQUALS = re.compile(r"\s*(?:\([^()\d]{0,12}\))?\s*([=≈≒])\s*(?:約|~|≈)?\s*")
 _BEFORE = re.compile(
-    r"(?:[-+×*÷/^(_\d.%√Σ∑]|\b[A-Za-z]|\b(?:exp|log|ln|sqrt|max|min))\s*$|[A-Za-z]$"
+    r"(?:[-+×*÷/^_\d.%√Σ∑]|[-+×*÷/^\w]\(|\b[A-Za-z]|\b(?:exp|log|ln|sqrt|max|min))\s*$|[A-Za-z]$"
 )
 _AFTER = re.compile(r"\s*(?:[-+×*÷/^]|\*\*)\s*[\w(]|\s*\^|\(\d|[A-Za-z_]")
 _COUNT = re.compile(
     r"(?<![\d./,-])(\d[\d,]*)\s?/\s?(\d[\d,]*)\s?(?:件|個|回|問|例|サンプル"
-    r"|トークン)?\s*[(=:,は]*\s*(\d+(?:\.(\d+))?)\s?%(?!\s*(?:CI|信頼|区間|conf))"
+    r"|トークン|タスク|実験|シード|runs?)?\s*[(=:,は]*\s*(\d+(?:\.(\d+))?)\s?%(?!\s*(?:CI|信頼"
+    r"|区間|conf))"
 )
 _AMONG = re.compile(
     r"(?<![\d.])(\d[\d,]*)\s?(件|個|回|問|例|サンプル|トークン|文|語)\s?(?:の?うち"

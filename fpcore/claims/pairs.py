@@ -38,6 +38,8 @@ _TO = re.compile(r"\s*(?:へ|に|まで|と)")
 _ABOUT = r"(?:約|およそ|ほぼ|~|about |by |around )*"
 _SAYS = re.compile(rf"\)?\s*(?:へ|に|まで|と|で|、|,|となり|:)?\s*{_ABOUT}")
 _WORD_THEN = re.compile(rf"({WORD.pattern})[しすたるっ]{{0,3}}\s*\(\s*$", re.IGNORECASE)
+_VERB = re.compile(r"\b(?:by|costs?|brings|saves?|only brings)\s+(?:only |about )?$", re.IGNORECASE)
+_IS = re.compile(r"\)?\s*(?:is|was|has)\s*")
 _FROM_WORD = re.compile(rf"({WORD.pattern})(?:\s+[a-z]+)?\s+from\s+$", re.IGNORECASE)
 _THEN_WORD = re.compile(
     rf"\s*(?:へ|に|まで|と)?\s*(?:と)?(?:大幅に|わずかに|大きく|やや|若干|急激に"
@@ -216,7 +218,7 @@ def _before(text: str, chain: Chain, numbers: tuple[Number, ...]) -> Iterator[tu
             m = re.compile(
                 rf"(?:\s*の?\s*({WORD.pattern}|倍速|高速)\w{{0,4}}|)\s*", re.IGNORECASE
             ).fullmatch(text, n.end, opened)
-            if m and (m[1] or n.unit == "x"):
+            if m and (m[1] or n.unit == "x" or _VERB.search(text[: n.start])):
                 yield n, m[1] or ""
 
 
@@ -295,7 +297,9 @@ def _inequalities(report: Report, s: Sentence, numbers: tuple[Number, ...]) -> I
 
 def _comparisons(report: Report, s: Sentence, numbers: tuple[Number, ...]) -> Iterator[Finding]:
     """Check 「A は B の x 倍」, 「A は B より x% 高い」 and 「A と B の差は x」."""
-    for a, b, d in zip(numbers, numbers[1:], numbers[2:], strict=False):
+    triples = list(zip(numbers, numbers[1:], numbers[2:], strict=False))
+    triples += [(a, b, d) for a, d, b in triples if _than_english(s.text, a, d, b)]
+    for a, b, d in triples:
         if any(n.ranged or n.spread for n in (a, b, d)) or a.about or b.about or a.unit != b.unit:
             continue
         if a.counter or b.counter or d.counter or a.signed != b.signed:
@@ -307,7 +311,16 @@ def _comparisons(report: Report, s: Sentence, numbers: tuple[Number, ...]) -> It
             yield _misfit(report, s, d, (x, y), {(x, y): [k]})
 
 
+def _than_english(text: str, a: Number, d: Number, b: Number) -> bool:
+    """Say whether a text reads 「… (a) is d% lower than … (b)」."""
+    behind = rf"\s*(?:{WORD.pattern})\s+than\s+[^\d.;]{{0,24}}"
+    than = re.compile(behind, re.IGNORECASE).fullmatch(text, d.end, b.start)
+    return bool(than and d.unit == "%" and _IS.fullmatch(text, a.end, d.start))
+
+
 def _compared(text: str, a: Number, b: Number, d: Number) -> list[tuple[Kind, Number, Number]]:
+    if a.end <= d.start < b.start:
+        return [(k, b, a) for k in kinds_for(d, b, a) if k is not BASE_B]
     between = text[a.end : b.start]
     subject = re.fullmatch(r"\)?\s*(?:は|が|で、)[^、。\d]{0,25}", between)
     if subject and d.unit == "x" and _OF.fullmatch(text, b.end, d.start):

@@ -18,6 +18,7 @@ from fpcore.claims.terms import TERMS
 _TOTAL = re.compile(
     rf"(?:{'|'.join(map(re.escape, TERMS['totals']))})\s*(?:\(.*\))?", re.IGNORECASE
 )
+_SHARE = re.compile(r"割合|比率|構成比|share|^%$|percent|fraction", re.IGNORECASE)
 _TOTAL_OF = re.compile(r"(?:合計|総|Total\s)\s*(\S.*)", re.IGNORECASE)
 _MEAN = re.compile(rf"(?:{'|'.join(map(re.escape, TERMS['means']))})\s*(?:\(.*\))?", re.IGNORECASE)
 _PARTLY = re.compile(r"小計|subtotal|その他|など|うち|…|\.\.\.|除", re.IGNORECASE)
@@ -31,6 +32,7 @@ def total_slips(report: Report) -> Iterator[Finding]:
     """Yield the totals and means of tables that their parts do not bear out."""
     for grid in report.grids:
         if len(grid.rows) < 400:
+            yield from _shares(report, grid)
             yield from _rows(report, grid)
             yield from _rows(report, grid.turn)
 
@@ -55,6 +57,36 @@ def _rows(report: Report, grid: Grid) -> Iterator[Finding]:
         for j in wrong if len(wrong) == 1 else []:
             if right or _close(grid, j, parts, i, kinds[i]):
                 yield _finding(report, grid, j, parts, i, kinds[i])
+
+
+def _shares(report: Report, grid: Grid) -> Iterator[Finding]:
+    """Check a column of shares against the column before it and its total, row by row."""
+    for j, head in enumerate(grid.heads):
+        if j < 2 or not _SHARE.search(head.text):
+            continue
+        rows = [(i, grid.number(i, j - 1), grid.number(i, j)) for i in range(len(grid.rows))]
+        known = [(i, v, p) for i, v, p in rows if v and p and p.unit == "%" and v.unit != "%"]
+        wholes = [v for _, v, p in known if p.value == 100]
+        parts = [x for x in known if x[2].value != 100]
+        if len(wholes) != 1 or len(parts) < 3 or wholes[0].value <= 0:
+            continue
+        report.count(len(parts))
+        wrong = [x for x in parts if not _is_share(*x[1:], wholes[0])]
+        if len(wrong) == 1 and len(parts) > 2:
+            i, v, p = wrong[0]
+            due = f"{100 * v.value / wholes[0].value:.1f}%"
+            text = report.say(
+                f"「{grid.title(i)} / {head.text}」の {p.text} は {v.text} / {wholes[0].text} = "
+                f"{due} と合わない。",
+                f"'{grid.title(i)} / {head.text}': {p.text} is not {v.text} / {wholes[0].text} = "
+                f"{due}.",
+            )
+            yield Finding("算術", (grid.rows[i][j].line,), text)
+
+
+def _is_share(v: Number, p: Number, whole: Number) -> bool:
+    due, slack = 100 * v.value / whole.value, 100 * (v.half + whole.half) / whole.value
+    return abs(due - p.value) <= slack + 2 * p.half
 
 
 def _named_totals(report: Report, grid: Grid) -> Iterator[Finding]:
