@@ -194,11 +194,6 @@ def _branch(node: dict[str, dict]) -> str:  # type: ignore[type-arg]
     return f"(?:{joined})?" if "" in node else joined
 
 
-def same_place(report: Report, c: Clause, source: int) -> bool:
-    """Say whether a table stands in the section of a sentence."""
-    return source >= 0 and report.grids[source].place.titles == c.sentence.place.titles
-
-
 def own_words(c: Clause) -> frozenset[str]:
     """Return the words of the headings above a sentence."""
     return place_label(c.sentence.place).words
