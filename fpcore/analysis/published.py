@@ -7,14 +7,21 @@ from pathlib import Path
 import pandas as pd
 
 from fpcore.analysis.comparison import Comparison, compare_runs
-from fpcore.claims import check_report
-from fpcore.differences import column_differences, difference_name
-from fpcore.facts import EPS, Fact, read_facts, read_report
+from fpcore.claims import METRICS as TERMS
+from fpcore.claims import (
+    Fact,
+    check_report,
+    column_differences,
+    difference_name,
+    read_facts,
+    read_report,
+)
 from fpcore.notation import METRICS, metrics_where, number
 from fpcore.paths import reports
 from fpcore.records.pairs import restricted
 from fpcore.records.record import RunRecord
-from fpcore.terms import METRICS as TERMS
+
+EPS = 1e-9  # differences up to this are rounding
 
 # The metrics by the names that `terms.yaml` gives them.
 FIELDS = {METRICS[name].printed: name for name in metrics_where(lambda m: m.printed)}
@@ -63,7 +70,7 @@ def _levels(text: str, record: RunRecord) -> Iterator[str]:
 def _rounded(text: str, c: Comparison) -> Iterator[str]:
     """Yield the printed differences that fit the printed values but not the records."""
     between = difference_name(printed_name(c.a), printed_name(c.b))
-    for fact in column_differences(read_report(text))[1]:
+    for fact in column_differences(read_report(text)):
         due = _due(fact, c) if fact.run == between else None
         if due is not None and abs(fact.number.value - due) > fact.number.half + EPS:
             window = f"（ウィンドウ {fact.window}）" if fact.window else ""
