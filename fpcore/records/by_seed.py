@@ -7,7 +7,7 @@ import pandas as pd
 
 from fpcore.records.frames import curve
 from fpcore.records.record import RunRecord
-from fpcore.stats.scaling import PowerLaw, fit_power_law, sliding_windows
+from fpcore.stats.scaling import PowerLaw, sliding_windows
 from fpcore.stats.uncertainty import Array, Values
 
 
@@ -29,7 +29,7 @@ def windows(points: pd.DataFrame, samples: list[int]) -> list[tuple[int, int, Po
     columns = (points["train_tokens"].tolist(), points["val_ppl"].tolist())
     inner = sliding_windows(*columns) if len(points) > 4 else []
     spans = [(sizes[i], sizes[i + 3], fit) for i, fit in enumerate(inner)]
-    return [*spans, (sizes[0], sizes[-1], fit_power_law(*columns))]
+    return [*spans, (sizes[0], sizes[-1], sliding_windows(*columns, len(points))[0])]
 
 
 def alphas(
