@@ -15,6 +15,7 @@ import psutil
 import pytest
 import yaml
 from helpers.toy import conversation
+from helpers.toy import written as corpus_written
 
 from fpcore.book.making import Book
 from fpcore.config.run_config import RunConfig
@@ -43,9 +44,8 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def toy(tmp_path: Path) -> dict[str, Any]:
-    lines = [json.dumps({"text": conversation(number)}) for number in range(60)]
-    (tmp_path / "toy.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    return TOY | {"corpus": str(tmp_path / "toy.jsonl")}
+    corpus = corpus_written(tmp_path / "toy.jsonl", [conversation(number) for number in range(60)])
+    return TOY | {"corpus": str(corpus)}
 
 
 @pytest.fixture
