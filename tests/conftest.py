@@ -36,6 +36,7 @@ def _session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     set_hypothesis_home_dir(folder / "hypothesis")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FPCORE_HOME", str(folder))
+        patch.setenv("OMP_NUM_THREADS", "1")  # of processes that tests start, for the same reason
         # The same sources are digested several hundred times; each text is read once.
         patch.setattr(provenance, "said", functools.cache(provenance.said))
         yield

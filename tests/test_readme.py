@@ -41,3 +41,15 @@ def test_links_lead_somewhere(text: str) -> None:
         file, _, anchor = target.partition("#")
         assert (ROOT / (file or "README.md")).is_file(), target
         assert anchor in anchors, target
+
+
+def test_ci_runs_the_commands_of_the_readme() -> None:
+    """By their names, and no other; each is one line to copy."""
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    names = re.findall(r'"([^"]+)"', re.findall(r"^for name in (.*); do$", script, re.MULTILINE)[0])
+    assert names == ["test command", "system tests"] and "pytest" not in script
+    for name in names:
+        block = re.search(rf"<!-- {name} -->\n```bash\n(.*)\n```\n", README)
+        assert block is not None and " pytest " in f" {block.group(1)}"
+    for check in ("pip install -r requirements.txt", "ruff check .", "mypy", "lint-imports"):
+        assert f"{check} && " in README

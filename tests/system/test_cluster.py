@@ -15,6 +15,7 @@ import psutil
 import pytest
 import yaml
 from helpers.toy import conversation
+from helpers.toy import written as written_corpus
 
 from fpcore.book.making import Book
 from fpcore.config.run_config import RunConfig
@@ -22,7 +23,6 @@ from fpcore.errors import ConfigError
 from fpcore.paths import ROOT
 from fpcore.records.record import load_record
 from fpcore.runs import cluster, notebook
-from fpcore.runs.jobs import Outcome
 from fpcore.runs.notebook import NotebookError, execute
 
 TOY: dict[str, Any] = {
@@ -43,9 +43,8 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def toy(tmp_path: Path) -> dict[str, Any]:
-    lines = [json.dumps({"text": conversation(number)}) for number in range(60)]
-    (tmp_path / "toy.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    return TOY | {"corpus": str(tmp_path / "toy.jsonl")}
+    corpus = written_corpus(tmp_path / "toy.jsonl", [conversation(number) for number in range(60)])
+    return TOY | {"corpus": str(corpus)}
 
 
 @pytest.fixture
@@ -235,22 +234,6 @@ def test_a_notebook_that_fails_leaves_nothing(
     assert list((here / "reports" / "runs").iterdir()) == []
 
 
-def test_what_dask_sets_in_its_workers_does_not_slow_the_notebook(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: dict[str, str] = {}
-
-    def follow(command: list[str], _: Any, environment: dict[str, str]) -> None:
-        seen.update(environment)
-        Path(command[4]).write_text("made")
-
-    monkeypatch.setattr(notebook, "_follow", follow)
-    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
-    execute("run", here / "x.ipynb", {}, print, {"OMP_NUM_THREADS": "1"})
-    assert (seen["OMP_NUM_THREADS"], seen["PATH"]) == ("1", os.environ["PATH"])
-    assert "MALLOC_TRIM_THRESHOLD_" not in seen
-
-
 def test_no_scheduler_or_no_worker_at_the_address(
     toy: dict[str, Any], start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,24 +251,3 @@ def test_no_scheduler_or_no_worker_at_the_address(
     address = json.loads(file.read_text())["address"]
     with pytest.raises(ConfigError, match="has no worker; start one with `dask worker"):
         Book().train([config], force=False, scheduler=address)
-
-
-@pytest.mark.parametrize("came", [b"", b"{}", b'{"name": "b", "config": {}, "results": []}'])
-def test_what_is_not_the_record_of_the_run_is_not_stored(here: Path, came: bytes) -> None:
-    with pytest.raises(NotebookError, match="something else"):
-        Outcome(came, b"{}").store("a")
-    assert not (here / "reports").exists()
-
-
-@pytest.mark.parametrize(
-    ("cores", "chains", "count"),
-    [(2, 1, 1), (2, 2, 1), (2, 3, 2), (16, 2, 8), (16, 17, 16), (1, 1, 1)],
-)
-def test_cores_are_divided_among_workers(
-    monkeypatch: pytest.MonkeyPatch, cores: int, chains: int, count: int
-) -> None:
-    monkeypatch.setattr(cluster, "CPU_COUNT", cores)
-    monkeypatch.setattr(cluster, "_gpu", lambda: False)
-    assert cluster._count(chains) == count
-    monkeypatch.setattr(cluster, "_gpu", lambda: True)
-    assert cluster._count(chains) == 1

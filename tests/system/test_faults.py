@@ -1,6 +1,6 @@
 """Runs that are killed at random moments, and go on: in real processes, with papermill and without.
 
-`pytest -m slow tests/test_faults.py` kills 20 times in every case.
+`pytest -m slow tests/system/test_faults.py` kills 20 times in every case.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from helpers.toy import conversation, stable
+from helpers.toy import conversation, stable, written
 
 from fpcore.paths import ROOT
 
@@ -43,10 +43,9 @@ SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 @pytest.fixture(scope="module")
 def params(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faults")
-    lines = [json.dumps({"text": conversation(number)}) for number in range(60)]
-    (folder / "toy.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    corpus = written(folder / "toy.jsonl", [conversation(number) for number in range(60)])
     path = folder / "toy.yaml"
-    path.write_text(yaml.safe_dump(KNOBS | {"corpus": str(folder / "toy.jsonl")}))
+    path.write_text(yaml.safe_dump(KNOBS | {"corpus": str(corpus)}))
     return path
 
 

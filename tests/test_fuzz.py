@@ -1,4 +1,8 @@
-"""Whatever a file or a parameters cell holds: the project's own errors, and no file is changed."""
+"""Whatever a file or a parameters cell holds: the project's own errors, and no file is changed.
+
+Every test draws a fifth of its examples by default and all of them in the second tier;
+`FPCORE_FUZZ=20 pytest -m system tests/test_fuzz.py` draws 20 times as many, anew every time.
+"""
 
 import json
 import os
@@ -24,18 +28,23 @@ from fpcore.errors import FpcoreError
 from fpcore.reports import one_run, scaling
 from fpcore.reports.comparison import report
 
-MORE = int(os.environ.get("FPCORE_FUZZ", "1"))  # times as many examples, drawn anew every time
+MORE = int(os.environ.get("FPCORE_FUZZ", "1"))
 
 
-def fuzz(examples: int) -> settings:
-    """The settings of a test with so many examples."""
-    checks = list(HealthCheck)
-    return settings(
-        max_examples=examples * MORE,
+def tiers(examples: int) -> pytest.MarkDecorator:
+    """Draw a fifth of so many examples by default, and all of them in the second tier."""
+    whole = pytest.param(examples * MORE, marks=pytest.mark.system)
+    return pytest.mark.parametrize("examples", [examples // 5, whole])
+
+
+def tried(examples: int, test: Callable[..., None], **strategies: st.SearchStrategy[Any]) -> None:
+    """Call a test with so many examples."""
+    chosen = settings(
+        max_examples=examples,
         derandomize=MORE == 1,
-        suppress_health_check=checks,
-        deadline=None,
+        suppress_health_check=list(HealthCheck),
     )
+    chosen(given(**strategies)(test))()
 
 
 TAGS = [
@@ -47,7 +56,7 @@ TAGS = [
     "1e999",
     "0x" + "f" * 5000,
     "9" * 5000,
-    "[" * 3000,
+    "[" * 1200,
     "{a: &x 1, b: *x, <<: {c: 2}}",
     "\x00",
     "${HOME}",
@@ -120,19 +129,22 @@ def only_clear_errors(act: Callable[[], Any], folder: Path) -> Any:
         assert files(folder) == before
 
 
-@fuzz(800)
-@given(content=yaml_texts(KNOBS), name=st.sampled_from(["x.yaml", "...yaml", "ü b.yaml", ".yaml"]))
-def test_config_files(folder: Path, content: bytes, name: str) -> None:
-    path = folder / name
-    path.write_bytes(content)
-    for load, kinds in (
-        (RunConfig.load, RunConfig),
-        (load_baseline, (KneserNeyConfig, NeuralConfig)),
-        (Study.load, Study),
-    ):
-        made = only_clear_errors(lambda load=load: load(path), folder)  # type: ignore[misc]
-        assert made is None or isinstance(made, kinds)
-    path.unlink()
+@tiers(800)
+def test_config_files(folder: Path, examples: int) -> None:
+    def check(content: bytes, name: str) -> None:
+        path = folder / name
+        path.write_bytes(content)
+        for load, kinds in (
+            (RunConfig.load, RunConfig),
+            (load_baseline, (KneserNeyConfig, NeuralConfig)),
+            (Study.load, Study),
+        ):
+            made = only_clear_errors(lambda load=load: load(path), folder)  # type: ignore[misc]
+            assert made is None or isinstance(made, kinds)
+        path.unlink()
+
+    names = st.sampled_from(["x.yaml", "...yaml", "ü b.yaml", ".yaml"])
+    tried(examples, check, content=yaml_texts(KNOBS), name=names)
 
 
 CELLS = st.lists(
@@ -143,22 +155,21 @@ CELLS = st.lists(
 )
 
 
-@fuzz(800)
-@given(
-    cell=CELLS,
-    given_values=st.dictionaries(
-        st.sampled_from([*RunConfig.model_fields, "force", "share"]), VALUES, max_size=4
-    ),
-    head=st.sampled_from(["# Parameters: knobs\n", "# Parameters\n", ""]),
-)
-def test_parameter_cells(folder: Path, cell: str, given_values: dict[str, Any], head: str) -> None:
-    namespace: dict[str, Any] = RunConfig().model_dump() | {"force": False, "share": ""}
-    namespace |= given_values | {"In": ["", head + cell]}
-    made = only_clear_errors(lambda: parameters.run_config(namespace), folder)
-    assert made is None or isinstance(made[0], RunConfig)
-    only_clear_errors(
-        lambda: parameters.check(namespace, corpus=str, force=bool, samples=list), folder
-    )
+@tiers(800)
+def test_parameter_cells(folder: Path, examples: int) -> None:
+    def check(cell: str, values: dict[str, Any], head: str) -> None:
+        namespace: dict[str, Any] = RunConfig().model_dump() | {"force": False, "share": ""}
+        namespace |= values | {"In": ["", head + cell]}
+        made = only_clear_errors(lambda: parameters.run_config(namespace), folder)
+        assert made is None or isinstance(made[0], RunConfig)
+        only_clear_errors(
+            lambda: parameters.check(namespace, corpus=str, force=bool, samples=list), folder
+        )
+
+    names = st.sampled_from([*RunConfig.model_fields, "force", "share"])
+    values = st.dictionaries(names, VALUES, max_size=4)
+    heads = st.sampled_from(["# Parameters: knobs\n", "# Parameters\n", ""])
+    tried(examples, check, cell=CELLS, values=values, head=heads)
 
 
 TEXTS = [conversation(number) for number in range(24)]
@@ -218,26 +229,28 @@ def corpora(draw: st.DrawFn, folder: Path) -> tuple[str, bytes]:
     return kind, draw(damaged(whole) | typed | st.binary(max_size=80))
 
 
-@fuzz(500)
-@given(data=st.data(), knobs=st.fixed_dictionaries({"samples": st.just([2, 5])}))
-def test_corpora(folder: Path, data: st.DataObject, knobs: dict[str, Any]) -> None:
-    kind, content = data.draw(corpora(folder))
-    path = folder / f"corpus.{kind}"
-    path.write_bytes(content)
-    config = RunConfig(
-        corpus=str(path),
-        tokenizer="bpe-257",
-        embedding="random",
-        embed_dim=4,
-        val_samples=2,
-        **knobs,
-    )
-    try:
-        prepare(config)
-    except FpcoreError as error:
-        assert "\n" not in str(error) and len(str(error)) < 2000
-    assert path.read_bytes() == content
-    path.unlink()
+@tiers(500)
+def test_corpora(folder: Path, examples: int) -> None:
+    def check(corpus: tuple[str, bytes]) -> None:
+        kind, content = corpus
+        path = folder / f"corpus.{kind}"
+        path.write_bytes(content)
+        config = RunConfig(
+            corpus=str(path),
+            tokenizer="bpe-257",
+            embedding="random",
+            embed_dim=4,
+            samples=[2, 5],
+            val_samples=2,
+        )
+        try:
+            prepare(config)
+        except FpcoreError as error:
+            assert "\n" not in str(error) and len(str(error)) < 2000
+        assert path.read_bytes() == content
+        path.unlink()
+
+    tried(examples, check, corpus=corpora(folder))
 
 
 def a_record() -> dict[str, Any]:
@@ -305,21 +318,24 @@ def records(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers near the largest there are
-@fuzz(400)
-@given(content=records())
-def test_records(folder: Path, content: bytes) -> None:
+@tiers(400)
+def test_records(folder: Path, examples: int) -> None:
     runs = folder / "home" / "reports" / "runs"
     runs.mkdir(parents=True, exist_ok=True)
     (runs / "a.json").write_text(json.dumps(a_record() | {"name": "a"}))
-    (runs / "b.json").write_bytes(content)
-    made = only_clear_errors(lambda: fpcore.load_record("b"), folder)
-    if made is None:
-        return
     good = fpcore.load_record("a")
-    for read in (
-        lambda: one_run.runs_table(fpcore.frame([good, made])),
-        lambda: (fpcore.traces([made]), fpcore.epochs([made])),
-        lambda: scaling.fits_table([made]),
-        lambda: report.render(fpcore.compare_runs(good, made)),
-    ):
-        only_clear_errors(read, folder)
+
+    def check(content: bytes) -> None:
+        (runs / "b.json").write_bytes(content)
+        made = only_clear_errors(lambda: fpcore.load_record("b"), folder)
+        if made is None:
+            return
+        for read in (
+            lambda: one_run.runs_table(fpcore.frame([good, made])),
+            lambda: (fpcore.traces([made]), fpcore.epochs([made])),
+            lambda: scaling.fits_table([made]),
+            lambda: report.render(fpcore.compare_runs(good, made)),
+        ):
+            only_clear_errors(read, folder)
+
+    tried(examples, check, content=records())

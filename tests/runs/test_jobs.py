@@ -1,0 +1,54 @@
+"""Jobs and their workers, without a cluster."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fpcore.runs import cluster, notebook
+from fpcore.runs.jobs import Outcome
+from fpcore.runs.notebook import NotebookError, execute
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_what_dask_sets_in_its_workers_does_not_slow_the_notebook(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, str] = {}
+
+    def follow(command: list[str], _: Any, environment: dict[str, str]) -> None:
+        seen.update(environment)
+        Path(command[4]).write_text("made")
+
+    monkeypatch.setattr(notebook, "_follow", follow)
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
+    execute("run", here / "x.ipynb", {}, print, {"OMP_NUM_THREADS": "1"})
+    assert (seen["OMP_NUM_THREADS"], seen["PATH"]) == ("1", os.environ["PATH"])
+    assert "MALLOC_TRIM_THRESHOLD_" not in seen
+
+
+@pytest.mark.parametrize("came", [b"", b"{}", b'{"name": "b", "config": {}, "results": []}'])
+def test_what_is_not_the_record_of_the_run_is_not_stored(here: Path, came: bytes) -> None:
+    with pytest.raises(NotebookError, match="something else"):
+        Outcome(came, b"{}").store("a")
+    assert not (here / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("cores", "chains", "count"),
+    [(2, 1, 1), (2, 2, 1), (2, 3, 2), (16, 2, 8), (16, 17, 16), (1, 1, 1)],
+)
+def test_cores_are_divided_among_workers(
+    monkeypatch: pytest.MonkeyPatch, cores: int, chains: int, count: int
+) -> None:
+    monkeypatch.setattr(cluster, "CPU_COUNT", cores)
+    monkeypatch.setattr(cluster, "_gpu", lambda: False)
+    assert cluster._count(chains) == count
+    monkeypatch.setattr(cluster, "_gpu", lambda: True)
+    assert cluster._count(chains) == 1
