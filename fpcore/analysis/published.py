@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from pathlib import Path
 
-import pandas as pd
-
-from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.analysis.comparison import SUMMARY, Comparison, MetricDifference, compare_runs
 from fpcore.claims import METRICS as TERMS
 from fpcore.claims import (
     Fact,
@@ -83,20 +81,25 @@ def _rounded(text: str, c: Comparison) -> Iterator[str]:
 
 def _due(fact: Fact, c: Comparison) -> float | None:
     """Return the difference that the records give, in the unit of the fact."""
-    field = FIELDS.get(fact.metric, "")
-    rows: pd.DataFrame | None
-    if field == "alpha":
-        names = [
-            (str(i), f"{row.first}-{row.last}") for i, row in enumerate(c.alpha.itertuples(), 1)
-        ]
-        rows = c.alpha[[fact.window is None or fact.window in name for name in names]].iloc[-1:]
-    elif field in c.summary["metric"].tolist() and fact.size in (None, c.samples[-1]):
-        rows = c.summary[c.summary["metric"] == field]
-    else:
-        sizes = c.samples if field and field != "seconds" else []
-        rows = c.by_size(field)[[n == fact.size for n in sizes]] if fact.size in sizes else None
-    if rows is None or rows.empty:
+    d = _compared(fact, c)
+    if d is None:
         return None
+    relative = fact.number.unit == "%rel"
     scale = 100 if fact.number.unit in ("%", "%rel") else 1
-    column = "relative" if fact.number.unit == "%rel" else "difference"
-    return float(rows[column].iloc[0]) * scale
+    return (d.relative if relative else d.difference) * scale
+
+
+def _compared(fact: Fact, c: Comparison) -> MetricDifference | None:
+    """Return the difference that a fact is about, where the records give it."""
+    metric = FIELDS.get(fact.metric, "")
+    if metric == "alpha":
+        named = [
+            d
+            for i, ((first, last), d) in enumerate(c.windows.items(), 1)
+            if fact.window is None or fact.window in (str(i), f"{first}-{last}")
+        ]
+        return named[-1] if named else None
+    if metric in SUMMARY and fact.size in (None, c.samples[-1]):
+        return c[metric]
+    measured = metric in METRICS and METRICS[metric].measured
+    return c.by_size(metric).get(fact.size or 0) if measured else None

@@ -88,7 +88,7 @@ def _controls(records: list[RunRecord]) -> dict[str, Any]:
     names = [record.name for record in records]
     latest = sorted(records, key=lambda record: (record.started or "", record.name))[-2:]
     recent = sorted(record.name for record in latest)
-    sizes = sorted({result.samples for record in records for result in record.results})
+    sizes = sorted({n for record in records for n in record.sizes})
     wide = {"width": "auto"}
     return {
         "view": widgets.ToggleButtons(options=[*VIEWS], description="表示"),

@@ -68,18 +68,15 @@ def _comparisons(pages: list[Page], records: list[RunRecord]) -> dict[str, str]:
     paths, found = {page.path for page in pages}, {}
     for a, b in permutations(records, 2):
         path = f"{a.name}-vs-{b.name}/report.html"
-        if path in paths and {r.samples for r in a.results} & {r.samples for r in b.results}:
+        if path in paths and {*a.sizes} & {*b.sizes}:
             found[path] = _comparison(a, b)
     return found
 
 
 def _comparison(a: RunRecord, b: RunRecord) -> str:
     c = load_comparison(a.name, b.name)
-    rows = c.summary.set_index("metric").to_dict("index")
     facts = {
-        notation.METRICS[m].label: notation.with_relative(
-            m, rows[m]["difference"], rows[m]["relative"]
-        )
+        notation.METRICS[m].label: notation.with_relative(m, c[m].difference, c[m].relative)
         for m in OF_PAIR
     }
     about = f"{c.samples[-1]} サンプル、シード n={c.seeds}、差は b − a"

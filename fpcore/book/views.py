@@ -59,7 +59,7 @@ class Choice:
     @property
     def chosen(self) -> list[RunRecord]:
         """The records with the chosen sizes alone."""
-        return [_sizes(record, lambda n: n in self.samples) for record in self.records]
+        return [record.where(lambda r: r.samples in self.samples) for record in self.records]
 
 
 @dataclass(frozen=True)
@@ -156,12 +156,12 @@ def er_ppl(choice: Choice) -> View:
 def alpha(choice: Choice) -> View:
     """α: the power law of each chosen run over the sizes of the window."""
     first, last = choice.window
-    records = [_sizes(record, lambda n: first <= n <= last) for record in choice.records]
+    records = [record.where(lambda r: first <= r.samples <= last) for record in choice.records]
     rows = [
         {"run": record.name, "first": found[-1][0], "last": found[-1][1], "alpha": law.alpha,
          "stderr": law.stderr, "A": law.A, "r_squared": law.r_squared, "n": law.n}
         for record in records
-        for found in [windows(curve(record), [r.samples for r in record.results])]
+        for found in [windows(curve(record), record.sizes)]
         for law in [found[-1][2] if found else None]
         if law
     ]  # fmt: skip
@@ -177,11 +177,6 @@ def comparison(choice: Choice) -> View:
     c = load_comparison(choice.a, choice.b)
     text = re.sub(r"!\[[^]]*\]\([^)]*\)\n\n", "", report.render(c))
     return View(Markdown(text), c.summary)
-
-
-def _sizes(record: RunRecord, kept: Callable[[int], bool]) -> RunRecord:
-    results = [result for result in record.results if kept(result.samples)]
-    return record.model_copy(update={"results": results})
 
 
 def _plain(config: dict[str, object], knob: str) -> str:

@@ -40,9 +40,8 @@ def alphas(
     for seed in {result.seed for result in record.results}:
         for first, last, fit in windows(curve(record, [seed]), samples):
             found.setdefault((first, last), {})[seed] = fit.alpha
-    sizes = [result.samples for result in whole.results]
-    if whole.alpha is not None and set(sizes) == set(samples):
-        found[min(sizes), max(sizes)] = {None: whole.alpha}
+    if whole.alpha is not None and set(whole.sizes) == set(samples):
+        found[whole.sizes[0], whole.largest] = {None: whole.alpha}
     return found
 
 
@@ -63,7 +62,7 @@ def loss_sums(record: RunRecord, samples: int) -> tuple[Array, Array] | None:
     Sums in nats [seeds, C] and predicted tokens [C]; None where a seed does not know them, or
     where its conversations are others.
     """
-    own = sorted((r for r in record.results if r.samples == samples), key=lambda r: r.seed or 0)
+    own = sorted(record.at(samples), key=lambda r: r.seed or 0)
     counts = {tuple(r.val_token_counts or ()) for r in own}
     if len(counts) != 1 or not all(r.val_loss_sums and r.val_token_counts for r in own):
         return None

@@ -34,13 +34,13 @@ SEED = 0  # of the resampling: the same records always give the same interval
 
 def restricted(a: RunRecord, b: RunRecord) -> tuple[RunRecord, RunRecord]:
     """Return both records with the sizes that they share, and the seeds if they share any."""
-    sizes = {r.samples for r in a.results} & {r.samples for r in b.results}
+    sizes = {*a.sizes} & {*b.sizes}
     seeds = {r.seed for r in a.results} & {r.seed for r in b.results}
-    pair = [
-        [r for r in record.results if r.samples in sizes and (r.seed in seeds or not seeds)]
-        for record in (a, b)
-    ]
-    return a.model_copy(update={"results": pair[0]}), b.model_copy(update={"results": pair[1]})
+
+    def shared(result: SizeResult) -> bool:
+        return result.samples in sizes and (result.seed in seeds or not seeds)
+
+    return a.where(shared), b.where(shared)
 
 
 def distinct(records: list[RunRecord]) -> list[RunRecord]:
@@ -106,7 +106,7 @@ def overlaps(record: RunRecord) -> bool:
     if "validation" not in data or "training_pool" not in data or not record.results:
         return False
     first, last = data["validation"]
-    reached = data["training_pool"][0] + max(r.samples for r in record.results) - 1
+    reached = data["training_pool"][0] + record.largest - 1
     return bool(data["training_pool"][0] <= last and reached >= first)
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType
@@ -154,6 +155,24 @@ class RunRecord(BaseModel):
     def seeds(self) -> int:
         """The number of seeds; 1 where the record does not say."""
         return len({result.seed for result in self.results})
+
+    @property
+    def sizes(self) -> list[int]:
+        """The sizes (training conversations) of the results, smallest first."""
+        return sorted({result.samples for result in self.results})
+
+    @property
+    def largest(self) -> int:
+        """The largest size."""
+        return self.sizes[-1]
+
+    def at(self, samples: int) -> list[SizeResult]:
+        """Return the results at a size, one for each seed."""
+        return [result for result in self.results if result.samples == samples]
+
+    def where(self, keep: Callable[[SizeResult], bool]) -> Self:
+        """Return the record with some of its results alone."""
+        return self.model_copy(update={"results": [r for r in self.results if keep(r)]})
 
     @property
     def path(self) -> Path:

@@ -84,8 +84,8 @@ def seeds(records: list[RunRecord]) -> Check:
     n = min(a.seeds, b.seeds)
     if n < 2:
         return Check(title, CARE, "確からしさは判定できない（シード1）", "`seeds` を 3 つ以上に")
-    t = Comparison(a, b).by_size("val_ppl")
-    small = t["samples"][t["direction"] == "unclear"].tolist()
+    differences = Comparison(a, b).by_size("val_ppl")
+    small = [samples for samples, d in differences.items() if d.direction == "unclear"]
     evidence = f"シード n={n}"
     if small:
         evidence += (

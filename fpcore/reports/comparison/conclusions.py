@@ -3,15 +3,11 @@
 Every sentence is chosen by rule from the comparison and the outcomes of the checks.
 """
 
-from typing import Any
-
-import pandas as pd
-
 from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.checks.check import Check, Verdicts
 from fpcore.analysis.checks.registry import run_checks
-from fpcore.analysis.comparison import SUMMARY, Comparison, compare_runs
+from fpcore.analysis.comparison import SUMMARY, Comparison, MetricDifference, compare_runs
 from fpcore.analysis.factors import Factor
 from fpcore.analysis.trade_off import in_words, trade_off
 from fpcore.notation import METRICS, Markdown, glued, metrics_where, number
@@ -52,9 +48,9 @@ def influence(c: Comparison) -> Markdown:
 @section(90, "## 結論と推奨設定\n\n### 主要な発見")
 def findings(c: Comparison) -> Markdown:
     """主要な発見: what the comparison shows, and how far that goes."""
-    rows = c.summary.set_index("metric", drop=False)
-    names = metrics_where(lambda m: m.headline)
-    known = "、".join(filter(None, (sentences.metric(rows.loc[m].to_dict()) for m in names)))
+    headlines = [c[m] for m in metrics_where(lambda m: m.headline)]
+    said = (sentences.metric(d.metric, d.difference, d.direction) for d in headlines)
+    known = "、".join(filter(None, said))
     subject = f"{c.samples[-1]} サンプルで、{c.b.name} は {c.a.name} より"
     lines = [
         f"{subject}: {known}。{sentences.certainty(c)}"
@@ -70,16 +66,16 @@ def findings(c: Comparison) -> Markdown:
 @section(110, "### 推奨設定")
 def recommended(c: Comparison) -> Markdown:
     """推奨設定: the changed knobs of the run with the lower PPL, where one can be told."""
-    t = c.perplexity
-    last = t.iloc[-1]
+    last = c["val_ppl"]
     knobs = [k for k in factors.changed(c.a, c.b) if k not in factors.MEASURING_KNOBS]
-    if last["direction"] not in ("up", "down") or not knobs:
+    if not last.told or not knobs:
         return Markdown("Val PPL からは、どちらの設定も勧められない。")
-    better, worse = (c.a, c.b) if last["direction"] == "up" else (c.b, c.a)
-    ppl = [number(last[side], 1) for side in ("ab" if better is c.a else "ba")]
+    better, worse = (c.a, c.b) if last.direction == "up" else (c.b, c.a)
+    ppl = [number(value, 1) for value in sorted((last.a, last.b))]
     said = f"{c.samples[-1]} サンプルで Val PPL が低いのは {better.name}（{ppl[0]} 対 {ppl[1]}）。"
-    contrary = t["samples"][t["direction"].isin({"up", "down"} - {last["direction"]})]
-    if len(contrary):
+    by_size = c.by_size("val_ppl").items()
+    contrary = [n for n, d in by_size if d.told and d.direction != last.direction]
+    if contrary:
         said += f"ただし {notation.sizes(contrary)}では {worse.name} の方が低い。"
     if c.seeds < 2:
         said += "確からしさは判定できない（シード1）ので、推奨ではなく次の実験の出発点である。"
@@ -163,8 +159,7 @@ def _alive(c: Comparison) -> list[Factor]:
 
 def _told(c: Comparison) -> bool:
     """Whether any metric but the run time has a difference whose direction can be told."""
-    rows = c.summary[c.summary["metric"].isin(TELLING)]
-    return bool(rows["direction"].isin(["up", "down"]).any())
+    return any(c[metric].told for metric in TELLING)
 
 
 def _of(c: Comparison, factor: Factor) -> str:
@@ -204,34 +199,36 @@ def _without_effect(c: Comparison, factor: Factor) -> str:
 
 def _effects(c: Comparison) -> str:
     """List the metrics that moved for the better, for the worse, and those that cannot be told."""
-    rows = c.summary[c.summary["metric"].isin(BETTER)]
-    moved = rows[rows["direction"].isin(["up", "down"])]
-    sign = moved["direction"].map({"up": 1.0, "down": -1.0}).astype(float)
-    sign *= moved["metric"].map(BETTER).astype(float)
+    found = [d for d in c.differences if d.metric in BETTER]
+    moved = [(_sign(d) * BETTER[d.metric], d) for d in found if d.told]
     groups = {
-        "メリット": [_moved(row) for row in moved[sign > 0].to_dict("records")],
-        "デメリット": [_moved(row) for row in moved[sign < 0].to_dict("records")],
-        sentences.UNCLEAR: _named(rows[rows["direction"] == "unclear"]),
-        sentences.TINY: _named(rows[rows["direction"] == "tiny"]),
-        "同じ": _named(rows[rows["direction"] == "same"]),
-        "比べられない": _named(rows[rows["metric"].isin(c.incomparable)]),
+        "メリット": [_moved(d) for sign, d in moved if sign > 0],
+        "デメリット": [_moved(d) for sign, d in moved if sign < 0],
+        sentences.UNCLEAR: _labels(found, "unclear"),
+        sentences.TINY: _labels(found, "tiny"),
+        "同じ": _labels(found, "same"),
+        "比べられない": [METRICS[d.metric].label for d in found if d.metric in c.incomparable],
     }
     size = f"（{c.samples[-1]} サンプル）"
     parts = [f"**{k}{size}**:\n\n" + "\n".join(f"- {x}" for x in v) for k, v in groups.items() if v]
     return "\n\n".join([*parts, sentences.certainty(c)])
 
 
-def _named(rows: pd.DataFrame) -> list[str]:
-    return [METRICS[m].label for m in rows["metric"]]
+def _sign(d: MetricDifference) -> int:
+    return 1 if d.direction == "up" else -1
 
 
-def _moved(row: dict[Any, Any]) -> str:
-    name = row["metric"]
-    word = METRICS[name].moved[0 if row["direction"] == "up" else 1]
-    a, b = (notation.metric(name, row[side]) for side in "ab")
-    gap = notation.with_relative(name, row["difference"], row["relative"])
+def _labels(found: list[MetricDifference], direction: str) -> list[str]:
+    return [METRICS[d.metric].label for d in found if d.direction == direction]
+
+
+def _moved(d: MetricDifference) -> str:
+    facts = METRICS[d.metric]
+    word = facts.moved[0 if d.direction == "up" else 1]
+    a, b = (notation.metric(d.metric, value) for value in (d.a, d.b))
+    gap = notation.with_relative(d.metric, d.difference, d.relative)
     gap = gap.replace(" (", "、").removesuffix(")")
-    return f"{glued(METRICS[name].label, 'が')}{word}: {a} → {b}（{gap}）"
+    return f"{glued(facts.label, 'が')}{word}: {a} → {b}（{gap}）"
 
 
 def _factor_finding(c: Comparison) -> str:

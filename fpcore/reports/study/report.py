@@ -39,7 +39,7 @@ def question(e: Evidence) -> Markdown:
     also = "".join(
         f"\n- 加えて: {'、'.join(f'`{k}` {v}' for k, v in knobs.items())}" for knobs in e.study.also
     )
-    sizes = ", ".join(str(n) for n in sorted({r.samples for r in e.base.results}))
+    sizes = ", ".join(map(str, e.base.sizes))
     return Markdown(
         f"**問い**: {e.study.question}\n\n- 変える条件: {grid}{also}\n"
         f"- 基準: `{e.base.name}`（{e.base.label}、サンプル {sizes}、シード n={e.seeds}、"
@@ -80,15 +80,14 @@ def by_size(e: Evidence) -> Markdown:
 def differences(e: Evidence) -> Markdown:
     """基準との差: differences at the largest size, intervals, and what may be said."""
     rows = []
-    for name in e.comparisons:
-        t = e.rows(name)
+    for name, c in e.comparisons.items():
         row = {"設定": e.label(e.record(name))}
         for m in metrics_where(lambda m: m.headline):
-            gap = notation.difference(m, t[m]["difference"])
-            ends = notation.interval(m, t[m]["low"], t[m]["high"])
+            gap = notation.difference(m, c[m].difference)
+            ends = notation.interval(m, c[m].low, c[m].high)
             row[f"{METRICS[m].label} の差"] = gap if ends == notation.DASH else f"{gap} {ends}"
         row["会話を選び直した PPL の差"] = _resampled(e, name)
-        row["Val PPL"] = SAID.get(t["val_ppl"]["direction"], "差があるとは言えない")
+        row["Val PPL"] = SAID.get(c["val_ppl"].certain, "差があるとは言えない")
         rows.append(row)
     note = (
         f"差は基準との対（同じシード）の差、[ ] は {level(e.level)} 区間。"
@@ -177,7 +176,7 @@ def _span(row: dict[Any, Any]) -> str:
 
 def _iterations(record: RunRecord, samples: int) -> str:
     """Return the iterations of phase 1 at a size, over seeds."""
-    own = {r.phase1_iterations for r in record.results if r.samples == samples}
+    own = {r.phase1_iterations for r in record.at(samples)}
     known = sorted(n for n in own if n is not None)
     return "–".join(map(str, dict.fromkeys((known[0], known[-1])))) if known else notation.DASH
 
