@@ -1,23 +1,113 @@
 """Numbers as a Japanese reader meets them: names, digits, units and signs in one place."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
 DASH = "–"  # what a record does not know
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is known of a metric beside its values; every table, sentence and figure reads it here.
+
+    `label` is its name, `axis` that on the axis of a figure, `column` that over a narrow column of
+    the table of all results (a metric without one has no such column), `printed` that in
+    `claims/terms.yaml`. Values have `digits`, differences `difference_digits`, and where the unit
+    alone tells little the difference is given in percent, too, with `relative_digits`. `unit` is
+    `%` for shares of 1, ` 分` for times in seconds. A `counted` metric has no digits where it is a
+    whole number.
+
+    `better` is 1 where more is better, -1 where less is, 0 where it depends; `moved` says of a
+    difference that it went up, or down. `summary` is the place among the metrics that a comparison
+    always gives, None for one that is given where it is known (if `beside`), or not at all.
+    `headline` metrics are named first, `in_study` and `in_baselines` say which reports show it.
+
+    `of_loss`: resampled conversations bear on it, as on the validation loss. `needs` says what two
+    runs must have in common so that it can be compared: the tokens of the text, or its bytes, or
+    the number of rows that it was measured on (the record's field `<metric>_rows`). A metric that
+    is not `measured` is no field of a record's results.
+    """
+
+    label: str
+    digits: int = 1
+    unit: Literal["", "%", " 分"] = ""
+    difference_digits: int | None = None
+    relative_digits: int | None = None
+    counted: bool = False
+    axis: str = ""
+    column: str = ""
+    printed: str = ""
+    better: Literal[-1, 0, 1] = 0
+    moved: tuple[str, str] = ("上がった", "下がった")
+    summary: int | None = None
+    beside: bool = False
+    headline: bool = False
+    in_study: bool = False
+    in_baselines: bool = False
+    of_loss: bool = False
+    needs: Literal["", "tokens", "bytes", "rows"] = ""
+    measured: bool = True
+
+    @property
+    def on_axis(self) -> str:
+        """The name on the axis of a figure."""
+        return self.axis or self.label
+
+    def scaled(self, value: float) -> float:
+        """Return a value in the unit."""
+        return {"": value, "%": 100 * value, " 分": value / 60}[self.unit]
+
+
+# In the order in which a run comes to them; tables follow it.
 METRICS = {
-    "val_ppl": "Val PPL",
-    "val_acc": "Val Acc",
-    "alpha": "α（スケーリング係数）",
-    "val_er": "Val ER",
-    "train_er": "Train ER",
-    "convergence_rate": "Phase 1 収束率",
-    "seconds": "実行時間",
-    "unigram_ppl": "Val PPL（unigram モデル）",
-    "bits_per_byte": "bits per byte",
-    "best_epoch": "最良エポック",
-}
+    "convergence_rate": Metric(
+        "Phase 1 収束率", 0, "%", axis="収束率", column="収束率", printed="convergence",
+        better=1, summary=6, headline=True, in_study=True,
+    ),
+    "train_er": Metric(
+        "Train ER", 1, "%", axis="Train ER（D に対する比）", column="Train ER", printed="train_er",
+        better=1, summary=5, in_study=True, needs="rows",
+    ),
+    "val_er": Metric(
+        "Val ER", 1, "%", axis="Val ER（D に対する比）", column="Val ER", printed="val_er",
+        better=1, summary=4, headline=True, in_study=True, needs="rows",
+    ),
+    "train_ppl": Metric("Train PPL", column="T.PPL", better=-1),
+    "val_ppl": Metric(
+        "Val PPL", relative_digits=1, column="V.PPL", printed="val_ppl", better=-1,
+        moved=("上がった（悪化）", "下がった（改善）"), summary=1, headline=True, in_study=True,
+        in_baselines=True, of_loss=True, needs="tokens",
+    ),
+    "unigram_ppl": Metric(
+        "Val PPL（unigram モデル）", column="unigram", beside=True, needs="tokens"
+    ),
+    "bits_per_byte": Metric(
+        "bits per byte", 3, column="bits/byte", better=-1, beside=True, in_study=True,
+        in_baselines=True, of_loss=True, needs="bytes",
+    ),
+    "val_acc": Metric(
+        "Val Acc", 1, "%", column="Acc", printed="accuracy", better=1, summary=2, in_study=True,
+        in_baselines=True, needs="tokens",
+    ),
+    "best_epoch": Metric("最良エポック", counted=True, beside=True),
+    "alpha": Metric(
+        "α（スケーリング係数）", 4, difference_digits=3, printed="alpha", summary=3,
+        needs="tokens", measured=False,
+    ),
+    "seconds": Metric(
+        "実行時間", 1, " 分", relative_digits=0, printed="seconds", better=-1,
+        moved=("延びた", "短くなった"), summary=7, measured=False,
+    ),
+}  # fmt: skip
+
+
+def metrics_where(holds: Callable[[Metric], object]) -> list[str]:
+    """Return the names of the metrics of which something holds, in the order of the table."""
+    return [name for name, metric in METRICS.items() if holds(metric)]
 
 
 class Markdown(str):
@@ -52,21 +142,9 @@ def points(difference: float | None, digits: int = 1) -> str:
 
 
 def metric(name: str, value: float | None) -> str:
-    """Return the value of a metric as tables show it; a convergence rate in whole percent."""
-    match name:
-        case "val_acc" | "val_er" | "train_er":
-            return percent(value)
-        case "convergence_rate":
-            return percent(value, 0)
-        case "alpha":
-            return number(value, 4)
-        case "bits_per_byte":
-            return number(value, 3)
-        case "best_epoch":
-            return number(value, _epoch_digits(value))
-        case "seconds":
-            return number(None if value is None else value / 60, 1, " 分")
-    return number(value, 1)
+    """Return the value of a metric as tables show it."""
+    facts = METRICS[name]
+    return number(_scaled(facts, value), _digits(facts, value, facts.digits), facts.unit)
 
 
 def with_spread(name: str, value: float, spread: float) -> str:
@@ -74,7 +152,7 @@ def with_spread(name: str, value: float, spread: float) -> str:
     text = metric(name, value)
     if math.isnan(value) or math.isnan(spread):
         return text
-    unit = next((u for u in ("%", " 分") if text.endswith(u)), "")
+    unit = METRICS[name].unit
     return f"{text.removesuffix(unit)} ± {metric(name, spread).removesuffix(unit)}{unit}"
 
 
@@ -83,36 +161,37 @@ def interval(name: str, low: float, high: float) -> str:
     if math.isnan(low) or math.isnan(high):
         return DASH
     ends = [difference(name, value) for value in (low, high)]
-    unit = next((u for u in (" ポイント", " 分") if ends[0].endswith(u)), "")
+    unit = _difference_unit(METRICS[name])
     return f"[{', '.join(end.removesuffix(unit) for end in ends)}]{unit}"
 
 
 def difference(name: str, value: float | None) -> str:
     """Return the difference of a metric as tables show it."""
-    match name:
-        case "val_acc" | "val_er" | "train_er":
-            return points(value)
-        case "convergence_rate":
-            return points(value, 0)
-        case "alpha" | "bits_per_byte":
-            return number(value, 3, signed=True)
-        case "best_epoch":
-            return number(value, _epoch_digits(value), signed=True)
-        case "seconds":
-            return number(None if value is None else value / 60, 1, " 分", signed=True)
-    return number(value, 1, signed=True)
+    facts = METRICS[name]
+    digits = facts.digits if facts.difference_digits is None else facts.difference_digits
+    unit = _difference_unit(facts)
+    return number(_scaled(facts, value), _digits(facts, value, digits), unit, signed=True)
 
 
 def with_relative(name: str, value: float, relative: float) -> str:
     """Return the difference of a metric, and in percent where its unit alone tells little."""
-    text = difference(name, value)
-    if name not in {"val_ppl", "seconds"} or math.isnan(relative):
+    text, digits = difference(name, value), METRICS[name].relative_digits
+    if digits is None or math.isnan(relative):
         return text
-    return f"{text} ({percent(relative, 0 if name == 'seconds' else 1, signed=True)})"
+    return f"{text} ({percent(relative, digits, signed=True)})"
 
 
-def _epoch_digits(value: float | None) -> int:
-    return 0 if value is None or math.isnan(value) or float(value).is_integer() else 1
+def _scaled(facts: Metric, value: float | None) -> float | None:
+    return None if value is None else facts.scaled(value)
+
+
+def _digits(facts: Metric, value: float | None, digits: int) -> int:
+    whole = value is None or math.isnan(value) or float(value).is_integer()
+    return 0 if facts.counted and whole else digits
+
+
+def _difference_unit(facts: Metric) -> str:
+    return " ポイント" if facts.unit == "%" else facts.unit
 
 
 def table(rows: pd.DataFrame) -> Markdown:

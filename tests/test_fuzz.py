@@ -22,7 +22,7 @@ import fpcore
 from fpcore.config import parameters
 from fpcore.config.baseline import KneserNeyConfig, NeuralConfig, load_baseline
 from fpcore.config.run_config import RunConfig
-from fpcore.config.study import FIELDS, Study
+from fpcore.config.study import Study
 from fpcore.data.dataset import prepare
 from fpcore.errors import FpcoreError
 from fpcore.reports import one_run, scaling
@@ -79,7 +79,13 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=6,
 )
-KNOBS = [*RunConfig.model_fields, *FIELDS, *NeuralConfig.model_fields, "orders", "max_itr"]
+KNOBS = [
+    *RunConfig.model_fields,
+    *Study.model_fields,
+    *NeuralConfig.model_fields,
+    "orders",
+    "max_itr",
+]
 
 
 @pytest.fixture(scope="module")

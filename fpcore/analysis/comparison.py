@@ -1,35 +1,80 @@
-"""Two records in, the comparison tables out: numbers only, at equal sizes and seeds.
+"""Two records in, their differences out: numbers only, at equal sizes and seeds.
 
-Every table of a metric has columns `a`, `b`, `difference` (b - a, taken before any rounding),
-`relative` (the difference as a share of a), `low` and `high` (its interval over seeds), `seeds`
-and `direction` (what may be said, see `uncertainty`; `tiny` where the printed difference is 0).
 Ratios are from 0 to 1; what a record does not know, or what cannot be compared, is NaN.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from math import isclose, nan
+from math import isclose, isnan, nan
 
 import pandas as pd
 
 from fpcore import notation
 from fpcore.errors import RecordError
+from fpcore.notation import METRICS, metrics_where
 from fpcore.records.by_seed import alphas, seconds, values, windows
 from fpcore.records.frames import curve, frame, traces
 from fpcore.records.pairs import incomparable, resampled, restricted
 from fpcore.records.record import RunRecord, load_record, load_records
 from fpcore.stats.scaling import PowerLaw
-from fpcore.stats.uncertainty import LEVEL, Difference, Direction, LossDifference, difference
+from fpcore.stats.uncertainty import (
+    LEVEL,
+    Difference,
+    Direction,
+    LossDifference,
+    certain,
+    difference,
+)
 
-SUMMARY = "val_ppl val_acc alpha val_er train_er convergence_rate seconds".split()
-OF_LOSS = ("val_ppl", "bits_per_byte")  # what resampled conversations bear on
-BESIDE = "unigram_ppl bits_per_byte best_epoch".split()  # of the summary, where they are known
+# What the summary always gives, and what it gives where it is known.
+SUMMARY = sorted(metrics_where(lambda m: m.summary), key=lambda name: METRICS[name].summary or 0)
+BESIDE = metrics_where(lambda m: m.beside)
+
+
+FIELDS = "a b low high seeds a_spread b_spread difference relative direction".split()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricDifference(Difference):
+    """The difference of a metric, and what may be said of it.
+
+    Beside what the interval over seeds allows, `said` takes in how the difference is printed
+    (`tiny` where that is 0), other conversations of the validation text, and whether the metric
+    can be compared at all: one that cannot be is `unknown`, and its difference is NaN.
+    """
+
+    metric: str
+    said: Direction
+
+    @property
+    def difference(self) -> float:
+        """b - a, before any rounding."""
+        return nan if self.said == "unknown" else super().difference
+
+    @property
+    def direction(self) -> Direction:
+        """What may be said."""
+        return self.said
+
+    @property
+    def told(self) -> bool:
+        """Whether it has a direction."""
+        return self.said in ("up", "down")
+
+    @property
+    def certain(self) -> Direction:
+        """The direction where conclusions are drawn: from one seed, none can be."""
+        return certain(self.said, self.seeds)
+
+    def row(self) -> dict[str, object]:
+        """Return it as a row of a frame: `metric` and the columns of FIELDS."""
+        return {"metric": self.metric} | {field: getattr(self, field) for field in FIELDS}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The tables of two runs `a` and `b`, over the sizes (`samples`) that both have.
+    """The differences of two runs `a` and `b`, over the sizes (`samples`) that both have.
 
     `a` and `b` hold those sizes alone, and where the runs share seeds those seeds; `whole` are the
     records as they are stored. `others` are further records of the same experiment: ER beside PPL
@@ -50,7 +95,7 @@ class Comparison:
     @cached_property
     def samples(self) -> list[int]:
         """The sizes (training conversations) that both runs have, smallest first."""
-        return sorted({result.samples for result in self.a.results})
+        return self.a.sizes
 
     @cached_property
     def seeds(self) -> int:
@@ -77,26 +122,34 @@ class Comparison:
         """The knobs that both runs know and share."""
         return {knob: x for knob, (x, y) in self._knobs.items() if x == y}
 
+    def __getitem__(self, metric: str) -> MetricDifference:
+        """Return the difference of a metric at the largest common size.
+
+        That of `alpha` is over all common sizes, that of `seconds` over their stages.
+        """
+        if metric == "alpha":
+            return [*self.windows.values()][-1]
+        if metric == "seconds":
+            a, b = (seconds(*pair) for pair in self._pairs)
+            return self._said(metric, difference(a, b, self.level), self.samples[-1])
+        return self.by_size(metric)[self.samples[-1]]
+
+    @cached_property
+    def differences(self) -> list[MetricDifference]:
+        """The differences of the metrics of SUMMARY, and of those of BESIDE that are known."""
+        beside = [self[metric] for metric in BESIDE]
+        known = [d for d in beside if not isnan(d.b - d.a)]
+        return [*(self[metric] for metric in SUMMARY), *known]
+
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """The metrics at the largest common size, α over all common sizes, and the run time."""
-        last = {
-            metric: self._differences(metric)[-1] for metric in SUMMARY[:-1] if metric != "alpha"
-        }
-        last["alpha"] = self._alphas[-1][2]
-        a, b = (seconds(*pair) for pair in self._pairs)
-        last["seconds"] = difference(a, b, self.level)
-        beside = {metric: self._differences(metric)[-1] for metric in BESIDE}
-        size = self.samples[-1]
-        rows = [{"metric": m} | self._columns(m, last[m], size) for m in SUMMARY]
-        known = {m: d for m, d in beside.items() if d.direction != "unknown"}
-        rows += [{"metric": m} | self._columns(m, d, size) for m, d in known.items()]
-        return pd.DataFrame(rows)
+        """The `differences` as a frame: `metric`, `a`, `b`, `difference`, `low`, `direction`, …"""
+        return pd.DataFrame([d.row() for d in self.differences])
 
-    def by_size(self, metric: str) -> pd.DataFrame:
-        """A metric by size (`samples`)."""
-        rows = zip(self.samples, self._differences(metric), strict=True)
-        return pd.DataFrame([{"samples": n} | self._columns(metric, d, n) for n, d in rows])
+    def by_size(self, metric: str) -> dict[int, MetricDifference]:
+        """Return the difference of a metric at each common size."""
+        a, b = (values(record, metric) for record in (self.a, self.b))
+        return {n: self._said(metric, difference(a[n], b[n], self.level), n) for n in self.samples}
 
     @cached_property
     def resampled(self) -> dict[int, LossDifference]:
@@ -108,23 +161,26 @@ class Comparison:
         return {n: gap for n, gap in found.items() if gap is not None}
 
     @cached_property
-    def perplexity(self) -> pd.DataFrame:
-        """Val PPL by size, with `unigram_ppl` where both runs know the same."""
-        unigram = self.by_size("unigram_ppl")
-        pairs = zip(unigram["a"], unigram["b"], strict=True)
-        near = [isclose(a, b, rel_tol=1e-9) for a, b in pairs]
-        same = unigram["a"].where(pd.Series(near))
-        return self.by_size("val_ppl").assign(unigram_ppl=same.to_numpy())
+    def unigram(self) -> dict[int, float]:
+        """The PPL of the unigram model by size, where both runs know the same."""
+        return {
+            n: d.a
+            for n, d in self.by_size("unigram_ppl").items()
+            if isclose(d.a, d.b, rel_tol=1e-9)
+        }
 
     @cached_property
-    def alpha(self) -> pd.DataFrame:
-        """α by window of 4 sizes (`first`, `last` in conversations), the last row over all."""
-        return pd.DataFrame(
-            [
-                {"first": first, "last": last} | self._columns("alpha", d)
-                for first, last, d in self._alphas
-            ]
-        )
+    def windows(self) -> dict[tuple[int, int], MetricDifference]:
+        """α by window of 4 sizes (first and last, in conversations), the last one over all.
+
+        The mean over seeds is that of the seeds' geometric mean.
+        """
+        a, b = (alphas(*pair, self._curved) for pair in self._pairs)
+        found = [w for w in a if w in b] or [(self.samples[0], self.samples[-1])]
+        return {
+            w: self._said("alpha", difference(a.get(w, {}), b.get(w, {}), self.level))
+            for w in found
+        }
 
     @cached_property
     def trace_sizes(self) -> tuple[int | None, int | None]:
@@ -177,13 +233,6 @@ class Comparison:
         return windows(curve(record), self._curved)
 
     @cached_property
-    def _alphas(self) -> list[tuple[int, int, Difference]]:
-        """α of both runs by window; the mean over seeds is that of the seeds' geometric mean."""
-        a, b = (alphas(*pair, self._curved) for pair in self._pairs)
-        windows = [w for w in a if w in b] or [(self.samples[0], self.samples[-1])]
-        return [(*w, difference(a.get(w, {}), b.get(w, {}), self.level)) for w in windows]
-
-    @cached_property
     def _pairs(self) -> tuple[tuple[RunRecord, RunRecord], ...]:
         """Each run as it is compared, and as it is stored."""
         return tuple(zip((self.a, self.b), self.whole or (self.a, self.b), strict=True))
@@ -199,24 +248,16 @@ class Comparison:
         keys = [k for k in self.a.config if k in self.b.config and k != "name"]
         return {key: (self.a.config[key], self.b.config[key]) for key in keys}
 
-    def _columns(self, metric: str, d: Difference, samples: int = 0) -> dict[str, object]:
-        """Return a difference as columns; one that cannot be compared is no direction."""
-        if metric in self.incomparable:
-            return asdict(d) | {"difference": nan, "relative": nan, "direction": "unknown"}
-        text = self.resampled.get(samples) if metric in OF_LOSS else None
-        direction = told(metric, d, text)
-        known = {"difference": d.difference, "relative": d.relative, "direction": direction}
-        return asdict(d) | known
+    def _said(self, metric: str, d: Difference, samples: int = 0) -> MetricDifference:
+        """Say what may be said of a difference."""
+        text = self.resampled.get(samples) if METRICS[metric].of_loss else None
+        said = "unknown" if metric in self.incomparable else told(metric, d, text)
+        return MetricDifference(**vars(d), metric=metric, said=said)
 
     def _trace(self, record: RunRecord, samples: int | None) -> pd.DataFrame:
         rows = traces([record])
         own = rows[rows["samples"] == samples]
         return own.groupby("iteration")[["convergence_rate", "loss"]].mean()
-
-    def _differences(self, metric: str) -> list[Difference]:
-        """Return the differences of a metric by common size."""
-        a, b = (values(record, metric) for record in (self.a, self.b))
-        return [difference(a[n], b[n], self.level) for n in self.samples]
 
 
 def told(metric: str, d: Difference, text: LossDifference | None) -> Direction:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fpcore.analysis.comparison import OF_LOSS, told
+from fpcore.analysis.comparison import told
+from fpcore.notation import METRICS
 from fpcore.records.by_seed import loss_sums, values
 from fpcore.records.pairs import SEED
 from fpcore.records.record import RunRecord
@@ -46,7 +47,7 @@ def effects(
         for name, d, text in zip(
             names,
             _over_seeds(records, samples, metric),
-            _over_conversations(records, samples) if metric in OF_LOSS else [None] * 3,
+            _over_conversations(records, samples) if METRICS[metric].of_loss else [None] * 3,
             strict=True,
         )
     ])  # fmt: skip

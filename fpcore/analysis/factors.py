@@ -10,19 +10,25 @@ import yaml
 
 from fpcore.analysis.comparison import shared_iterations
 from fpcore.config.checked import MAX_NAME
-from fpcore.config.run_config import RunConfig
+from fpcore.config.run_config import RunConfig, knobs_where
 from fpcore.records.frames import traces
 from fpcore.records.pairs import restricted, same_results
 from fpcore.records.record import RunRecord
 
-# They act on phase 1 alone, so where its traces agree they did nothing.
-PHASE1_KNOBS = {
-    "dist_reg_weight", "context_noise", "convergence_threshold", "phase1_lr", "phase1_batch",
-}  # fmt: skip
-MEASURING_KNOBS = {"er_rows", "val_samples", "seeds"}  # how it is measured, not what is trained
-NO_FACTOR = {"name", "device", "samples"}  # sizes are compared one by one
-NEVER_PRINTED = {"precision", "bfloat16_contexts"}  # a record without them says nothing
-TIED = ("tokenizer", "embedding", "embed_dim")
+# What acts in every iteration of phase 1 and on nothing else: where traces agree it did nothing.
+PHASE1_KNOBS = knobs_where(
+    lambda knob: knob.acts_on == ("phase 1",) and knob.in_trace == "every iteration"
+)
+# Of those, and of what acts in some iterations alone, a trace shows whether they did something.
+TRACED_KNOBS = knobs_where(
+    lambda knob: knob.acts_on == ("phase 1",) and knob.in_trace != "no iteration"
+)
+# How a run is measured, not what is trained.
+MEASURING_KNOBS = knobs_where(lambda knob: "measuring" in knob.acts_on)
+NO_FACTOR = knobs_where(lambda knob: not knob.factor)
+# Print never gives what is of the machine, so a record without it says nothing.
+NEVER_PRINTED = knobs_where(lambda knob: knob.acts_on == ("machine",))
+TIED = knobs_where(lambda knob: knob.tied)
 Factor = tuple[str, ...]
 
 

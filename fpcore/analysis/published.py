@@ -4,27 +4,25 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from pathlib import Path
 
-import pandas as pd
-
-from fpcore.analysis.comparison import Comparison, compare_runs
-from fpcore.claims import check_report
-from fpcore.differences import column_differences, difference_name
-from fpcore.facts import EPS, Fact, read_facts, read_report
-from fpcore.notation import number
+from fpcore.analysis.comparison import SUMMARY, Comparison, MetricDifference, compare_runs
+from fpcore.claims import METRICS as TERMS
+from fpcore.claims import (
+    Fact,
+    check_report,
+    column_differences,
+    difference_name,
+    read_facts,
+    read_report,
+)
+from fpcore.notation import METRICS, metrics_where, number
 from fpcore.paths import reports
 from fpcore.records.pairs import restricted
 from fpcore.records.record import RunRecord
-from fpcore.terms import METRICS
 
-FIELDS = {  # of records, by the metric names of `terms.yaml`
-    "val_ppl": "val_ppl",
-    "val_er": "val_er",
-    "train_er": "train_er",
-    "accuracy": "val_acc",
-    "convergence": "convergence_rate",
-    "alpha": "alpha",
-    "seconds": "seconds",
-}
+EPS = 1e-9  # differences up to this are rounding
+
+# The metrics by the names that `terms.yaml` gives them.
+FIELDS = {METRICS[name].printed: name for name in metrics_where(lambda m: m.printed)}
 
 
 def path_of(document: str) -> Path:
@@ -62,7 +60,7 @@ def _levels(text: str, record: RunRecord) -> Iterator[str]:
         due = None if value is None else value * (100 if fact.number.unit == "%" else 1)
         if due is not None and abs(fact.number.value - due) > fact.number.half + EPS:
             yield (
-                f"[記録] {fact.line} 行: {fact.run} の{METRICS[fact.metric]['name']}"
+                f"[記録] {fact.line} 行: {fact.run} の{TERMS[fact.metric]['name']}"
                 f"（サイズ {fact.size}）の {fact.number.text} は記録の {number(due, 1)} と違う。"
             )
 
@@ -70,12 +68,12 @@ def _levels(text: str, record: RunRecord) -> Iterator[str]:
 def _rounded(text: str, c: Comparison) -> Iterator[str]:
     """Yield the printed differences that fit the printed values but not the records."""
     between = difference_name(printed_name(c.a), printed_name(c.b))
-    for fact in column_differences(read_report(text))[1]:
+    for fact in column_differences(read_report(text)):
         due = _due(fact, c) if fact.run == between else None
         if due is not None and abs(fact.number.value - due) > fact.number.half + EPS:
             window = f"（ウィンドウ {fact.window}）" if fact.window else ""
             yield (
-                f"[算術] {fact.line} 行: {METRICS[fact.metric]['name']}{window}の差 "
+                f"[算術] {fact.line} 行: {TERMS[fact.metric]['name']}{window}の差 "
                 f"{fact.number.text} は印刷された値どうしの差で、記録から丸める前に計算した "
                 f"{number(due, 4, signed=True)} と合わない。"
             )
@@ -83,20 +81,25 @@ def _rounded(text: str, c: Comparison) -> Iterator[str]:
 
 def _due(fact: Fact, c: Comparison) -> float | None:
     """Return the difference that the records give, in the unit of the fact."""
-    field = FIELDS.get(fact.metric, "")
-    rows: pd.DataFrame | None
-    if field == "alpha":
-        names = [
-            (str(i), f"{row.first}-{row.last}") for i, row in enumerate(c.alpha.itertuples(), 1)
-        ]
-        rows = c.alpha[[fact.window is None or fact.window in name for name in names]].iloc[-1:]
-    elif field in c.summary["metric"].tolist() and fact.size in (None, c.samples[-1]):
-        rows = c.summary[c.summary["metric"] == field]
-    else:
-        sizes = c.samples if field and field != "seconds" else []
-        rows = c.by_size(field)[[n == fact.size for n in sizes]] if fact.size in sizes else None
-    if rows is None or rows.empty:
+    d = _compared(fact, c)
+    if d is None:
         return None
+    relative = fact.number.unit == "%rel"
     scale = 100 if fact.number.unit in ("%", "%rel") else 1
-    column = "relative" if fact.number.unit == "%rel" else "difference"
-    return float(rows[column].iloc[0]) * scale
+    return (d.relative if relative else d.difference) * scale
+
+
+def _compared(fact: Fact, c: Comparison) -> MetricDifference | None:
+    """Return the difference that a fact is about, where the records give it."""
+    metric = FIELDS.get(fact.metric, "")
+    if metric == "alpha":
+        named = [
+            d
+            for i, ((first, last), d) in enumerate(c.windows.items(), 1)
+            if fact.window is None or fact.window in (str(i), f"{first}-{last}")
+        ]
+        return named[-1] if named else None
+    if metric in SUMMARY and fact.size in (None, c.samples[-1]):
+        return c[metric]
+    measured = metric in METRICS and METRICS[metric].measured
+    return c.by_size(metric).get(fact.size or 0) if measured else None

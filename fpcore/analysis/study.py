@@ -7,39 +7,31 @@ the base.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fpcore.analysis.checks import of_pairs, registry
-from fpcore.analysis.checks.check import OK, ORDER, Check, Verdicts
+from fpcore.analysis.checks.check import OK, ORDER, Check, Rule, Verdicts
+from fpcore.analysis.checks.registry import CHECKS
 from fpcore.analysis.comparison import Comparison, compare_runs
 from fpcore.analysis.effects import effects
 from fpcore.config.run_config import RunConfig
 from fpcore.config.study import Study
 from fpcore.errors import RecordError
-from fpcore.notation import plain
+from fpcore.notation import metrics_where, plain
 from fpcore.paths import shown
 from fpcore.records.by_seed import values
 from fpcore.records.frames import frame
 from fpcore.records.pairs import same_results
 from fpcore.records.record import RunRecord, load_record
-from fpcore.stats.uncertainty import LEVEL, Values, certain
+from fpcore.stats.uncertainty import LEVEL, Direction, Values
 
 MOST_SEEDS = 10_000  # that are looked at
-METRICS = "convergence_rate train_er val_er val_ppl bits_per_byte val_acc".split()
-Rule = Callable[[list[RunRecord]], Check]
-OF_A_PAIR: tuple[Rule, ...] = (
-    of_pairs.one_factor,
-    of_pairs.factor_without_effect,
-    of_pairs.trace_sizes,
-    of_pairs.seeds,
-)
+STUDIED = metrics_where(lambda m: m.in_study)
 
 
 @dataclass(frozen=True)
@@ -72,7 +64,7 @@ class Evidence:
     @cached_property
     def samples(self) -> int:
         """The largest size."""
-        return max(result.samples for result in self.base.results)
+        return self.base.largest
 
     @cached_property
     def seeds(self) -> int:
@@ -114,7 +106,7 @@ class Evidence:
         """By run, what may be said of its Val PPL beside the best's; twins are left out."""
         others = [r for r in self.records if r.name not in (self.best.name, *self.twins)]
         told = {r.name: compare_runs(self.best, r, level=self.level) for r in others}
-        return {name: summary(c)["val_ppl"]["direction"] for name, c in told.items()}
+        return {name: c["val_ppl"].certain for name, c in told.items()}
 
     @cached_property
     def rivals(self) -> list[str]:
@@ -124,27 +116,24 @@ class Evidence:
     @cached_property
     def checks(self) -> Verdicts:
         """The outcomes of all checks; those of a pair are put to every run beside the base."""
-        rules = [(rule, rule in OF_A_PAIR) for rule in registry.CHECKS]
         own = [self.base, *self.varied]
         return Verdicts(
-            tuple(_of_pairs(rule, self) if paired else rule(own) for rule, paired in rules)
+            tuple(
+                _of_pairs(check.rule, self) if check.paired else check.rule(own) for check in CHECKS
+            )
         )
 
     def record(self, run: str) -> RunRecord:
         """Return the record of a run of the study."""
         return next(r for r in self.records if r.name == run)
 
-    def rows(self, run: str) -> dict[str, dict[str, Any]]:
-        """Return the summary of a run beside the base, by metric."""
-        return summary(self.comparisons[run])
-
-    def direction(self, run: str, metric: str) -> str:
+    def direction(self, run: str, metric: str) -> Direction:
         """Return what may be said of a run's metric beside the base's (see `uncertainty`)."""
-        return str(self.rows(run)[metric]["direction"])
+        return self.comparisons[run][metric].certain
 
     def means(self, record: RunRecord) -> dict[str, tuple[float, float]]:
-        """Return mean and standard deviation over seeds of every metric of METRICS."""
-        return {m: moments(values(record, m)[self.samples]) for m in METRICS}
+        """Return mean and standard deviation over seeds of every metric of STUDIED."""
+        return {m: moments(values(record, m)[self.samples]) for m in STUDIED}
 
     @cached_property
     def effects(self) -> pd.DataFrame:
@@ -152,7 +141,7 @@ class Evidence:
         knobs = tuple(self.study.grid)
         if len(knobs) != 2 or any(len(tried) != 2 for tried in self.study.grid.values()):
             return pd.DataFrame()
-        return effects(self.records[:4], (knobs[0], knobs[1]), self.samples, METRICS)
+        return effects(self.records[:4], (knobs[0], knobs[1]), self.samples, STUDIED)
 
     @cached_property
     def clipping(self) -> pd.DataFrame:
@@ -186,34 +175,23 @@ def _load(config: RunConfig) -> RunRecord:
     return record
 
 
-def seeds_needed(d: Comparison, metric: str) -> float:
+def seeds_needed(c: Comparison, metric: str) -> float:
     """Return about how many seeds would tell the difference seen, if its spread stayed the same.
 
     The smallest n whose half width t(n - 1)·s/√n is below the difference; infinity above
     MOST_SEEDS, NaN where there is no interval or no difference.
     """
-    row = d.summary.set_index("metric").loc[metric].to_dict()
-    low, high, gap, seeds = (float(row[k]) for k in ("low", "high", "difference", "seeds"))
-    if math.isnan(high - low) or not gap:
+    d = c[metric]
+    if math.isnan(d.high - d.low) or not d.difference:
         return math.nan
-    n, share = np.arange(2, MOST_SEEDS + 1), (1 + d.level) / 2
-    spread = (high - low) / 2 / stats.t.ppf(share, seeds - 1) * math.sqrt(seeds)
-    enough = n[stats.t.ppf(share, n - 1) * spread / np.sqrt(n) < abs(gap)]
+    n, share = np.arange(2, MOST_SEEDS + 1), (1 + c.level) / 2
+    spread = (d.high - d.low) / 2 / stats.t.ppf(share, d.seeds - 1) * math.sqrt(d.seeds)
+    enough = n[stats.t.ppf(share, n - 1) * spread / np.sqrt(n) < abs(d.difference)]
     return float(enough[0]) if len(enough) else math.inf
 
 
-def summary(c: Comparison) -> dict[str, dict[str, Any]]:
-    """Return a comparison's summary by metric, with the directions that conclusions may use."""
-    rows = {row["metric"]: row for row in c.summary.to_dict("records")}
-    return {
-        metric: {str(k): v for k, v in row.items()}
-        | {"direction": certain(row["direction"], c.seeds)}
-        for metric, row in rows.items()
-    }
-
-
 def _development_loss(record: RunRecord, samples: int) -> float:
-    own = [r.phase2["dev_loss"] for r in record.results if r.samples == samples]
+    own = [r.phase2["dev_loss"] for r in record.at(samples)]
     return float(np.mean([min(losses) for losses in own]))
 
 

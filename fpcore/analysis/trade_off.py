@@ -70,13 +70,12 @@ def _rho(rows: pd.DataFrame) -> float | None:
 
 def _signs(a: RunRecord, b: RunRecord, samples: list[int]) -> list[tuple[int, int]]:
     """Return by size whether ER and PPL differ the same way (1) or not (-1)."""
-    if not {r.samples for r in a.results} & {r.samples for r in b.results} & set(samples):
+    if not {*a.sizes} & {*b.sizes} & {*samples}:
         return []
     c = compare_runs(a, b)
-    er, ppl = (dict(t[["samples", "direction"]].to_numpy().tolist())
-               for t in (c.by_size("val_er"), c.by_size("val_ppl")))  # fmt: skip
-    told = [n for n in c.samples if n in samples and er[n] in SIGNS and ppl[n] in SIGNS]
-    return [(n, SIGNS[er[n]] * SIGNS[ppl[n]]) for n in told]
+    er, ppl = (c.by_size(metric) for metric in ("val_er", "val_ppl"))
+    told = [n for n in c.samples if n in samples and er[n].told and ppl[n].told]
+    return [(n, SIGNS[er[n].direction] * SIGNS[ppl[n].direction]) for n in told]
 
 
 def in_words(found: TradeOff) -> str:

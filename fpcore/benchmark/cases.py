@@ -17,7 +17,8 @@ from fpcore.model.precision import multiplies_bfloat16
 from fpcore.stats import metrics
 from fpcore.trainers.contexts import sequential_contexts
 from fpcore.trainers.phase1 import train_contexts
-from fpcore.trainers.phase2 import Text, evaluate, train_tokens
+from fpcore.trainers.phase2 import evaluate, train_tokens
+from fpcore.trainers.texts import Text, Texts
 
 SEED = 42
 Work = Callable[[], object]
@@ -97,7 +98,7 @@ class Cases:
             self.shapes.phase2_tokens,
             1e3,
             lambda: plain.train_epoch(
-                block, adam, [contexts], self.x[: len(ids)], ids, self.weights, batch
+                block, adam, ([contexts], self.x[: len(ids)], ids), self.weights, batch
             ),
             {name: self._train_tokens(name, contexts, ids) for name in self.configs},
             {name: self._phase2_products(name, training=True) for name in self.configs},
@@ -185,7 +186,8 @@ class Cases:
     def _plain_evaluation(self, block: plain.TokenBlock, contexts: Tensor, ids: Tensor) -> None:
         """Evaluate in slices of a quarter: the plain version holds all logits of a text."""
         for part in torch.arange(len(ids)).split(self.shapes.phase2_tokens // 4):
-            plain.evaluate(block, [contexts[part]], self.x[part], ids[part], self.weights)
+            seen = [contexts[part]], self.x[part], ids[part]
+            plain.evaluate(block, seen, self.weights)
 
     def _train_contexts(self, precision: str) -> Work:
         model = self._model(precision)
@@ -196,7 +198,8 @@ class Cases:
         model, config = self._model(precision), self.configs[precision]
         text = Text.of([contexts], model.inputs(ids), ids)
         few = Text.of([contexts[:3]], model.inputs(ids[:3]), ids[:3])
-        return lambda: train_tokens(model.token_block, self.weights, text, few, config)
+        texts = Texts(text, few)
+        return lambda: train_tokens(model.token_block, self.weights, texts, config)
 
     def _phase1_products(self, precision: str) -> Work:
         """The products of one iteration: forward and weight gradient, of chunks and of types."""

@@ -53,7 +53,7 @@ def _work(kind: str, tokens: int) -> None:
     model = FixedPointModel(weights, config, 1)
     inputs = model.inputs(ids)
     result = train_contexts(model.context_block, inputs, config, 1)
-    training_contexts(model.context_block, result.contexts, inputs)
+    training_contexts(model.context_block, result.contexts, inputs, out=result.contexts)
 
 
 def _own_peak() -> int:

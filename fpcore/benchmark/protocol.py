@@ -22,11 +22,11 @@ from fpcore.model.precision import device_of
 from fpcore.notation import Markdown, number, table
 from fpcore.paths import reports, write_atomically
 from fpcore.runs import checkpoint
-from fpcore.runs.checkpoint import Checkpoint
 from fpcore.runs.progress import Progress
-from fpcore.runs.trial import train_size
+from fpcore.runs.training import Training
+from fpcore.runs.trial import Trial
 
-SIZES = (62_891, 122_795, 240_132, 473_429, 948_524)  # of the published run
+SIZES = (62_891, 122_795, 240_132, 473_429, 948_524)  # training tokens of the published run
 VAL_TOKENS = 31_024
 EPOCHS = 15  # the published run stopped after 13 to 17
 PLAIN_SIZES = (62_891, 240_132)
@@ -48,27 +48,20 @@ def run(
     sizes: tuple[int, ...] = SIZES,
     val_tokens: int = VAL_TOKENS,
 ) -> pd.DataFrame:
-    """Train every size on the first tokens of `ids`; the last `val_tokens` validate.
+    """Train every size on the first tokens of `ids` [N]; the last `val_tokens` validate.
 
-    Returns seconds by stage (columns) and tokens (rows).
+    `weights` is the embedding W_e, [V, E]. Returns seconds by stage (columns) and tokens (rows).
     """
     data = _data(ids, weights, sizes, val_tokens, config)
     device, progress = device_of("auto"), Progress()
     checkpoint.remove(config.run_name)  # an interrupted protocol begins anew: its times would mix
     rows = {
-        tokens: _seconds(config, data, number, device, progress)
+        tokens: Training(Trial(config, data, 42, number, device), progress).result().seconds
         for number, tokens in enumerate(sizes, 1)
     }
     checkpoint.remove(config.run_name)
     progress.finish(f"{len(rows)} sizes timed")
     return pd.DataFrame(rows).T[list(STAGES)].rename_axis("tokens")
-
-
-def _seconds(
-    config: RunConfig, data: Data, samples: int, device: torch.device, progress: Progress
-) -> dict[str, float]:
-    own = Checkpoint.of(config, data, 42, samples, device)
-    return train_size(config, data, 42, samples, device, progress, own).seconds
 
 
 def beside_plain(ids: Tensor, weights: Tensor, shapes: Shapes, repeats: int = 3) -> pd.DataFrame:

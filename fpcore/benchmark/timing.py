@@ -31,7 +31,7 @@ from fpcore.runs.provenance import environment
 
 SPEC = {"Phase 1 iteration": 7.0, "Phase 2 training": 1.43}  # plain, 2 cores (spec section 7)
 SPEC_RATE = (103, 117)  # GFLOP/s of float32 products on that machine
-GAP = 0.25  # of the plain time against the spec's, above which the report says so
+GAP = 0.25  # where the plain time is off the spec's by more than this share, the report says so
 
 
 def measure(case: Case, repeats: int, progress: Progress) -> pd.DataFrame:

@@ -10,19 +10,11 @@ import matplotlib.pyplot as plt
 from IPython.display import Javascript, display
 from matplotlib.figure import Figure
 
-from fpcore.book.views import CURVES, VIEWS, Choice, View
+from fpcore.book.views import CURVES, USED, VIEWS, Choice, View
 from fpcore.errors import RecordError
 from fpcore.records.record import RunRecord, load_records
 from fpcore.reports import figures, page
 
-USED = {  # the controls that bear on each view
-    "曲線": "runs samples curve".split(),
-    "結果": "runs samples".split(),
-    "設定の違い": ["runs"],
-    "ER と PPL": "runs samples".split(),
-    "α": "runs window".split(),
-    "A/B 比較": "a b".split(),
-}
 # JupyterLab would take arrow keys and letters for itself, even in a list that has the focus.
 KEYS_TO_CONTROLS = Javascript(
     "document.addEventListener('focusin', ({target}) => target.closest('.fpcore-controls')"
@@ -96,7 +88,7 @@ def _controls(records: list[RunRecord]) -> dict[str, Any]:
     names = [record.name for record in records]
     latest = sorted(records, key=lambda record: (record.started or "", record.name))[-2:]
     recent = sorted(record.name for record in latest)
-    sizes = sorted({result.samples for record in records for result in record.results})
+    sizes = sorted({n for record in records for n in record.sizes})
     wide = {"width": "auto"}
     return {
         "view": widgets.ToggleButtons(options=[*VIEWS], description="表示"),

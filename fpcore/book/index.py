@@ -8,14 +8,14 @@ from bs4 import BeautifulSoup
 
 from fpcore import notation
 from fpcore.analysis.checks import run_checks
-from fpcore.analysis.comparison import load_comparison
+from fpcore.analysis.comparison import SUMMARY, load_comparison
 from fpcore.book.pages import GROUPS, Page
 from fpcore.records.frames import curve, frame
 from fpcore.records.record import RunRecord
 from fpcore.stats.scaling import fit_power_law
 
-FIGURES = ("val_ppl", "val_er", "alpha")
-OF_RUN = ("val_ppl", "val_er", "convergence_rate")
+OF_PAIR = ("val_ppl", "val_er", "alpha")
+OF_RUN = [m for m in SUMMARY if notation.METRICS[m].headline]
 
 
 def index(pages: list[Page], records: list[RunRecord]) -> str:
@@ -68,17 +68,16 @@ def _comparisons(pages: list[Page], records: list[RunRecord]) -> dict[str, str]:
     paths, found = {page.path for page in pages}, {}
     for a, b in permutations(records, 2):
         path = f"{a.name}-vs-{b.name}/report.html"
-        if path in paths and {r.samples for r in a.results} & {r.samples for r in b.results}:
+        if path in paths and {*a.sizes} & {*b.sizes}:
             found[path] = _comparison(a, b)
     return found
 
 
 def _comparison(a: RunRecord, b: RunRecord) -> str:
     c = load_comparison(a.name, b.name)
-    rows = c.summary.set_index("metric").to_dict("index")
     facts = {
-        notation.METRICS[m]: notation.with_relative(m, rows[m]["difference"], rows[m]["relative"])
-        for m in FIGURES
+        notation.METRICS[m].label: notation.with_relative(m, c[m].difference, c[m].relative)
+        for m in OF_PAIR
     }
     about = f"{c.samples[-1]} サンプル、シード n={c.seeds}、差は b − a"
     return _card(about, facts | {"検証": run_checks(c.records).counts()})
@@ -94,12 +93,12 @@ def _runs(pages: list[Page], records: list[RunRecord]) -> dict[str, str]:
 def _run(record: RunRecord) -> str:
     rows = frame([record])
     last = rows[rows["samples"] == rows["samples"].max()]
-    means = last[list(OF_RUN)].astype(float).mean()
-    facts = {notation.METRICS[m]: notation.metric(m, means[m]) for m in OF_RUN}
+    means = last[OF_RUN].astype(float).mean()
+    facts = {notation.METRICS[m].label: notation.metric(m, means[m]) for m in OF_RUN}
     points = curve(record)
     if len(points) > 1:
         fit = fit_power_law(points["train_tokens"].tolist(), points["val_ppl"].tolist())
-        facts[notation.METRICS["alpha"]] = notation.metric("alpha", fit.alpha)
+        facts[notation.METRICS["alpha"].label] = notation.metric("alpha", fit.alpha)
     source = "この本で測定" if record.source == "measured" else "原文から転記"
     return _card(f"{rows['samples'].max()} サンプル、シード n={record.seeds}、{source}", facts)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from fpcore.config.run_config import RunConfig
+from fpcore.config.run_config import OFF_THE_PATH, RunConfig
 from fpcore.errors import ConfigError, FpcoreError
 from fpcore.paths import reports, shown
 from fpcore.runs.jobs import Job
@@ -38,8 +38,8 @@ class Book:
     ) -> None:
         """Execute `run` for every config (itself, or a name or path); a failure stops no other.
 
-        Where and how many at once: `cluster.train`. Configs that differ in `max_iter` alone share
-        phase 1, the shortest first.
+        Where and how many at once: `cluster.train`. Configs that differ in `max_iter` and in what
+        phase 1 does not read alone (`OFF_THE_PATH`) share phase 1, the shortest first.
 
         Raises:
             ConfigError: no scheduler or worker at the address `scheduler`.
@@ -106,21 +106,22 @@ class Book:
 
 
 def _chains(jobs: list[Job]) -> list[list[Job]]:
-    """Put jobs that differ in `max_iter` alone into one chain, the shortest first."""
+    """Put jobs that take the same path of phase 1 into one chain, the shortest first."""
     groups: dict[str, list[Job]] = {}
     for job in jobs:
-        rest = {k: v for k, v in job.config.knobs().items() if k != "max_iter"}
-        digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:12]
-        groups.setdefault(f"book-{digest}", []).append(job)
-    return [chain for share, group in groups.items() for chain in _shared(share, group)]
+        path = job.config.model_dump(exclude={"name", *OFF_THE_PATH})
+        digest = hashlib.sha256(json.dumps(path, sort_keys=True).encode()).hexdigest()[:12]
+        own = "" if job.config.contexts == "trained" else f"-{job.name}"  # no phase 1 to share
+        groups.setdefault(f"book-{digest}{own}", []).append(job)
+    return [_chain(share, group) for share, group in groups.items()]
 
 
-def _shared(share: str, jobs: list[Job]) -> list[list[Job]]:
-    """Return one chain; equal configs have nothing to share, and make a chain each."""
+def _chain(share: str, jobs: list[Job]) -> list[Job]:
+    """Return jobs in the order in which each can go on where the one before stopped."""
+    if len(jobs) == 1:
+        return jobs
     order = sorted(jobs, key=lambda job: job.config.max_iter)
-    if order[0].config.max_iter == order[-1].config.max_iter:
-        return [[job] for job in order]
-    return [[replace(job, share=share, last=job is order[-1]) for job in order]]
+    return [replace(job, share=share, last=job is order[-1]) for job in order]
 
 
 def main() -> None:

@@ -1,6 +1,11 @@
-"""The pages of the browsable book: a report, an executed notebook or a record each."""
+"""The pages of the browsable book: a report, an executed notebook or a record each.
+
+A kind of pages is a function of the records and of the paths of the pages before it, with the
+decorator `source`; that alone puts its pages into the book.
+"""
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -38,6 +43,43 @@ class Page:
     group: str
     body: str
     headings: list[tuple[str, str]]
+
+
+Source = Callable[[list[RunRecord], set[str]], Iterator[Page]]
+SOURCES: list[Source] = []
+
+
+def source(pages: Source) -> Source:
+    """Register a kind of pages."""
+    SOURCES.append(pages)
+    return pages
+
+
+@source
+def reports_in_markdown(records: list[RunRecord], known: set[str]) -> Iterator[Page]:
+    """Yield a page for every Markdown file below reports/."""
+    yield from map(report_page, _files("md"))
+
+
+@source
+def executed_notebooks(records: list[RunRecord], known: set[str]) -> Iterator[Page]:
+    """Yield a page for every notebook below reports/."""
+    yield from map(notebook_page, _files("ipynb"))
+
+
+@source
+def bare_records(records: list[RunRecord], known: set[str]) -> Iterator[Page]:
+    """Yield a page for every record that has no executed notebook."""
+    yield from (record_page(r) for r in records if f"runs/{r.name}.html" not in known)
+
+
+def collect(records: list[RunRecord]) -> list[Page]:
+    """Return the pages of every kind, in the order of the contents."""
+    found: list[Page] = []
+    for pages in SOURCES:
+        found += list(pages(records, {page.path for page in found}))
+    order = list(GROUPS.values())
+    return sorted(found, key=lambda p: (order.index(p.group), *_reports_first(p.path)))
 
 
 def report_page(source: Path) -> Page:
@@ -135,3 +177,17 @@ def _normal(path: PurePosixPath) -> str:
     for part in path.parts:
         parts = parts[:-1] if part == ".." else [*parts, part]
     return "/".join(parts)
+
+
+def _reports_first(path: str) -> tuple[str, bool, str]:
+    """Sort pages by folder, and put a report before the notebook behind it."""
+    folder, _, name = path.rpartition("/")
+    return folder, name != "report.html", name
+
+
+def _files(suffix: str) -> list[Path]:
+    """Return the files of a kind below reports/, without the book itself and hidden ones."""
+    found = sorted(path.relative_to(reports()) for path in reports().rglob(f"*.{suffix}"))
+    hidden = [any(part.startswith(".") for part in path.parts) for path in found]
+    kept = zip(found, hidden, strict=True)
+    return [reports() / path for path, no in kept if not no and path.parts[0] != "html"]

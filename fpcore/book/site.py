@@ -19,7 +19,7 @@ from jinja2 import Environment
 from pygments.formatters import HtmlFormatter
 
 from fpcore.book import index, pages
-from fpcore.book.pages import GROUPS, Page
+from fpcore.book.pages import Page
 from fpcore.paths import reports, write_atomically
 from fpcore.records.record import load_records
 from fpcore.reports.page import CSS, font_face
@@ -52,14 +52,7 @@ def build() -> Path:
 def collect() -> list[Page]:
     """Return the index and all pages, in the order of reading."""
     records = load_records()
-    found = [pages.report_page(path) for path in _sources("md")]
-    found += [pages.notebook_page(path) for path in _sources("ipynb")]
-    known = {page.path for page in found}
-    found += [
-        pages.record_page(record) for record in records if f"runs/{record.name}.html" not in known
-    ]
-    order = list(GROUPS.values())
-    found.sort(key=lambda p: (order.index(p.group), *_reports_first(p.path)))
+    found = pages.collect(records)
     body = index.index(found, records)
     first = Page("index.html", "はじめに", "", body, index.headings(found))
     paths = {page.path for page in found}
@@ -84,20 +77,6 @@ def _css(text: str) -> str:
     """Return the style of all pages, with the font of the text that they hold."""
     code = HtmlFormatter(style="default").get_style_defs(".highlight")
     return "\n".join([font_face(text), CSS, HERE.joinpath("site.css").read_text("utf-8"), code])
-
-
-def _reports_first(path: str) -> tuple[str, bool, str]:
-    """Sort pages by folder, and put a report before the notebook behind it."""
-    folder, _, name = path.rpartition("/")
-    return folder, name != "report.html", name
-
-
-def _sources(suffix: str) -> list[Path]:
-    """Return the files of a kind below reports/, without the book itself and hidden ones."""
-    found = sorted(path.relative_to(reports()) for path in reports().rglob(f"*.{suffix}"))
-    hidden = [any(part.startswith(".") for part in path.parts) for path in found]
-    kept = zip(found, hidden, strict=True)
-    return [reports() / path for path, no in kept if not no and path.parts[0] != "html"]
 
 
 def script(pages: list[Page]) -> str:

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from fpcore import notation
-from fpcore.analysis.comparison import load_comparison
-from fpcore.notation import DASH, Markdown, number, percent
+from fpcore.analysis.comparison import SUMMARY, load_comparison
+from fpcore.notation import DASH, METRICS, Markdown, metrics_where, number, percent
 from fpcore.records.by_seed import windows
 from fpcore.records.frames import curve, epochs, frame, traces
 from fpcore.records.record import RunRecord
@@ -19,7 +19,7 @@ from fpcore.reports import figures, one_run, scaling
 from fpcore.reports.comparison import report, sections
 
 BY_ITERATION = {
-    "convergence_rate": "収束率",
+    "convergence_rate": METRICS["convergence_rate"].on_axis,
     "loss": "Phase 1 損失",
     "fixed_point_loss": "固定点の項（fixed-point term）",
     "diversity_loss": "多様性の項（diversity term）",
@@ -33,14 +33,11 @@ BY_EPOCH = {
     "val_acc": "Val Acc（エポックごと）",
 }
 BY_TOKENS = {
-    "val_ppl": "Val PPL",
-    "train_ppl": "Train PPL",
-    "val_er": "Val ER（D に対する比）",
-    "train_er": "Train ER（D に対する比）",
-    "bits_per_byte": "bits per byte",
-    "best_epoch": "最良エポック",
+    name: METRICS[name].on_axis
+    for name in [*SUMMARY, *metrics_where(lambda m: not m.summary)]
+    if METRICS[name].measured
 }
-SHARES = ("convergence_rate", "val_acc", "val_er", "train_er")
+SHARES = metrics_where(lambda m: m.unit == "%")
 CURVES: dict[str, tuple[str, str]] = (
     {f"{label}（トークン）": ("train_tokens", column) for column, label in BY_TOKENS.items()}
     | {f"{label}（反復）": ("iteration", column) for column, label in BY_ITERATION.items()}
@@ -62,7 +59,7 @@ class Choice:
     @property
     def chosen(self) -> list[RunRecord]:
         """The records with the chosen sizes alone."""
-        return [_sizes(record, lambda n: n in self.samples) for record in self.records]
+        return [record.where(lambda r: r.samples in self.samples) for record in self.records]
 
 
 @dataclass(frozen=True)
@@ -75,14 +72,30 @@ class View:
     hints: tuple[str, ...] = ()  # of the points with gid hint-0, hint-1, … in the figure
 
 
+Show = Callable[[Choice], View]
+VIEWS: dict[str, Show] = {}
+USED: dict[str, list[str]] = {}  # the controls that bear on each view
+
+
+def view(title: str, controls: str) -> Callable[[Show], Show]:
+    """Register a view under its title, with the names of the controls that bear on it."""
+
+    def register(show: Show) -> Show:
+        VIEWS[title], USED[title] = show, controls.split()
+        return show
+
+    return register
+
+
+@view("曲線", "runs samples curve")
 def curves(choice: Choice) -> View:
     """曲線: a metric by tokens, iteration or epoch; the table gives the end of each curve."""
     x, column = CURVES[choice.curve]
-    label = (BY_TOKENS | BY_ITERATION | BY_EPOCH)[column]
+    label = {"train_tokens": BY_TOKENS, "iteration": BY_ITERATION, "epoch": BY_EPOCH}[x][column]
     rows = {"train_tokens": frame, "iteration": traces, "epoch": epochs}[x](choice.chosen)
     ax = figures.axes()
     if x == "train_tokens":
-        figures.by_size(choice.chosen, column, label, ax)
+        figures.by_size(choice.chosen, column, ax)
     else:
         figures.curves(rows, x, column, label, ax)
     if column in SHARES:
@@ -91,16 +104,18 @@ def curves(choice: Choice) -> View:
     return View(_ends_table(ends, x, column, label), ends, _figure(ax))
 
 
+@view("結果", "runs samples")
 def results(choice: Choice) -> View:
     """結果: every seed and size of the chosen runs."""
     rows = frame(choice.chosen)
     return View(one_run.runs_table(rows), rows)
 
 
+@view("設定の違い", "runs")
 def settings(choice: Choice) -> View:
     """設定の違い: the knobs that are not the same in all chosen runs."""
     configs = {record.name: record.config for record in choice.records}
-    order = [knob for knobs in sections.KNOBS.values() for knob in knobs]
+    order = [knob for knobs in sections.GROUPS.values() for knob in knobs]
     known = dict.fromkeys(k for config in configs.values() for k in config)
     knobs = [k for k in [*order, *known] if k in known and k != "name"]
     shown = {
@@ -114,6 +129,7 @@ def settings(choice: Choice) -> View:
     return View(notation.table(rows), rows)
 
 
+@view("ER と PPL", "runs samples")
 def er_ppl(choice: Choice) -> View:
     """ER と PPL: means over seeds; the points say which run they are."""
     rows = frame(choice.chosen).astype({"val_er": float, "val_ppl": float})
@@ -136,15 +152,16 @@ def er_ppl(choice: Choice) -> View:
     return View(notation.table(shown), means, _figure(ax), tuple(hints))
 
 
+@view("α", "runs window")
 def alpha(choice: Choice) -> View:
     """α: the power law of each chosen run over the sizes of the window."""
     first, last = choice.window
-    records = [_sizes(record, lambda n: first <= n <= last) for record in choice.records]
+    records = [record.where(lambda r: first <= r.samples <= last) for record in choice.records]
     rows = [
         {"run": record.name, "first": found[-1][0], "last": found[-1][1], "alpha": law.alpha,
          "stderr": law.stderr, "A": law.A, "r_squared": law.r_squared, "n": law.n}
         for record in records
-        for found in [windows(curve(record), [r.samples for r in record.results])]
+        for found in [windows(curve(record), record.sizes)]
         for law in [found[-1][2] if found else None]
         if law
     ]  # fmt: skip
@@ -154,26 +171,12 @@ def alpha(choice: Choice) -> View:
     )
 
 
+@view("A/B 比較", "a b")
 def comparison(choice: Choice) -> View:
     """A/B: the tables, sentences and 検証 of the report of two runs."""
     c = load_comparison(choice.a, choice.b)
     text = re.sub(r"!\[[^]]*\]\([^)]*\)\n\n", "", report.render(c))
     return View(Markdown(text), c.summary)
-
-
-VIEWS: dict[str, Callable[[Choice], View]] = {
-    "曲線": curves,
-    "結果": results,
-    "設定の違い": settings,
-    "ER と PPL": er_ppl,
-    "α": alpha,
-    "A/B 比較": comparison,
-}
-
-
-def _sizes(record: RunRecord, kept: Callable[[int], bool]) -> RunRecord:
-    results = [result for result in record.results if kept(result.samples)]
-    return record.model_copy(update={"results": results})
 
 
 def _plain(config: dict[str, object], knob: str) -> str:
@@ -214,6 +217,4 @@ def _ends_table(ends: pd.DataFrame, x: str, column: str, label: str) -> Markdown
 
 
 def _value(column: str, value: float) -> str:
-    if column in SHARES:
-        return percent(value)
-    return number(value, 1 if column.endswith("ppl") else 0 if column == "best_epoch" else 4)
+    return notation.metric(column, value) if column in METRICS else number(value, 4)

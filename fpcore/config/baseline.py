@@ -1,17 +1,14 @@
 """The knobs of a baseline; those of the data are RunConfig's own, checked in the same way."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, Strict
 from pydantic.fields import FieldInfo
 
-from fpcore.config.checked import MAX_NAME, NAME, Distinct, Real, Whole, read_mapping
+from fpcore.config.checked import MAX_NAME, NAME, Checked, Distinct, Real, Whole
 from fpcore.config.run_config import RunConfig
-from fpcore.errors import ConfigError, quoted, suggestion
-from fpcore.paths import PARAMS, shown
-
-FOLDER = PARAMS / "baselines"
+from fpcore.paths import PARAMS
 
 
 def _shared(knob: str) -> Any:
@@ -20,16 +17,12 @@ def _shared(knob: str) -> Any:
     return FieldInfo.merge_field_infos(own, annotation=own.annotation)
 
 
-class BaselineConfig(BaseModel):
+class BaselineConfig(Checked):
     """What all baselines share: the data, cut and numbered as for the fixed-point model.
-
-    Every description completes the sentence "<knob> must be …".
 
     Raises:
         ConfigError: for an unknown knob, a wrong type or an impossible value.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(
         pattern=rf"^{NAME}$",
@@ -46,11 +39,16 @@ class BaselineConfig(BaseModel):
         "dev", description="dev (what a baseline chooses, it chooses on development)"
     )
 
-    def __init__(self, **knobs: Any) -> None:
-        try:
-            super().__init__(**knobs)
-        except ValidationError as error:
-            raise ConfigError(self._sentence(error, knobs)) from None
+    @classmethod
+    def folder(cls) -> Path:
+        """Return `params/baselines/`."""
+        return PARAMS / "baselines"
+
+    @classmethod
+    def _made(cls, name: str, given: dict[str, Any]) -> Self:
+        """Return a baseline of the kind that `model` names."""
+        kind = KneserNeyConfig if given.get("model") == "kneser-ney" else NeuralConfig
+        return cast(Self, kind(**{"name": name} | given))
 
     @property
     def run_name(self) -> str:
@@ -62,28 +60,21 @@ class BaselineConfig(BaseModel):
         shared = set(RunConfig.model_fields) - {"name", "precision"}
         return RunConfig(**self.model_dump(include=shared))
 
-    @classmethod
-    def _sentence(cls, error: ValidationError, knobs: dict[str, Any]) -> str:
-        fields = cls.model_fields
-        wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
-        parts = [
-            f"{key} must be {fields[key].description}, not {quoted(knobs.get(key))}"
-            if key in fields
-            else f"{quoted(key)[1:-1]} is not a knob of {cls.__name__}{suggestion(key, fields)}"
-            for key in wrong
-        ]
-        return "; ".join(parts)
-
 
 class KneserNeyConfig(BaselineConfig):
     """An n-gram model, its order chosen on development."""
 
-    model: Literal["kneser-ney"] = Field("kneser-ney", description="kneser-ney, lstm or gpt")
+    model: Literal["kneser-ney"] = Field("kneser-ney", description="kneser-ney")
     orders: Annotated[list[Annotated[Whole, Field(ge=1)]], Distinct] = Field(
         [3, 4, 5],
         min_length=1,
         description="a list of different whole numbers of at least 1, such as [3, 4, 5]",
     )
+
+    @property
+    def label(self) -> str:
+        """The kind of model, as records call the architecture."""
+        return self.model
 
 
 class NeuralConfig(BaselineConfig):
@@ -93,10 +84,11 @@ class NeuralConfig(BaselineConfig):
     parameters is matched. A batch is `streams` stretches of the text, `segment` tokens of each.
     """
 
-    model: Literal["lstm", "gpt"] = Field(description="kneser-ney, lstm or gpt")
-    own_embedding: bool = Field(
+    model: str = Field(
+        pattern=rf"^{NAME}$", description="kneser-ney, or the name of a network such as lstm"
+    )
+    own_embedding: Annotated[bool, Strict()] = Field(
         False,
-        strict=True,
         description="true or false (whether it learns an embedding, tied to its head, instead of "
         "having the fixed-point model's frozen one)",
     )
@@ -118,6 +110,11 @@ class NeuralConfig(BaselineConfig):
     device: str = _shared("device")
     precision: Literal["float32"] = Field("float32", description="float32")
 
+    @property
+    def label(self) -> str:
+        """The kind of model, as records call the architecture."""
+        return self.model
+
 
 def load_baseline(source: str | Path) -> KneserNeyConfig | NeuralConfig:
     """Read `params/baselines/<source>.yaml`, or the YAML file at the path `source`.
@@ -127,21 +124,4 @@ def load_baseline(source: str | Path) -> KneserNeyConfig | NeuralConfig:
     Raises:
         ConfigError: no such file, no mapping of knobs in it, or a bad knob.
     """
-    path = _path(source)
-    knobs = read_mapping(path, lambda: _missing(path))
-    kind = KneserNeyConfig if knobs.get("model") == "kneser-ney" else NeuralConfig
-    try:
-        return kind(**{"name": path.stem} | knobs)
-    except ConfigError as error:
-        raise ConfigError(f"{shown(path)}: {error}") from None
-
-
-def _missing(path: Path) -> str:
-    near = suggestion(path.stem, (p.stem for p in FOLDER.glob("*.yaml")))
-    return f"There is no readable params file {shown(path)}{near}."
-
-
-def _path(source: str | Path) -> Path:
-    path = Path(source).expanduser()
-    bare = path.suffix not in {".yaml", ".yml"} and len(path.parts) == 1
-    return FOLDER / f"{source}.yaml" if bare else path
+    return cast(KneserNeyConfig | NeuralConfig, BaselineConfig.load(source))

@@ -1,16 +1,20 @@
-"""YAML as plain data: no tags, no aliases, no key twice, and no more than a file of parameters."""
+"""What a config may be, whatever its kind: plain YAML, checked once, refused in one sentence.
+
+YAML is read as plain data: no tags, no aliases, no key twice, and no more than a file of
+parameters.
+"""
 
 import json
 import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from fpcore.errors import ConfigError
+from fpcore.errors import ConfigError, quoted, suggestion
 from fpcore.paths import shown
 
 MAX_NAME = 80  # characters; leaves room for suffixes within the 255 of common file systems
@@ -114,3 +118,72 @@ def read_mapping(path: Path, missing: Callable[[], str]) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ConfigError(f"{shown(path)} must hold lines of the form 'name: value'.")
     return {str(key): value for key, value in found.items()}
+
+
+class Checked(BaseModel):
+    """A config of any kind; every description completes the sentence "<field> must be …".
+
+    Raises:
+        ConfigError: for an unknown field, a wrong type or an impossible value.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    file: ClassVar[str] = "params file"
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise ConfigError(self._sentence(error, given)) from None
+
+    @classmethod
+    def folder(cls) -> Path:
+        """Return the folder of the files that are loaded by their name."""
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, source: str | Path) -> Self:
+        """Read `<source>.yaml` of the folder of this kind, or the YAML file at the path `source`.
+
+        A file that gives no `name` takes the file's own.
+
+        Raises:
+            ConfigError: no such file, no mapping of fields in it, or a bad field.
+        """
+        path = cls._path(source)
+        given = read_mapping(path, lambda: cls._missing(path))
+        try:
+            return cls._made(path.stem, given)
+        except ConfigError as error:
+            raise ConfigError(f"{shown(path)}: {error}") from None
+
+    @classmethod
+    def _made(cls, name: str, given: dict[str, Any]) -> Self:
+        """Return the config that the file called `name` gives."""
+        return cls(**{"name": name} | given)
+
+    @classmethod
+    def _path(cls, source: str | Path) -> Path:
+        """A bare word is the name of a file; anything that looks like a path is one."""
+        path = Path(source).expanduser()
+        if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
+            return path
+        return cls.folder() / f"{source}.yaml"
+
+    @classmethod
+    def _missing(cls, path: Path) -> str:
+        near = suggestion(path.stem, (p.stem for p in cls.folder().glob("*.yaml")))
+        return f"There is no readable {cls.file} {shown(path)}{near}."
+
+    @classmethod
+    def _sentence(cls, error: ValidationError, given: dict[str, Any]) -> str:
+        """Say in one sentence which fields are wrong, and what is allowed."""
+        wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
+        return "; ".join(cls._refusal(key, given) for key in wrong)
+
+    @classmethod
+    def _refusal(cls, key: str, given: dict[str, Any]) -> str:
+        fields = cls.model_fields
+        if key not in fields:
+            return f"{quoted(key)[1:-1]} is not a knob of {cls.__name__}{suggestion(key, fields)}"
+        return f"{key} must be {fields[key].description}, not {quoted(given.get(key))}"

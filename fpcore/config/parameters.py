@@ -8,7 +8,7 @@ one that papermill injects (first line `# Parameters`).
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from fpcore.config import checked
@@ -47,6 +47,8 @@ def check(namespace: dict[str, Any], **types: type) -> dict[str, Any]:
 def run_config(namespace: dict[str, Any]) -> tuple[RunConfig, bool, str]:
     """Return the config that the parameters of the `run` notebook describe, `force` and `share`.
 
+    A knob that the notebook's own cell does not list has its default, and can still be given.
+
     Raises:
         ConfigError: as `check` and `RunConfig` do.
     """
@@ -54,7 +56,7 @@ def run_config(namespace: dict[str, Any]) -> tuple[RunConfig, bool, str]:
         name: str if field.annotation is str else object
         for name, field in RunConfig.model_fields.items()
     }
-    values = _given(namespace, types | {"force": bool, "share": str})
+    values = _given(namespace, types | {"force": bool, "share": str}, optional={*types})
     force, share = values.pop("force"), values.pop("share")
     if type(force) is not bool:
         raise ConfigError(f"force must be {WORDS[bool]}, not {quoted(force)}.")
@@ -63,16 +65,19 @@ def run_config(namespace: dict[str, Any]) -> tuple[RunConfig, bool, str]:
     return RunConfig(**values), force, share
 
 
-def _given(namespace: dict[str, Any], types: Mapping[str, type]) -> dict[str, Any]:
+def _given(
+    namespace: dict[str, Any], types: Mapping[str, type], optional: Collection[str] = ()
+) -> dict[str, Any]:
     for name in _assigned(namespace.get("In", [])):
         if name not in types:
             raise ConfigError(
                 f"{name} is not a parameter of this notebook{suggestion(name, types)}."
             )
-    missing = [name for name in types if name not in namespace]
+    known = {name: kind for name, kind in types.items() if name in namespace}
+    missing = [name for name in types if name not in known and name not in optional]
     if missing:
         raise ConfigError(f"The parameters cell must set {', '.join(missing)}.")
-    return {name: _understood(namespace[name], kind) for name, kind in types.items()}
+    return {name: _understood(namespace[name], kind) for name, kind in known.items()}
 
 
 def _understood(value: Any, kind: type) -> Any:

@@ -2,136 +2,181 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, Strict
 
-from fpcore.config.checked import MAX_NAME, NAME, Distinct, Real, Whole, read_mapping, short
-from fpcore.errors import ConfigError, quoted, suggestion
-from fpcore.paths import PARAMS, shown
+from fpcore.config.checked import MAX_NAME, NAME, Checked, Distinct, Real, Whole, short
+from fpcore.paths import PARAMS
+
+Part = Literal["name", "text", "data", "phase 1", "phase 2", "measuring", "machine"]
 
 
-class RunConfig(BaseModel):
+@dataclass(frozen=True)
+class Knob:
+    """What is known of a knob beside its values; everything that tells knobs apart reads it here.
+
+    `acts_on` names the parts of a run that the knob decides: `text` is the validation text and its
+    tokens, `data` the rest of what is read. `group` is the heading of the report under which the
+    knob is listed among those that runs share; a knob without one is not listed.
+
+    `in_trace` says in which iterations of phase 1 another value would show in the trace: one that
+    only ends phase 1 shows in none. `resolved` knobs come to a single training in another form:
+    one of the seeds, one of the sizes, the device that `auto` stands for. A knob that is no
+    `factor` makes no difference between runs that a comparison could be about. `tied` knobs can
+    only change together. A knob that is not `in_study` cannot be varied by a study.
+    """
+
+    acts_on: tuple[Part, ...]
+    group: str = ""
+    in_trace: Literal["every iteration", "some iterations", "no iteration"] = "every iteration"
+    resolved: bool = False
+    factor: bool = True
+    tied: bool = False
+    in_study: bool = True
+
+
+MODEL = Knob(("phase 1", "phase 2"), "モデル")
+PHASE1 = Knob(("phase 1",), "Phase 1")
+PHASE2 = Knob(("phase 2",), "Phase 2")
+
+
+class RunConfig(Checked):
     """The knobs of one run; the defaults are the small setting, `params/v5-small.yaml`.
 
     Every description below completes the sentence "<knob> must be …", so it is both the
-    documentation and the error message. Numbers in brackets refer to the spec of the model.
+    documentation and the error message; `Knob` holds what else is known of a knob.
 
     Raises:
         ConfigError: for an unknown knob, a wrong type or an impossible value.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    name: str = Field(
+    name: Annotated[str, Knob(("name",), factor=False, in_study=False)] = Field(
         "",
         pattern=rf"^({NAME})?$",
         description=f"ASCII letters, digits and . _ + - (at most {MAX_NAME}, beginning with a "
         "letter or digit), or empty for a name made from what differs from the defaults",
     )
-    corpus: str = Field(
+    corpus: Annotated[str, Knob(("text",), "データ", in_study=False)] = Field(
         "chitchat",
-        pattern=r"^(chitchat|ultrachat|.+\.(txt|jsonl|parquet))$",
-        description="chitchat, ultrachat, or the path of a .txt, .jsonl or .parquet file",
+        pattern=r"^(chitchat|ultrachat|.+\.[A-Za-z0-9]+)$",
+        description="chitchat, ultrachat, or the path of a file such as chats.jsonl",
     )
-    tokenizer: str = Field(
+    tokenizer: Annotated[str, Knob(("text",), "データ", tied=True, in_study=False)] = Field(
         "bpe-4096",
         pattern=r"^(gpt2|bpe-(25[7-9]|2[6-9]\d|[3-9]\d\d|[1-9]\d{3,4}))$",
         description="gpt2, or bpe-N for a byte-level BPE of N types (257 to 99999) trained on the "
         "corpus, such as bpe-4096",
     )
-    embedding: str = Field(
+    embedding: Annotated[str, Knob(("data",), "データ", tied=True)] = Field(
         "ppmi",
         pattern=r"^(ppmi|gpt2|random|.+\.safetensors)$",
         description="ppmi, gpt2, random, or the path of a .safetensors file that holds wte.weight",
     )
-    embed_dim: Whole = Field(128, ge=1, description="a whole number of at least 1")
-    samples: Annotated[list[Annotated[Whole, Field(ge=1)]], Distinct] = Field(
+    embed_dim: Annotated[Whole, Knob(("data",), "データ", tied=True)] = Field(
+        128, ge=1, description="a whole number of at least 1"
+    )
+    samples: Annotated[
+        list[Annotated[Whole, Field(ge=1)]],
+        Distinct,
+        Knob(("data",), resolved=True, factor=False, in_study=False),
+    ] = Field(
         [25, 50, 100, 200, 400],
         min_length=1,
         description="a list of different whole numbers of at least 1 (training conversations), "
         "such as [25, 50]",
     )
-    val_samples: Whole = Field(
+    val_samples: Annotated[Whole, Knob(("text", "measuring"), "データ", in_study=False)] = Field(
         25,
         ge=1,
         description="a whole number of at least 1 (conversations reserved for validation, and as "
         "many again for development)",
     )
-    layers: Whole = Field(1, ge=1, description="a whole number of at least 1")
-    context_dim: Whole = Field(181, ge=2, description="a whole number of at least 2")
-    input_tokens: Whole = Field(1, ge=1, description="a whole number of at least 1")
-    contexts: Literal["trained", "untrained", "zero"] = Field(
+    layers: Annotated[Whole, MODEL] = Field(1, ge=1, description="a whole number of at least 1")
+    context_dim: Annotated[Whole, MODEL] = Field(
+        181, ge=2, description="a whole number of at least 2"
+    )
+    input_tokens: Annotated[Whole, MODEL] = Field(
+        1, ge=1, description="a whole number of at least 1"
+    )
+    contexts: Annotated[
+        Literal["trained", "untrained", "zero"],
+        Knob(("phase 1", "phase 2")),
+    ] = Field(
         "trained",
         description="trained (phase 1), untrained (the ContextBlock as it is drawn) or zero; the "
         "last two are controls, which run no phase 1",
     )
-    max_iter: Whole = Field(
+    max_iter: Annotated[Whole, Knob(("phase 1",), "Phase 1", "no iteration")] = Field(
         60,
         ge=2,
         description="a whole number of at least 2 (iteration 1 only draws the first contexts)",
     )
-    gradient_clip: Real = Field(1.0, gt=0, description="a number above 0")
-    dist_reg_weight: Real = Field(0.9, ge=0, le=1, description="a number from 0 to 1")
-    context_noise: Real = Field(0.1, ge=0, description="a number of at least 0")
-    convergence_threshold: Real = Field(0.03, gt=0, description="a number above 0")
-    min_converged_ratio: Real = Field(0.99, gt=0, le=1, description="a number above 0, at most 1")
-    phase1_lr: Real = Field(0.002, gt=0, description="a number above 0")
-    phase1_batch: Whole = Field(
+    gradient_clip: Annotated[Real, Knob(("phase 1",), "Phase 1", "some iterations")] = Field(
+        1.0, gt=0, description="a number above 0"
+    )
+    dist_reg_weight: Annotated[Real, PHASE1] = Field(
+        0.9, ge=0, le=1, description="a number from 0 to 1"
+    )
+    context_noise: Annotated[Real, PHASE1] = Field(0.1, ge=0, description="a number of at least 0")
+    convergence_threshold: Annotated[Real, PHASE1] = Field(
+        0.03, gt=0, description="a number above 0"
+    )
+    min_converged_ratio: Annotated[Real, Knob(("phase 1",), "Phase 1", "no iteration")] = Field(
+        0.99, gt=0, le=1, description="a number above 0, at most 1"
+    )
+    phase1_lr: Annotated[Real, PHASE1] = Field(0.002, gt=0, description="a number above 0")
+    phase1_batch: Annotated[Whole, PHASE1] = Field(
         5000, ge=2, description="a whole number of at least 2 (tokens per chunk; part of the loss)"
     )
-    epochs: Whole = Field(20, ge=1, description="a whole number of at least 1")
-    patience: Whole = Field(1, ge=1, description="a whole number of at least 1")
-    phase2_lr: Real = Field(0.001, gt=0, description="a number above 0")
-    phase2_batch: Whole = Field(512, ge=1, description="a whole number of at least 1")
-    select_on: Literal["dev", "val"] = Field("val", description="dev or val")
-    er_rows: Whole | None = Field(
+    epochs: Annotated[Whole, PHASE2] = Field(20, ge=1, description="a whole number of at least 1")
+    patience: Annotated[Whole, PHASE2] = Field(1, ge=1, description="a whole number of at least 1")
+    phase2_lr: Annotated[Real, PHASE2] = Field(0.001, gt=0, description="a number above 0")
+    phase2_batch: Annotated[Whole, PHASE2] = Field(
+        512, ge=1, description="a whole number of at least 1"
+    )
+    select_on: Annotated[
+        Literal["dev", "val"],
+        Knob(("phase 2",), "Phase 2", in_study=False),
+    ] = Field("val", description="dev or val")
+    er_rows: Annotated[Whole | None, Knob(("measuring",), "測定と環境")] = Field(
         10_000, ge=2, description="a whole number of at least 2, or null for all rows"
     )
-    seeds: Annotated[list[Annotated[Whole, Field(ge=0, lt=2**31)]], Distinct] = Field(
+    seeds: Annotated[
+        list[Annotated[Whole, Field(ge=0, lt=2**31)]],
+        Distinct,
+        Knob(("phase 1", "phase 2", "measuring"), "測定と環境", resolved=True, in_study=False),
+    ] = Field(
         [42],
         min_length=1,
         description="a list of different whole numbers from 0 to 2147483647, such as [42]",
     )
-    device: str = Field(
+    device: Annotated[str, Knob(("machine",), "測定と環境", resolved=True, factor=False)] = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto, cpu, cuda or cuda:N",
     )
-    precision: Literal["auto", "float32", "bfloat16", "float64"] = Field(
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16", "float64"],
+        Knob(("machine",), "測定と環境", resolved=True),
+    ] = Field(
         "auto",
         description="auto (bfloat16 products where the device has them, otherwise float32), "
         "float32, bfloat16 or float64",
     )
-    bfloat16_contexts: bool = Field(
+    bfloat16_contexts: Annotated[bool, Strict(), Knob(("machine",))] = Field(
         False,
-        strict=True,
         description="true or false (whether phase 1 stores its contexts in bfloat16; only with "
         "bfloat16 products)",
     )
 
-    def __init__(self, **knobs: Any) -> None:
-        try:
-            super().__init__(**knobs)
-        except ValidationError as error:
-            raise ConfigError(_sentence(error, knobs)) from None
-
     @classmethod
-    def load(cls, source: str | Path) -> "RunConfig":
-        """Read `params/<source>.yaml`, or the YAML file at the path `source`.
-
-        A file that gives no `name` takes the file's own.
-
-        Raises:
-            ConfigError: no such file, no mapping of knobs in it, or a bad knob.
-        """
-        path = _params_path(source)
-        knobs = read_mapping(path, lambda: _missing(path))
-        try:
-            return cls(**{"name": path.stem} | knobs)
-        except ConfigError as error:
-            raise ConfigError(f"{shown(path)}: {error}") from None
+    def folder(cls) -> Path:
+        """Return `params/`."""
+        return PARAMS
 
     @property
     def label(self) -> str:
@@ -148,30 +193,29 @@ class RunConfig(BaseModel):
         return self.model_dump(exclude={"name"})
 
 
-def _sentence(error: ValidationError, knobs: dict[str, Any]) -> str:
-    """Say in one sentence which knobs are wrong, what they were and what is allowed."""
-    fields = RunConfig.model_fields
-    wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
-    parts = [
-        f"{key} must be {fields[key].description}, not {quoted(knobs[key])}"
-        if key in fields
-        else f"{quoted(key)[1:-1]} is not a knob of RunConfig{suggestion(key, fields)}"
-        for key in wrong
-    ]
-    return "; ".join(parts)
+KNOBS: dict[str, Knob] = {
+    name: next(fact for fact in field.metadata if isinstance(fact, Knob))
+    for name, field in RunConfig.model_fields.items()
+}
 
 
-def _params_path(source: str | Path) -> Path:
-    """A bare word means `params/<word>.yaml`; anything that looks like a path is one."""
-    path = Path(source).expanduser()
-    if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
-        return path
-    return PARAMS / f"{source}.yaml"
+def knobs_where(holds: Callable[[Knob], bool]) -> frozenset[str]:
+    """Return the names of the knobs of which something holds."""
+    return frozenset(name for name, knob in KNOBS.items() if holds(knob))
 
 
-def _missing(path: Path) -> str:
-    near = suggestion(path.stem, (p.stem for p in PARAMS.glob("*.yaml")))
-    return f"There is no readable params file {shown(path)}{near}."
+def knob_table() -> str:
+    """Return every knob as a Markdown table: its default, what it must be, what it acts on."""
+    lines = ["| knob | default | it must be | it acts on |", "|---|---|---|---|"]
+    for name, field in RunConfig.model_fields.items():
+        described = str(field.description).replace("|", "\\|")
+        acts = ", ".join(KNOBS[name].acts_on)
+        lines.append(f"| `{name}` | `{json.dumps(field.default)}` | {described} | {acts} |")
+    return "\n".join(lines)
+
+
+# Runs that differ in these alone take the same path of phase 1; `max_iter` only says how far.
+OFF_THE_PATH = knobs_where(lambda knob: {*knob.acts_on} <= {"phase 2", "measuring"}) | {"max_iter"}
 
 
 def _made_name(config: RunConfig) -> str:

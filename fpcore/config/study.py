@@ -2,28 +2,20 @@
 
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
-from fpcore.config.checked import NAME, read_mapping, short
-from fpcore.config.run_config import RunConfig
+from fpcore.config.checked import NAME, Checked, short
+from fpcore.config.run_config import RunConfig, knobs_where
 from fpcore.errors import ConfigError, quoted, suggestion
-from fpcore.paths import PARAMS, shown
+from fpcore.paths import PARAMS
 
-FIELDS = {
-    "name": "ASCII letters, digits and . _ + -, as its file is called",
-    "title": "a text, the heading of the report",
-    "question": "a text, what the study shall answer",
-    "base": "the name of a config in params/, or the path of a YAML file",
-    "grid": "a mapping of knobs to lists of different values",
-    "also": "a list of mappings of knobs to values, further runs outside the grid",
-}
 # What makes two runs incomparable, or cannot be told apart by the name of a run.
-FIXED = {"name", "corpus", "tokenizer", "val_samples", "samples", "seeds", "select_on"}
+FIXED = knobs_where(lambda knob: not knob.in_study)
 
 
-class Study(BaseModel):
+class Study(Checked):
     """Runs that differ from `base` in the knobs of a grid, every combination once.
 
     `also` adds single runs outside the grid. A run is called after the base and what differs from
@@ -33,14 +25,21 @@ class Study(BaseModel):
         ConfigError: an unknown field or knob, a wrong type, or an impossible value.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    file: ClassVar[str] = "study"
 
-    name: str = Field(pattern=rf"^{NAME}$")
-    title: str = Field(min_length=1)
-    question: str = Field(min_length=1)
-    base: str
-    grid: dict[str, list[Any]] = Field(min_length=1)
-    also: list[dict[str, Any]] = []
+    name: str = Field(
+        pattern=rf"^{NAME}$",
+        description="ASCII letters, digits and . _ + -, as its file is called",
+    )
+    title: str = Field(min_length=1, description="a text, the heading of the report")
+    question: str = Field(min_length=1, description="a text, what the study shall answer")
+    base: str = Field(description="the name of a config in params/, or the path of a YAML file")
+    grid: dict[str, list[Any]] = Field(
+        min_length=1, description="a mapping of knobs to lists of different values"
+    )
+    also: list[dict[str, Any]] = Field(
+        [], description="a list of mappings of knobs to values, further runs outside the grid"
+    )
 
     @field_validator("grid")
     @classmethod
@@ -51,22 +50,36 @@ class Study(BaseModel):
         return grid
 
     @classmethod
-    def load(cls, source: str | Path) -> "Study":
+    def folder(cls) -> Path:
+        """Return `params/studies/`."""
+        return PARAMS / "studies"
+
+    @classmethod
+    def load(cls, source: str | Path) -> Self:
         """Read `params/studies/<source>.yaml`, or the YAML file at the path `source`.
 
         Raises:
-            ConfigError: no such file, or no study in it.
+            ConfigError: no such file, no study in it, or one that cannot compare its runs.
         """
-        path = _path(source)
-        fields = read_mapping(path, lambda: _missing(path))
-        try:
-            study = cls(**fields | {"name": path.stem})
-            study._check()
-        except ValidationError as error:
-            raise ConfigError(f"{shown(path)}: {_sentence(error)}.") from None
-        except ConfigError as error:
-            raise ConfigError(f"{shown(path)}: {error}") from None
+        return super().load(source)
+
+    @classmethod
+    def _made(cls, name: str, given: dict[str, Any]) -> Self:
+        study = cls(**given | {"name": name})
+        study._check()
         return study
+
+    @classmethod
+    def _sentence(cls, error: ValidationError, given: dict[str, Any]) -> str:
+        return f"{super()._sentence(error, given)}."
+
+    @classmethod
+    def _refusal(cls, key: str, given: dict[str, Any]) -> str:
+        """Say what a field must be; what it was is as long as the file."""
+        if key in cls.model_fields:
+            return f"{key} must be {cls.model_fields[key].description}"
+        near = suggestion(key, cls.model_fields)
+        return f"{quoted(key)[1:-1]} is not a field of a study{near}"
 
     def configs(self) -> list[RunConfig]:
         """Return the config of every run: the grid in its order, then `also`; the base is there."""
@@ -113,26 +126,3 @@ def _varied(base: RunConfig, knobs: dict[str, Any]) -> RunConfig:
     own, new = base.knobs(), varied.knobs()
     parts = [f"{k}{short(v)}" for k, v in new.items() if v != own[k]]
     return RunConfig(**new | {"name": "-".join([base.run_name, *parts])})
-
-
-def _path(source: str | Path) -> Path:
-    path = Path(source).expanduser()
-    if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
-        return path
-    return PARAMS / "studies" / f"{source}.yaml"
-
-
-def _missing(path: Path) -> str:
-    near = suggestion(path.stem, (p.stem for p in (PARAMS / "studies").glob("*.yaml")))
-    return f"There is no readable study {shown(path)}{near}."
-
-
-def _sentence(error: ValidationError) -> str:
-    """Say which fields are wrong, and what they must be."""
-    wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
-    return "; ".join(
-        f"{key} must be {FIELDS[key]}"
-        if key in FIELDS
-        else f"{quoted(key)[1:-1]} is not a field of a study{suggestion(key, FIELDS)}"
-        for key in wrong
-    )

@@ -26,7 +26,7 @@ GPT2 = hub.Source(
 )
 # Names the code of `ppmi` and `factorise`; whoever changes what they give draws a new one.
 RECIPE = "c2accf16424afced0cb70806900070b22f2a81297ac01054bababd254727001f"
-RANDOM_SEED = 0  # of `random`; the run's seeds must not change the frozen part
+RANDOM_SEED = 0  # draws the random embedding; a run's seeds must not change the frozen part
 
 
 def load_embedding(
@@ -60,7 +60,7 @@ def load_embedding(
 def embedding_digest(
     config: RunConfig, conversations: list[torch.Tensor], weights: torch.Tensor
 ) -> str:
-    """Digest of what an embedding is made from; of the values `weights` where they are given.
+    """Return a digest of what an embedding W_e [V, E] is made from, or of its values if given.
 
     The last bits of a factorisation change with the processor and the number of threads, which
     makes no other run of it, just as those of the training itself do.
@@ -71,7 +71,7 @@ def embedding_digest(
 
 
 def tensor_digest(tensor: torch.Tensor) -> str:
-    """Digest of a tensor's shape and values."""
+    """Return a digest (16 hexadecimal digits) of a tensor's shape, format and values, any shape."""
     head = f"{tuple(tensor.shape)}:{tensor.dtype}:".encode()
     return hashlib.sha256(head + tensor.contiguous().numpy().tobytes()).hexdigest()[:16]
 

@@ -1,33 +1,34 @@
-"""Conversations, and which of them train, develop and validate (spec section 5).
+"""Conversations in files of one's own: a reader for each format.
 
-Validation is reserved first, development second; training takes the first n of the rest:
-
-| corpus | validation | development | training pool |
-|---|---|---|---|
-| ultrachat | conversations 1000 … 1000+v-1 | the next v, if it selects | conversations 0 … 999 |
-| any other | the last v | the v before them | all before those |
-
-where v is `val_samples`. A conversation can be in one split only.
+One conversation is a line or a row: its `text`, or the contents of its `messages`.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from fpcore.errors import CorpusError
 from fpcore.paths import ROOT
 
-ROWS = 64  # of a parquet file that are unfolded at a time
-MAX_CHARACTERS = 2**31  # of a corpus in a file
+ROWS = 64  # rows read from a parquet file at a time
+MAX_CHARACTERS = 2**31  # that a corpus from a file may have
 
 
 def read_file(source: str) -> list[str]:
-    """Read one conversation per line or row; blank ones are left out."""
+    """Read one conversation per line or row; blank ones are left out.
+
+    Raises:
+        CorpusError: no such file, another format, unreadable, empty, or too long.
+    """
     path = _find(source)
-    readers = {".txt": _lines, ".jsonl": _json_lines, ".parquet": parquet_rows}
+    if path.suffix not in READERS:
+        *others, last = READERS
+        raise CorpusError(
+            f"corpus {source} must be chitchat, ultrachat, or a {', '.join(others)} or {last} file."
+        )
     try:
-        texts = _bounded(source, (text for text in readers[path.suffix](path) if text.strip()))
+        texts = _bounded(source, (text for text in READERS[path.suffix](path) if text.strip()))
     except UnicodeDecodeError:
         raise CorpusError(f"corpus {source} cannot be read: it is not UTF-8 text.") from None
     except OSError as error:
@@ -121,3 +122,11 @@ def _encodable(text: str, where: str) -> str:
     except UnicodeEncodeError:
         raise CorpusError(f"{where} holds half of a two-part character (a surrogate).") from None
     return text
+
+
+# The formats by the suffix of a file; a reader yields the text of every conversation.
+READERS: dict[str, Callable[[Path], Iterator[str]]] = {
+    ".txt": _lines,
+    ".jsonl": _json_lines,
+    ".parquet": parquet_rows,
+}

@@ -12,7 +12,7 @@ from fpcore.data.corpus import Corpus
 from fpcore.errors import CorpusError
 from fpcore.paths import cache, write_atomically
 
-RECIPE = "1"  # names the code that trains a tokenizer; whoever changes what it gives counts on
+RECIPE = "1"  # names the code that trains a tokenizer; another result needs another number
 VAL_SEPARATOR = "\n\n"  # validation is one text, its conversations joined by blank lines
 
 
@@ -44,12 +44,15 @@ def load_tokenizer(kind: str, corpus: Corpus) -> Tokenizer:
 
 
 def vocabulary_digest(tokenizer: Tokenizer) -> str:
-    """Digest of everything that decides the ids: types, merges and the rule of cutting."""
+    """Return a digest of everything that decides the ids: types, merges and the rule of cutting."""
     return hashlib.sha256(tokenizer.to_str().encode()).hexdigest()[:16]
 
 
 def training_conversations(tokenizer: Tokenizer, texts: list[str]) -> list[torch.Tensor]:
-    """Tokenise each conversation by itself; training concatenates them with nothing between."""
+    """Return the token ids of each conversation, int64 [N of that conversation].
+
+    Each is tokenised by itself; training concatenates them with nothing between (spec section 5).
+    """
     return [torch.tensor(e.ids, dtype=torch.int64) for e in tokenizer.encode_batch(texts)]
 
 

@@ -23,7 +23,7 @@ from fpcore.stats.draws import generator
 
 WEIGHT_STD = 0.1
 BIAS_STD = 0.01
-EPS = 1e-5  # of every LayerNorm
+EPS = 1e-5  # what every LayerNorm adds to the variance
 Saved = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # inputs, active, z, mean, 1/std
 
 
@@ -72,7 +72,7 @@ class ContextBlock(nn.Module):
         They are in the format of `table`, [U+1, E].
         """
         terms = self.empty_terms(table)
-        self.renew_terms(table, terms)
+        self.renew_terms(table, out=terms)
         return terms
 
     def empty_terms(self, table: Tensor) -> list[list[Tensor]]:
@@ -83,9 +83,9 @@ class ContextBlock(nn.Module):
         return [[table.new_empty(shape) for _ in range(slots)] for _ in self.linears]
 
     @torch.no_grad()
-    def renew_terms(self, table: Tensor, terms: list[list[Tensor]]) -> None:
-        """Overwrite `terms` with what `terms(table)` returns."""
-        for (linear, _), slots in zip(self.layers(), terms, strict=True):
+    def renew_terms(self, table: Tensor, out: list[list[Tensor]]) -> None:
+        """Write what `terms(table)` returns to `out`, which `empty_terms` has made."""
+        for (linear, _), slots in zip(self.layers(), out, strict=True):
             weights = linear.weight[:, self.context_dim :].to(table.dtype)
             parts = weights.split(table.shape[1], dim=1)
             for part, slot in zip(parts[:-1], slots[:-1], strict=True):
@@ -128,7 +128,10 @@ class TokenBlock(nn.Module):
         return self.step(contexts, x)[0]
 
     def step(self, contexts: Iterable[Tensor], x: Tensor) -> tuple[Tensor, list[Saved]]:
-        """Return what `forward` does, and by layer what `backward` needs."""
+        """Return h [B, E] as `forward` does, and by layer what `backward` needs.
+
+        `contexts` are those of every layer, each [B, D], and x is [B, E·T].
+        """
         h, saved = x, []
         for (linear, residual, norm), c in zip(self._layers(), contexts, strict=True):
             joined = torch.cat([c, h], dim=1)

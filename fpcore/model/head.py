@@ -3,13 +3,16 @@
 Shapes: B positions, V types, E embedding width.
 """
 
+from collections.abc import Callable
+from functools import cache
+
 import torch
 from torch import Tensor
 
-ROWS, COLUMNS = 1024, 4096  # of the logits that evaluation holds at a time: 16 MiB in float32
-LOGITS = 2**30  # elements of logits that training holds at a time on a GPU
-LOGITS_CPU = 2**24  # elements on a CPU: 64 MiB in float32
-_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+ROWS, COLUMNS = 1024, 4096  # evaluation holds logits of this shape at a time: 16 MiB in float32
+LOGITS = 2**30  # training on a GPU holds at most this many logits at a time
+LOGITS_CPU = 2**24  # training on a CPU holds at most this many: 64 MiB in float32
+Attention = Callable[..., tuple[Tensor, Tensor]]
 
 
 class Head:
@@ -22,7 +25,7 @@ class Head:
     def __init__(self, weights: Tensor, product: torch.dtype | None = None) -> None:
         self._weights = weights
         self._rounded = weights.to(product or weights.dtype)
-        self._fused = fuses(self._rounded)
+        self._attention = fused_attention() if fuses(self._rounded) else None
         limit = LOGITS_CPU if weights.device.type == "cpu" else LOGITS
         self._rows = max(1, limit // len(weights))
         self._rooms: dict[torch.dtype, Tensor] = {}
@@ -30,7 +33,10 @@ class Head:
     def cross_entropy(self, h: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean loss of h [B, E] against the targets [B], and its gradient [B, E]."""
         rounded = h.to(self._rounded.dtype)
-        expected, log_sum = self._fused_mean(rounded) if self._fused else self._mean(rounded)
+        if self._attention:
+            expected, log_sum = self._fused_mean(rounded, self._attention)
+        else:
+            expected, log_sum = self._mean(rounded)
         target = self._rounded[targets].to(h.dtype)
         loss = (log_sum - (rounded.to(h.dtype) * target).sum(1)).mean()
         return loss, (expected.to(h.dtype) - target).div_(len(h))
@@ -56,15 +62,14 @@ class Head:
             log_sums.append(_normalise(logits, top))
         return torch.stack(log_sums).logsumexp(0) - own, likeliest
 
-    def _fused_mean(self, h: Tensor) -> tuple[Tensor, Tensor]:
+    def _fused_mean(self, h: Tensor, attention: Attention) -> tuple[Tensor, Tensor]:
         """Return softmax(h·W_eᵀ)·W_e [B, E] and the logarithm of the softmax's divisor [B].
 
         This is attention in which the embedding is both keys and values, which PyTorch's fused
-        attention does tile by tile in the cache. The operator itself is called, because the public
-        function keeps the divisor to itself.
+        attention does tile by tile in the cache.
         """
         keys = self._rounded[None, None]
-        expected, log_sum = _attention(h[None, None], keys, keys, scale=1.0)
+        expected, log_sum = attention(h[None, None], keys, keys, scale=1.0)
         return expected[0, 0], log_sum[0, 0]
 
     def _mean(self, h: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,6 +115,25 @@ def fuses(weights: Tensor) -> bool:
         return False
     tiles = torch.cpu.get_capabilities().get("amx_bf16", False)
     return weights.dtype != torch.bfloat16 or bool(tiles)
+
+
+@cache
+def fused_attention() -> Attention | None:
+    """Return PyTorch's fused attention for CPUs, with the divisor's logarithm as second result.
+
+    The operator itself is private, because the public function keeps the divisor to itself. So it
+    is tried on a small product first; None where this PyTorch has none that gives what it should.
+    """
+    h, keys = torch.eye(2, 4), torch.arange(12.0).view(3, 4) / 4
+    logits = h @ keys.T
+    try:
+        found: Attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+        expected, log_sum = found(h[None, None], keys[None, None], keys[None, None], scale=1.0)
+        right = torch.allclose(expected[0, 0], logits.softmax(1) @ keys, atol=1e-5)
+        right = right and torch.allclose(log_sum[0, 0], logits.logsumexp(1), atol=1e-5)
+    except (AttributeError, TypeError, ValueError, RuntimeError):
+        return None
+    return found if right else None
 
 
 def _normalise(logits: Tensor, top: Tensor) -> Tensor:

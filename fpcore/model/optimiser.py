@@ -1,4 +1,4 @@
-"""The state of a block under Adam as named tensors, to stored_dtype and to go on from."""
+"""A block under Adam: steps, its gradient as one vector, and a state to store and continue from."""
 
 import torch
 from torch import Tensor, nn
@@ -6,21 +6,32 @@ from torch import Tensor, nn
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-def tensors_of(block: nn.Module, adam: torch.optim.Adam) -> dict[str, Tensor]:
-    """Return the parameters and Adam's state, by name; they share memory with the training."""
-    found = {}
-    for name, parameter in block.named_parameters():
-        found[f"parameter/{name}"] = parameter.data
-        found |= {f"{key}/{name}": value for key, value in adam.state[parameter].items()}
-    return found
+class Optimiser:
+    """Adam over the parameters of a block, with PyTorch's defaults but for the learning rate."""
 
+    def __init__(self, block: nn.Module, lr: float) -> None:
+        self._block = block
+        self._adam = torch.optim.Adam(block.parameters(), lr=lr, fused=True)
 
-def restore(block: nn.Module, adam: torch.optim.Adam, stored: dict[str, Tensor]) -> None:
-    """Take parameters and Adam's state from what `tensors_of` returned; nothing from nothing."""
-    for name, parameter in block.named_parameters() if stored else []:
-        parameter.data.copy_(stored[f"parameter/{name}"])
-        known = {key: stored[f"{key}/{name}"] for key in MOMENTS if f"{key}/{name}" in stored}
-        adam.state[parameter] = {k: v.to(parameter.device) for k, v in known.items()}
+    def step(self) -> None:
+        """Take one step along the parameters' gradients."""
+        self._adam.step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the parameters and Adam's state, by name; they share memory with the training."""
+        found = {}
+        for name, parameter in self._block.named_parameters():
+            found[f"parameter/{name}"] = parameter.data
+            moments = self._adam.state[parameter].items()
+            found |= {f"{key}/{name}": value for key, value in moments}
+        return found
+
+    def restore(self, stored: dict[str, Tensor]) -> None:
+        """Take over parameters and moments from what `tensors` returned; nothing if it is empty."""
+        for name, parameter in self._block.named_parameters() if stored else []:
+            parameter.data.copy_(stored[f"parameter/{name}"])
+            known = {key: stored[f"{key}/{name}"] for key in MOMENTS if f"{key}/{name}" in stored}
+            self._adam.state[parameter] = {k: v.to(parameter.device) for k, v in known.items()}
 
 
 def flat_gradient(block: nn.Module) -> Tensor:

@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from fpcore.config.run_config import RunConfig
 from fpcore.stats.draws import generator, noise
 
+Seen = tuple[list[Tensor], Tensor, Tensor]  # contexts [L][N, D], x [N, E·T] and ids [N] of a text
+
 
 class ContextBlock(nn.Module):
     """c ← LayerNorm(c + ReLU(Linear([c ; x]))), L times; returns the output of every layer."""
@@ -56,7 +58,10 @@ class TokenBlock(nn.Module):
 
 
 def input_vectors(weights: Tensor, ids: Tensor, t: int) -> Tensor:
-    """x [N, E·T]: LayerNorm(W_e[id]) of the last T tokens, oldest first, zeros before the start."""
+    """Return x [N, E·T] of ids [N]: LayerNorm(W_e[id]) of the last T tokens, W_e being [V, E].
+
+    Oldest first, zeros before the start.
+    """
     single = F.layer_norm(weights[ids], weights.shape[1:])
     padded = torch.cat([single.new_zeros(t - 1, single.shape[1]), single])
     return torch.cat([padded[j : j + len(ids)] for j in range(t)], dim=1)
@@ -65,7 +70,7 @@ def input_vectors(weights: Tensor, ids: Tensor, t: int) -> Tensor:
 def train_contexts(
     block: ContextBlock, x: Tensor, config: RunConfig, seed: int
 ) -> tuple[Tensor, list[dict[str, Any]]]:
-    """Phase 1 (spec section 2): return the last contexts P [N, D] and a row per iteration."""
+    """Train on x [N, E·T] (spec section 2): return the last P [N, D], and a row per iteration."""
     n, d = len(x), config.context_dim
     P = 0.01 * torch.randn(n, d, generator=generator(seed, "contexts"), dtype=x.dtype)
     adam = torch.optim.Adam(block.parameters(), lr=config.phase1_lr)
@@ -110,13 +115,16 @@ def train_contexts(
 
 @torch.no_grad()
 def training_contexts(block: ContextBlock, P: Tensor, x: Tensor) -> list[Tensor]:
-    """One noise-free pass: the contexts of every layer, the input of token i being P[i-1]."""
+    """Return the contexts [N, D] of every layer: one noise-free pass, token i reading P[i-1].
+
+    P is [N, D] and x [N, E·T].
+    """
     return list(block(torch.cat([torch.zeros_like(P[:1]), P[:-1]]), x))
 
 
 @torch.no_grad()
 def sequential_contexts(block: ContextBlock, x: Tensor, d: int) -> list[Tensor]:
-    """The true recurrence from a zero context: the contexts of every layer."""
+    """Return the contexts [N, D] of every layer by the true recurrence from zero; x is [N, E·T]."""
     c, steps = x.new_zeros(1, d), []
     for i in range(len(x)):
         layers = block(c, x[i : i + 1])
@@ -126,15 +134,13 @@ def sequential_contexts(block: ContextBlock, x: Tensor, d: int) -> list[Tensor]:
 
 
 def train_epoch(
-    block: TokenBlock,
-    adam: torch.optim.Adam,
-    contexts: list[Tensor],
-    x: Tensor,
-    ids: Tensor,
-    weights: Tensor,
-    batch: int,
+    block: TokenBlock, adam: torch.optim.Adam, text: Seen, weights: Tensor, batch: int
 ) -> float:
-    """One epoch of phase 2 (spec section 3): the mean loss, each batch before its update."""
+    """Train one epoch (spec section 3): return the mean loss in nats, each batch before its update.
+
+    `weights` is the head W_e, [V, E].
+    """
+    contexts, x, ids = text
     total = 0.0
     for rows in torch.arange(len(ids) - 1).split(batch):
         adam.zero_grad()
@@ -148,10 +154,12 @@ def train_epoch(
 
 
 @torch.no_grad()
-def evaluate(
-    block: TokenBlock, contexts: list[Tensor], x: Tensor, ids: Tensor, weights: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Loss in nats and correctness of each of the N - 1 predictions."""
+def evaluate(block: TokenBlock, text: Seen, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the loss in nats [N-1] and the correctness [N-1] of each prediction.
+
+    `weights` is the head W_e, [V, E].
+    """
+    contexts, x, ids = text
     logits = block([c[:-1] for c in contexts], x[:-1]) @ weights.T
     correct = logits.argmax(1) == ids[1:]
     return F.cross_entropy(logits, ids[1:], reduction="none"), correct

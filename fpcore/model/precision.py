@@ -24,7 +24,7 @@ class Precision:
     """The formats of a run; `name` is how records call them."""
 
     name: str
-    stored_dtype: torch.dtype  # parameters, sums, norms, softmax, gradients
+    store: torch.dtype  # parameters, sums, norms, softmax, gradients
     product: torch.dtype  # what the factors of large matrix products are rounded to
     contexts: torch.dtype  # the contexts P [N, D] between iterations
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fpcore.records.frames import curve
 from fpcore.records.record import RunRecord
-from fpcore.stats.scaling import PowerLaw, fit_power_law, sliding_windows
+from fpcore.stats.scaling import PowerLaw, sliding_windows
 from fpcore.stats.uncertainty import Array, Values
 
 
@@ -29,7 +29,7 @@ def windows(points: pd.DataFrame, samples: list[int]) -> list[tuple[int, int, Po
     columns = (points["train_tokens"].tolist(), points["val_ppl"].tolist())
     inner = sliding_windows(*columns) if len(points) > 4 else []
     spans = [(sizes[i], sizes[i + 3], fit) for i, fit in enumerate(inner)]
-    return [*spans, (sizes[0], sizes[-1], fit_power_law(*columns))]
+    return [*spans, (sizes[0], sizes[-1], sliding_windows(*columns, len(points))[0])]
 
 
 def alphas(
@@ -40,9 +40,8 @@ def alphas(
     for seed in {result.seed for result in record.results}:
         for first, last, fit in windows(curve(record, [seed]), samples):
             found.setdefault((first, last), {})[seed] = fit.alpha
-    sizes = [result.samples for result in whole.results]
-    if whole.alpha is not None and set(sizes) == set(samples):
-        found[min(sizes), max(sizes)] = {None: whole.alpha}
+    if whole.alpha is not None and set(whole.sizes) == set(samples):
+        found[whole.sizes[0], whole.largest] = {None: whole.alpha}
     return found
 
 
@@ -63,7 +62,7 @@ def loss_sums(record: RunRecord, samples: int) -> tuple[Array, Array] | None:
     Sums in nats [seeds, C] and predicted tokens [C]; None where a seed does not know them, or
     where its conversations are others.
     """
-    own = sorted((r for r in record.results if r.samples == samples), key=lambda r: r.seed or 0)
+    own = sorted(record.at(samples), key=lambda r: r.seed or 0)
     counts = {tuple(r.val_token_counts or ()) for r in own}
     if len(counts) != 1 or not all(r.val_loss_sums and r.val_token_counts for r in own):
         return None

@@ -1,17 +1,28 @@
 """Records as tables: one row per run, seed and size, iteration or epoch."""
 
 from collections.abc import Iterable
+from typing import get_args, get_origin
 
 import numpy as np
 import pandas as pd
 
-from fpcore.records.record import RunRecord
+from fpcore.records.record import VOLATILE, RunRecord, SizeResult
 
-COLUMNS = (
-    "seed samples train_tokens val_tokens phase1_iterations convergence_rate train_er val_er "
-    "train_ppl val_ppl val_acc best_epoch epochs_run bits_per_byte unigram_ppl train_er_rows "
-    "val_er_rows"
-).split()
+
+def _is_number(annotation: object) -> bool:
+    """Whether a field holds one number, or None."""
+    inner = get_args(annotation)
+    return annotation in (int, float) or (
+        get_origin(annotation) not in (list, dict) and any(map(_is_number, inner))
+    )
+
+
+# What a result is made of that is one number, and not of the machine or of other runs.
+COLUMNS = [
+    name
+    for name, field in SizeResult.model_fields.items()
+    if _is_number(field.annotation) and name not in VOLATILE
+]
 
 
 def frame(records: Iterable[RunRecord]) -> pd.DataFrame:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from fpcore.config.run_config import KNOBS
+from fpcore.notation import metrics_where
 from fpcore.records.by_seed import loss_sums
 from fpcore.records.record import VOLATILE, RunRecord, SizeResult
 from fpcore.stats.uncertainty import LEVEL, LossDifference, paired_bootstrap
@@ -22,21 +24,23 @@ WORDS = {
     "development_ids": "the development text",
 }
 TEXT_DIGESTS = ("validation_ids", "vocabulary")
-TEXT_KNOBS = ("corpus", "tokenizer", "val_samples")  # where digests are not known
-OF_TOKENS = ("val_ppl", "val_acc", "unigram_ppl", "alpha")  # depend on text and vocabulary
-OF_ROWS = {"val_er": "val_er_rows", "train_er": "train_er_rows"}
+# What makes the validation text, where its digest is not known.
+TEXT_KNOBS = [name for name, knob in KNOBS.items() if "text" in knob.acts_on]
+OF_TOKENS = metrics_where(lambda m: m.needs == "tokens")  # depend on text and vocabulary
+OF_BYTES = metrics_where(lambda m: m.needs == "bytes")  # on the text alone
+OF_ROWS = {name: f"{name}_rows" for name in metrics_where(lambda m: m.needs == "rows")}
 SEED = 0  # of the resampling: the same records always give the same interval
 
 
 def restricted(a: RunRecord, b: RunRecord) -> tuple[RunRecord, RunRecord]:
     """Return both records with the sizes that they share, and the seeds if they share any."""
-    sizes = {r.samples for r in a.results} & {r.samples for r in b.results}
+    sizes = {*a.sizes} & {*b.sizes}
     seeds = {r.seed for r in a.results} & {r.seed for r in b.results}
-    pair = [
-        [r for r in record.results if r.samples in sizes and (r.seed in seeds or not seeds)]
-        for record in (a, b)
-    ]
-    return a.model_copy(update={"results": pair[0]}), b.model_copy(update={"results": pair[1]})
+
+    def shared(result: SizeResult) -> bool:
+        return result.samples in sizes and (result.seed in seeds or not seeds)
+
+    return a.where(shared), b.where(shared)
 
 
 def distinct(records: list[RunRecord]) -> list[RunRecord]:
@@ -77,11 +81,11 @@ def incomparable(a: RunRecord, b: RunRecord) -> dict[str, str]:
         why = f"{'、'.join(different)} が違うので、比べられない"
         reasons |= dict.fromkeys(OF_TOKENS, why)
         if _known(a, "val_bytes") != _known(b, "val_bytes"):
-            reasons["bits_per_byte"] = why
+            reasons |= dict.fromkeys(OF_BYTES, why)
     overlapping = [record.name for record in (a, b) if overlaps(record)]
     if overlapping:
         why = f"{'、'.join(overlapping)} は訓練と検証が重なるので、比べられない"
-        reasons |= dict.fromkeys((*OF_TOKENS, "bits_per_byte"), why)
+        reasons |= dict.fromkeys((*OF_TOKENS, *OF_BYTES), why)
     for metric, rows in OF_ROWS.items():
         if _known(a, rows) and _known(b, rows) and _known(a, rows) != _known(b, rows):
             reasons[metric] = "測った行数が違うので、比べられない"
@@ -102,7 +106,7 @@ def overlaps(record: RunRecord) -> bool:
     if "validation" not in data or "training_pool" not in data or not record.results:
         return False
     first, last = data["validation"]
-    reached = data["training_pool"][0] + max(r.samples for r in record.results) - 1
+    reached = data["training_pool"][0] + record.largest - 1
     return bool(data["training_pool"][0] <= last and reached >= first)
 
 

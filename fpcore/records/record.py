@@ -3,9 +3,11 @@
 import json
 import math
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from types import NoneType
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,7 +20,8 @@ from fpcore.paths import runs, shown, write_atomically
 VOLATILE = ("seconds", "environment", "started", "shared_iterations")
 MAX_BYTES = 2**28  # of a record
 COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns that hold no measures
-OPTIONAL = ("er_rows",)  # the knobs that may be None
+# The knobs that may be None.
+OPTIONAL = {k for k, f in RunConfig.model_fields.items() if NoneType in get_args(f.annotation)}
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
 Share = Annotated[float, Field(ge=0, le=1)] | None
 Positive = Annotated[float, Field(gt=0)] | None
@@ -152,6 +155,24 @@ class RunRecord(BaseModel):
     def seeds(self) -> int:
         """The number of seeds; 1 where the record does not say."""
         return len({result.seed for result in self.results})
+
+    @property
+    def sizes(self) -> list[int]:
+        """The sizes (training conversations) of the results, smallest first."""
+        return sorted({result.samples for result in self.results})
+
+    @property
+    def largest(self) -> int:
+        """The largest size."""
+        return self.sizes[-1]
+
+    def at(self, samples: int) -> list[SizeResult]:
+        """Return the results at a size, one for each seed."""
+        return [result for result in self.results if result.samples == samples]
+
+    def where(self, keep: Callable[[SizeResult], bool]) -> Self:
+        """Return the record with some of its results alone."""
+        return self.model_copy(update={"results": [r for r in self.results if keep(r)]})
 
     @property
     def path(self) -> Path:

@@ -15,14 +15,14 @@ from fpcore.notation import DASH, Markdown, number, percent
 from fpcore.paths import reports
 from fpcore.records.by_seed import values
 from fpcore.records.pairs import incomparable, resampled
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
 from fpcore.reports import figures, sentences
 from fpcore.reports.page import publish
 from fpcore.reports.sentences import UNCLEAR, level
 from fpcore.stats.metrics import bits_per_byte
 from fpcore.stats.uncertainty import LEVEL, LossDifference, Values, difference
 
-METRICS = ("val_ppl", "bits_per_byte", "val_acc")
+SHOWN = notation.metrics_where(lambda m: m.in_baselines)
 UNIGRAM = "unigram モデル"
 
 
@@ -30,8 +30,8 @@ def by_size(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     """Return a row per size and model, fewest tokens first: means ± standard deviations."""
     records = runs + baselines
     rows = []
-    for samples in sorted({r.samples for record in records for r in record.results}):
-        own = [record for record in records if _at(record, samples)]
+    for samples in sorted({n for record in records for n in record.sizes}):
+        own = [record for record in records if record.at(samples)]
         rows += [_unigram(own[0], samples), *(_row(record, samples) for record in own)]
     note = (
         "Val PPL などはシードの平均 ± 標準偏差（シード 1 つなら値だけ）。"
@@ -138,10 +138,10 @@ def _layer(width: int, D: int) -> int:
 
 
 def _row(record: RunRecord, samples: int) -> dict[str, str]:
-    own = _at(record, samples)
+    own = record.at(samples)
     cells = {
-        notation.METRICS[m]: notation.with_spread(m, *moments(values(record, m)[samples]))
-        for m in METRICS
+        notation.METRICS[m].label: notation.with_spread(m, *moments(values(record, m)[samples]))
+        for m in SHOWN
     }
     return {
         "サンプル数": number(samples, 0),
@@ -155,18 +155,17 @@ def _row(record: RunRecord, samples: int) -> dict[str, str]:
 
 
 def _unigram(record: RunRecord, samples: int) -> dict[str, str]:
-    own = _at(record, samples)[0]
+    own = record.at(samples)[0]
     bits = None
     if own.unigram_ppl and own.val_bytes and own.val_token_counts:
         bits = bits_per_byte(math.log(own.unigram_ppl) * sum(own.val_token_counts), own.val_bytes)
+    known = {"val_ppl": own.unigram_ppl, "bits_per_byte": bits}
     return {
         "サンプル数": number(samples, 0),
         "トークン": number(own.train_tokens, 0),
         "モデル": UNIGRAM,
         "パラメータ": DASH,
-        notation.METRICS["val_ppl"]: notation.metric("val_ppl", own.unigram_ppl),
-        notation.METRICS["bits_per_byte"]: notation.metric("bits_per_byte", bits),
-        notation.METRICS["val_acc"]: DASH,
+        **{notation.METRICS[m].label: notation.metric(m, known.get(m)) for m in SHOWN},
         "選択": DASH,
         "n": DASH,
     }
@@ -198,7 +197,7 @@ def _standing(run: RunRecord, baselines: list[RunRecord]) -> list[str]:
 def _beside_unigram(run: RunRecord) -> list[str]:
     """Say at which sizes a run's Val PPL is below that of the unigram model (no interval)."""
     sizes = sorted({r.samples for r in run.results if r.unigram_ppl and r.val_ppl})
-    better = [n for n in sizes if _ppl(run, n) < (_at(run, n)[0].unigram_ppl or math.nan)]
+    better = [n for n in sizes if _ppl(run, n) < (run.at(n)[0].unigram_ppl or math.nan)]
     if not sizes:
         return []
     where = f"{', '.join(map(str, better))} サンプル" if better else "どのサイズでもない"
@@ -245,7 +244,7 @@ def _direction(a: RunRecord, b: RunRecord, gap: LossDifference) -> str:
 
 def _losses(record: RunRecord, samples: int) -> Values:
     """Return the mean validation loss by seed, in nats."""
-    return {r.seed: math.log(r.val_ppl) for r in _at(record, samples) if r.val_ppl}
+    return {r.seed: math.log(r.val_ppl) for r in record.at(samples) if r.val_ppl}
 
 
 def _alike(side: Values, other: Values) -> Values:
@@ -255,17 +254,12 @@ def _alike(side: Values, other: Values) -> Values:
 
 def _ppl(record: RunRecord, samples: int) -> float:
     """Return the geometric mean over seeds: the PPL of the mean loss, which is resampled."""
-    losses = [math.log(r.val_ppl) for r in _at(record, samples) if r.val_ppl]
+    losses = [math.log(r.val_ppl) for r in record.at(samples) if r.val_ppl]
     return math.exp(sum(losses) / len(losses)) if losses else math.nan
 
 
 def _largest(a: RunRecord, b: RunRecord) -> int | None:
-    shared = {r.samples for r in a.results} & {r.samples for r in b.results}
-    return max(shared, default=None)
-
-
-def _at(record: RunRecord, samples: int) -> list[SizeResult]:
-    return [r for r in record.results if r.samples == samples]
+    return max({*a.sizes} & {*b.sizes}, default=None)
 
 
 def _variant(record: RunRecord) -> tuple[tuple[object, ...], object]:

@@ -14,7 +14,7 @@ from fpcore.paths import reports
 from fpcore.reports import figures
 from fpcore.reports.figures.fixed_point import MEASURES, SHARES
 from fpcore.reports.page import publish
-from fpcore.runs.diagnosis import LOOKS, Diagnosis, Text
+from fpcore.runs.diagnosis import LOOKS, Diagnosis, TextDiagnosis
 from fpcore.stats.fixed_point import TOLERANCE
 
 FIGURES = {
@@ -206,7 +206,7 @@ def _gap(d: Diagnosis) -> str:
     return f"{text} に{'縮む' if after < before else 'なり、縮まない'}。"
 
 
-def _settled(text: Text) -> dict[tuple[str, int], str]:
+def _settled(text: TextDiagnosis) -> dict[tuple[str, int], str]:
     """Return cells of the first (0) and the last (-1) step."""
     write = {"converged": percent, "fixed": lambda v: percent(v, 2), "median": _small}
     return {
@@ -216,11 +216,11 @@ def _settled(text: Text) -> dict[tuple[str, int], str]:
     }
 
 
-def _typical(text: Text, column: str) -> str:
+def _typical(text: TextDiagnosis, column: str) -> str:
     return number(float(text.settling[column].median()), 3)
 
 
-def _local(text: Text) -> str:
+def _local(text: TextDiagnosis) -> str:
     middle, low, high = (_typical(text, f"local_{q}") for q in ("median", "q10", "q90"))
     return f"{middle} [{low}, {high}]"
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import RecordError
-from fpcore.notation import Markdown, number, percent, plain, table
+from fpcore.notation import METRICS, Markdown, metric, metrics_where, number, percent, plain, table
 from fpcore.paths import shown
 from fpcore.records.frames import curve
 from fpcore.records.record import RunRecord, record_path
@@ -19,6 +19,7 @@ from fpcore.runs import checkpoint, lock, states
 from fpcore.stats.scaling import PowerLaw, fit_power_law
 
 PHASES = ("phase1", "phase2")
+COLUMNS = metrics_where(lambda m: m.column)
 
 
 def watch(name: str) -> Markdown:
@@ -90,14 +91,7 @@ def runs_table(rows: pd.DataFrame) -> Markdown:
         "サンプル数": [number(v, 0) for v in rows["samples"]],
         "トークン": [number(v, 0) for v in rows["train_tokens"]],
         "P1 反復": [number(v, 0) for v in rows["phase1_iterations"]],
-        "収束率": [percent(v, 0) for v in rows["convergence_rate"]],
-        "Train ER": [percent(v) for v in rows["train_er"]],
-        "Val ER": [percent(v) for v in rows["val_er"]],
-        "T.PPL": [number(v, 1) for v in rows["train_ppl"]],
-        "V.PPL": [number(v, 1) for v in rows["val_ppl"]],
-        "unigram": [number(v, 1) for v in rows["unigram_ppl"]],
-        "bits/byte": [number(v, 3) for v in rows["bits_per_byte"]],
-        "Acc": [percent(v) for v in rows["val_acc"]],
+        **{METRICS[m].column: [metric(m, v) for v in rows[m]] for m in COLUMNS},
         "最良/全エポック": [
             f"{number(a, 0)}/{number(b, 0)}"
             for a, b in zip(rows["best_epoch"], rows["epochs_run"], strict=True)

@@ -1,17 +1,14 @@
 """Sentences that comparisons, studies and baselines share, each chosen by rule."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
-
-import pandas as pd
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fpcore import notation
-from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.analysis.comparison import Comparison, MetricDifference, compare_runs
 from fpcore.notation import glued, number, percent, sizes
 from fpcore.records.record import RunRecord
 from fpcore.stats.scaling import PowerLaw
-from fpcore.stats.uncertainty import LEVEL, certain
+from fpcore.stats.uncertainty import LEVEL, Direction
 
 UNCLEAR = "差があるとは言えない"
 TINY = "表示の桁では差がない"
@@ -31,16 +28,16 @@ def level(share: float) -> str:
     return number(100 * share, 0 if share == LEVEL else 1, " %")
 
 
-def direction(t: pd.DataFrame, subject: str, up: str, down: str) -> str:
+def direction(differences: Mapping[int, MetricDifference], subject: str, up: str, down: str) -> str:
     """Say at which sizes b is above or below a, and where no difference can be told."""
     keys = ("up", "down", "same", "tiny", "unclear")
-    said = {key: t["samples"][t["direction"] == key] for key in keys}
+    said = {key: [n for n, d in differences.items() if d.direction == key] for key in keys}
     known = sum(map(len, said.values()))
     if not known:
         return "比べられる値がない。"
     if len(said["same"]) == known:
         return "差はない。"
-    whole = len(t) == known > 1
+    whole = len(differences) == known > 1
     places = {
         key: f"全 {known} サイズ" if whole and len(v) == known else sizes(v)
         for key, v in said.items()
@@ -56,23 +53,24 @@ def direction(t: pd.DataFrame, subject: str, up: str, down: str) -> str:
     return (f"{subject}{'、'.join(sides)}。" if sides else "") + "".join(rest)
 
 
-def spread(values: pd.Series, text: Callable[[float], str]) -> str:
+def spread(values: Iterable[float], text: Callable[[float], str]) -> str:
     """Give the smallest and the largest of some differences, as `text` writes them."""
-    known = values.dropna()
-    if not len(known) or not known.any():
+    known = [value for value in values if not math.isnan(value)]
+    if not any(known):
         return ""
-    low, high = text(known.min()), text(known.max())
+    low, high = text(min(known)), text(max(known))
     return f"差は {low}。" if low == high else f"差は {glued(low, 'から')} {high}。"
 
 
 def unigram(c: Comparison) -> str:
     """Say from which size on each run beats the unigram model of the same tokens."""
-    t = c.perplexity.dropna(subset=["unigram_ppl"])
+    ppl = {n: d for n, d in c.by_size("val_ppl").items() if n in c.unigram}
     said = []
     for side, name in (("a", c.a.name), ("b", c.b.name)):
-        better = t["samples"][t[side] < t["unigram_ppl"]]
-        if t[side].notna().any():
-            said.append(f"{name}: {sizes(better) if len(better) else 'どのサイズでもない'}")
+        values = {n: float(getattr(d, side)) for n, d in ppl.items()}
+        better = [n for n, value in values.items() if value < c.unigram[n]]
+        if not all(map(math.isnan, values.values())):
+            said.append(f"{name}: {sizes(better) if better else 'どのサイズでもない'}")
     means = "（シードの平均で）" if c.seeds > 1 else ""
     return f"unigram モデルに勝るのは{means}、{'; '.join(said)}。" if said else ""
 
@@ -93,11 +91,11 @@ def resampled(c: Comparison) -> str:
 
 def alpha(c: Comparison) -> str:
     """Say whose overall α is steeper."""
-    row = c.alpha.iloc[-1]
-    gap = f"（差 {notation.difference('alpha', row['difference'])}）"
-    match row["direction"]:
+    d = c["alpha"]
+    gap = f"（差 {notation.difference('alpha', d.difference)}）"
+    match d.direction:
         case "up" | "down":
-            word = "緩やか" if row["direction"] == "up" else "急峻"
+            word = "緩やか" if d.direction == "up" else "急峻"
             return f"全体の α は {c.a.name} より {c.b.name} の方が{word}{gap}。"
         case "same":
             return "差はない。"
@@ -138,20 +136,20 @@ def progression(c: Comparison, record: RunRecord) -> list[str]:
     return lines
 
 
-def metric(row: dict[Any, Any]) -> str:
-    """Say of one metric (a row of the summary) how b stands to a."""
-    name, gap = notation.METRICS[row["metric"]], row["difference"]
-    match row["direction"]:
+def metric(name: str, difference: float, direction: Direction) -> str:
+    """Say of the difference of one metric how b stands to a, as far as `direction` allows it."""
+    label = notation.METRICS[name].label
+    match direction:
         case "up" | "down":
-            size = notation.difference(row["metric"], abs(gap)).lstrip("+±")
-            word = "高い" if row["direction"] == "up" else "低い"
-            return f"{glued(name, 'は')} {glued(size, word)}"
+            size = notation.difference(name, abs(difference)).lstrip("+±")
+            word = "高い" if direction == "up" else "低い"
+            return f"{glued(label, 'は')} {glued(size, word)}"
         case "same":
-            return glued(name, "は同じ")
+            return glued(label, "は同じ")
         case "tiny":
-            return glued(name, f"は{TINY}")
+            return glued(label, f"は{TINY}")
         case "unclear":
-            return glued(name, f"に{UNCLEAR}")
+            return glued(label, f"に{UNCLEAR}")
     return ""
 
 
@@ -159,7 +157,7 @@ def not_comparable(c: Comparison) -> list[str]:
     """Say which metrics cannot be compared, and why; one sentence for each reason."""
     reasons: dict[str, list[str]] = {}
     for name, why in c.incomparable.items():
-        reasons.setdefault(why, []).append(notation.METRICS[name])
+        reasons.setdefault(why, []).append(notation.METRICS[name].label)
     return [f"{'、'.join(names)} は、{why}。" for why, names in reasons.items()]
 
 
@@ -178,11 +176,10 @@ def worth(record: RunRecord, controls: Sequence[RunRecord]) -> str:
 
 
 def _said(c: Comparison) -> str:
-    row = c.summary.set_index("metric").loc["val_ppl"].to_dict()
-    gap = notation.difference("val_ppl", row["difference"])
-    ends = notation.interval("val_ppl", row["low"], row["high"])
-    direction = certain(row["direction"], c.seeds)
-    what = SAID.get(direction, "役に立つとも害になるとも言えない")
+    d = c["val_ppl"]
+    gap = notation.difference("val_ppl", d.difference)
+    ends = notation.interval("val_ppl", d.low, d.high)
+    what = SAID.get(d.certain, "役に立つとも害になるとも言えない")
     what += "（シード 1）" if c.seeds < 2 else ""
     return f"{c.b.config['contexts']} に対して {gap} {ends} で、{what}"
 

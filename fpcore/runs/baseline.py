@@ -1,7 +1,7 @@
 """One run of a baseline: the fixed-point model's data → n-gram, LSTM or GPT → record."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import torch
@@ -11,16 +11,16 @@ from fpcore.config.baseline import KneserNeyConfig, NeuralConfig
 from fpcore.data.dataset import Data, prepare
 from fpcore.model.precision import device_of
 from fpcore.records.record import RunRecord, SizeResult, columns
-from fpcore.runs.experiment import earlier_record, is_current
-from fpcore.runs.lock import held
+from fpcore.runs.experiment import Work, recorded
 from fpcore.runs.progress import Bar, Progress, Stopwatch, clock, timed
-from fpcore.runs.provenance import KNESER_NEY, NEURAL, code_digests, environment
+from fpcore.runs.provenance import KNESER_NEY, NEURAL
 from fpcore.stats import metrics
 from fpcore.stats.metrics import unigram_loss
+from fpcore.trainers.hooks import Hooks
 from fpcore.trainers.kneser_ney import KneserNey
-from fpcore.trainers.network_training import Trained, by_conversation, train_network
+from fpcore.trainers.network_training import NetworkResult, train_network
 from fpcore.trainers.networks import TiedModel, matched
-from fpcore.trainers.phase2 import Evaluation
+from fpcore.trainers.texts import Evaluation, Texts
 
 CPU = torch.device("cpu")
 Config = KneserNeyConfig | NeuralConfig
@@ -39,42 +39,28 @@ def run_baseline(config: Config, *, force: bool = False) -> RunRecord:
         RecordError: the name belongs to another config, or its record is damaged.
         TrainingError: a loss that is not finite.
     """
-    with held(config.name):
-        return _run(config, force)
+    return recorded(config, force, lambda: _work(config), lambda: None)
 
 
-def _run(config: Config, force: bool) -> RunRecord:
-    earlier = None if force else earlier_record(config)
-    device = device_of(config.device) if isinstance(config, NeuralConfig) else CPU
-    data = prepare(config.fixed_point())
-    roles = KNESER_NEY if isinstance(config, KneserNeyConfig) else NEURAL
-    digests = data.digests(config.samples) | code_digests(roles)
-    if earlier is not None and is_current(earlier, digests):
-        return earlier
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    record = RunRecord(
-        name=config.name,
-        label=config.model,
-        config=config.model_dump(),
-        digests=digests,
-        data=data.splits(),
-        results=_all(config, data, device),
-        environment=environment(device, "float32"),
-        started=started,
-    )
-    record.save()
-    return record
-
-
-def _all(config: Config, data: Data, device: torch.device) -> list[SizeResult]:
-    progress, watch = Progress(), Stopwatch()
+def _work(config: Config) -> Work:
     if isinstance(config, KneserNeyConfig):
-        results = [_kneser_ney(config, data, samples) for samples in config.samples]
-    else:
-        results = _neural(config, data, device, progress)
-    took = clock(watch.seconds())
-    progress.finish(f"{config.name}: {len(results)} sizes and seeds trained in {took}")
+        data = prepare(config.fixed_point())
+        return Work(data, CPU, "float32", KNESER_NEY, lambda: _counted(config, data))
+    device = device_of(config.device)
+    data = prepare(config.fixed_point())
+    return Work(data, device, "float32", NEURAL, Networks(config, data, device).train)
+
+
+def _counted(config: KneserNeyConfig, data: Data) -> list[SizeResult]:
+    progress, watch = Progress(), Stopwatch()
+    results = [_kneser_ney(config, data, samples) for samples in config.samples]
+    progress.finish(_done(config, results, watch))
     return results
+
+
+def _done(config: Config, results: list[SizeResult], watch: Stopwatch) -> str:
+    took = clock(watch.seconds())
+    return f"{config.name}: {len(results)} sizes and seeds trained in {took}"
 
 
 def _kneser_ney(config: KneserNeyConfig, data: Data, samples: int) -> SizeResult:
@@ -87,89 +73,76 @@ def _kneser_ney(config: KneserNeyConfig, data: Data, samples: int) -> SizeResult
         model = models[losses.index(min(losses))]
         loss, hits = map(torch.from_numpy, model.losses(data.val.ids.numpy()))
     return SizeResult(
-        **_common(data, ids, samples, by_conversation(loss, hits, data.val.conversation)),
+        **_common(data, ids, samples, Evaluation.of(loss, hits, data.val.conversation[1:])),
         chosen=model.order,
         candidates={str(n): loss for n, loss in zip(config.orders, losses, strict=True)},
         seconds=seconds,
     )
 
 
-@dataclass
-class _Trial:
-    """One training of a neural baseline."""
+@dataclass(frozen=True)
+class Trained:
+    """One training of a network."""
 
     model: TiedModel
     rate: float
-    trained: Trained
-    seconds: dict[str, float] = field(default_factory=dict)
+    result: NetworkResult
+    seconds: dict[str, float]
 
 
-def _neural(
-    config: NeuralConfig, data: Data, device: torch.device, progress: Progress
-) -> list[SizeResult]:
-    first, largest = config.seeds[0], max(config.samples)
-    trials = [
-        _trial(config, data, device, progress, first, largest, rate)
-        for rate in config.learning_rates
-    ]
-    best = min(trials, key=lambda trial: trial.trained.dev_loss)
-    tried = {str(trial.rate): trial.trained.dev_loss for trial in trials}
-    return [
-        _result(config, data, seed, samples, best, tried)
-        if (seed, samples) == (first, largest)
-        else _result(
-            config,
-            data,
-            seed,
-            samples,
-            _trial(config, data, device, progress, seed, samples, best.rate),
-            {},
+@dataclass(frozen=True)
+class Networks:
+    """The trainings of a neural baseline."""
+
+    config: NeuralConfig
+    data: Data
+    device: torch.device
+    progress: Progress = field(default_factory=Progress)
+
+    def train(self) -> list[SizeResult]:
+        """Choose the rate at the largest size with the first seed, and train everything with it."""
+        config, watch = self.config, Stopwatch()
+        first = (config.seeds[0], max(config.samples))
+        tried = [self._trained(*first, rate) for rate in config.learning_rates]
+        best = min(tried, key=lambda one: one.result.dev_loss)
+        losses = {str(one.rate): one.result.dev_loss for one in tried}
+        results = [
+            self._result(*place, best, losses)
+            if place == first
+            else self._result(*place, self._trained(*place, best.rate), {})
+            for place in product(config.seeds, config.samples)
+        ]
+        self.progress.finish(_done(config, results, watch))
+        return results
+
+    def _trained(self, seed: int, samples: int, rate: float) -> Trained:
+        config, data = self.config, self.data
+        bar = Bar(self.progress, f"{config.name} seed {seed} size {samples}")
+        seconds: dict[str, float] = {}
+        with timed(seconds, "training", self.device):
+            model = matched(data.weights, config, seed).to(self.device)
+            ids = data.training_ids(samples).to(self.device)
+            hooks: Hooks[None] = Hooks(bar.stage(f"rate {rate}", config.epochs))
+            texts = Texts(ids, data.val, data.dev)
+            result = train_network(model, texts, config, rate, hooks)
+        return Trained(model, rate, result, seconds)
+
+    def _result(
+        self, seed: int, samples: int, one: Trained, candidates: dict[str, float]
+    ) -> SizeResult:
+        result = one.result
+        return SizeResult(
+            seed=seed,
+            **_common(self.data, self.data.training_ids(samples), samples, result.val),
+            train_ppl=metrics.perplexity(result.train_loss),
+            best_epoch=result.best_epoch,
+            epochs_run=len(result.trace),
+            phase2=columns(result.trace),
+            trained_parameters=one.model.trained_parameters(),
+            chosen=one.rate,
+            candidates=candidates,
+            seconds=one.seconds,
         )
-        for seed in config.seeds
-        for samples in config.samples
-    ]
-
-
-def _trial(
-    config: NeuralConfig,
-    data: Data,
-    device: torch.device,
-    progress: Progress,
-    seed: int,
-    samples: int,
-    rate: float,
-) -> _Trial:
-    bar = Bar(progress, f"{config.name} seed {seed} size {samples}")
-    seconds: dict[str, float] = {}
-    with timed(seconds, "training", device):
-        model = matched(data.weights, config, seed).to(device)
-        ids = data.training_ids(samples).to(device)
-        on_epoch = bar.stage(f"rate {rate}", config.epochs)
-        trained = train_network(model, ids, data.dev, data.val, config, rate, on_epoch)
-    return _Trial(model, rate, trained, seconds)
-
-
-def _result(
-    config: NeuralConfig,
-    data: Data,
-    seed: int,
-    samples: int,
-    trial: _Trial,
-    tried: dict[str, float],
-) -> SizeResult:
-    trained = trial.trained
-    return SizeResult(
-        seed=seed,
-        **_common(data, data.training_ids(samples), samples, trained.val),
-        train_ppl=metrics.perplexity(trained.train_loss),
-        best_epoch=trained.best_epoch,
-        epochs_run=len(trained.trace),
-        phase2=columns(trained.trace),
-        trained_parameters=trial.model.trained_parameters(),
-        chosen=trial.rate,
-        candidates=tried,
-        seconds=trial.seconds,
-    )
 
 
 def _common(data: Data, ids: Tensor, samples: int, val: Evaluation) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import dask
 import pandas as pd
 from dask.system import CPU_COUNT
-from distributed import Client, Future, LocalCluster, get_worker
+from distributed import Client, Future, LocalCluster, get_worker, wait
 
 from fpcore.errors import ConfigError, FpcoreError
 from fpcore.paths import cache, home, shown
@@ -20,12 +20,12 @@ from fpcore.runs.progress import MARK, Progress, clock
 
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,  # a job whose worker dies is tried once more
-    "distributed.scheduler.worker-ttl": "60s",  # of silence, after which a worker counts as dead
+    "distributed.scheduler.worker-ttl": "60s",  # a worker silent for so long counts as dead
     "distributed.scheduler.work-stealing": False,
 }
 ATTEMPTS = 2
 PATIENCE = 30  # seconds to wait for the first worker at an address
-LOOK = 0.2  # seconds between two looks at the jobs
+LOOK = 1.0  # seconds after which the table is looked at, where no job has ended
 SHOW = 10.0  # seconds between two tables
 WAITING, RUNNING, DONE, FAILED = "待機", "実行中", "完了", "失敗"
 
@@ -224,14 +224,21 @@ class _Conductor:
             self._submit(number, None)
         try:
             while self._pending:
-                for future in [f for f in self._pending if f.done()]:
+                for future in self._done():
                     self._take(future)
                 self._table.show()
-                time.sleep(LOOK)
         finally:
             self._client.cancel(list(self._pending), force=True)
         self._table.finish()
         return self._made, self._failures
+
+    def _done(self) -> set["Future[Any]"]:
+        """Wait for a job to end, but no longer than until the table is due again."""
+        try:
+            done: set[Future[Any]] = wait(list(self._pending), LOOK, "FIRST_COMPLETED").done
+        except TimeoutError:
+            return set()
+        return done
 
     def _submit(self, number: int, worker: str | None) -> None:
         if not self._left[number]:

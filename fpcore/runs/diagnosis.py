@@ -20,24 +20,25 @@ from fpcore.stats.draws import generator
 from fpcore.stats.fixed_point import Settling, Step, distance, settle
 from fpcore.stats.metrics import same_rows, spectrum
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
-from fpcore.trainers.phase1 import FIRST_STD, Phase1, train_contexts
+from fpcore.trainers.hooks import Hooks
+from fpcore.trainers.phase1 import FIRST_STD, Phase1State, train_contexts
 
 LOOKS = (0, 1, 2, 5, 10, 20, 40, 80, 160)  # steps after which the spectrum is measured
 
 
 @dataclass(frozen=True)
-class Trained:
+class Settled:
     """A model after phase 1 on one size with one seed (those of `config`), and its two texts."""
 
     config: RunConfig
     model: FixedPointModel
-    first: Phase1
+    first: Phase1State
     train: Inputs
     val: Inputs
 
 
 @dataclass(frozen=True)
-class Text:
+class TextDiagnosis:
     """How the contexts of one text of `tokens` tokens settle.
 
     `settling` is the trace of `fixed_point.settle`, `left` the distance to the sequential contexts
@@ -61,8 +62,8 @@ class Diagnosis:
 
     config: RunConfig
     phase1: pd.DataFrame
-    train: Text
-    val: Text
+    train: TextDiagnosis
+    val: TextDiagnosis
     rows: int
     scale: float
     parallel: dict[str, float]
@@ -78,7 +79,7 @@ class Diagnosis:
         return math.sqrt(self.config.convergence_threshold) / self.scale
 
 
-def trained(config: str, samples: int, seed: int) -> Trained:
+def trained(config: str, samples: int, seed: int) -> Settled:
     """Train phase 1 of `params/<config>.yaml` (or of a YAML file) at one size with one seed.
 
     Raises:
@@ -97,9 +98,9 @@ def trained(config: str, samples: int, seed: int) -> Trained:
     progress = Progress()
     bar = Bar(progress, f"{one.run_name} seed {seed} size {samples}")
     on_iteration = bar.stage("phase 1", one.max_iter - 1)
-    first = train_contexts(model.context_block, train, one, seed, on_iteration)
+    first = train_contexts(model.context_block, train, one, seed, hooks=Hooks(on_iteration))
     progress.finish(f"{one.run_name}: {first.iterations} iterations on {len(train.index)} tokens")
-    return Trained(one, model, first, train, val)
+    return Settled(one, model, first, train, val)
 
 
 def diagnose(config: str, samples: int, seed: int, iterations: int) -> Diagnosis:
@@ -114,7 +115,7 @@ def diagnose(config: str, samples: int, seed: int, iterations: int) -> Diagnosis
     return measure(trained(config, samples, seed), iterations)
 
 
-def measure(t: Trained, iterations: int) -> Diagnosis:
+def measure(t: Settled, iterations: int) -> Diagnosis:
     """Iterate the noise-free parallel map on both texts, and measure.
 
     The training text starts from phase 1's last contexts, noise included; the validation text,
@@ -125,7 +126,7 @@ def measure(t: Trained, iterations: int) -> Diagnosis:
     drawn = _drawn(t, last)
     rows = min(t.config.er_rows or len(last), len(last), len(drawn))
     product = resolve(t.config, last.device).product
-    used = training_contexts(block, last.clone(), t.train, product)[-1]
+    used = training_contexts(block, last, t.train, product)[-1]
     goals = [sequential_contexts(block, inputs)[-1] for inputs in (t.train, t.val)]
     return Diagnosis(
         t.config,
@@ -138,14 +139,16 @@ def measure(t: Trained, iterations: int) -> Diagnosis:
     )
 
 
-def _drawn(t: Trained, like: Tensor) -> Tensor:
+def _drawn(t: Settled, like: Tensor) -> Tensor:
     """Draw contexts of the validation text as iteration 1 draws those of the training text."""
     source = generator(t.config.seeds[0], "contexts", "val", device=like.device)
     drawn = like.new_empty(len(t.val.index), like.shape[1])
     return drawn.normal_(0, FIRST_STD, generator=source)
 
 
-def _text(t: Trained, inputs: Inputs, start: Tensor, goal: Tensor, steps: int, rows: int) -> Text:
+def _text(
+    t: Settled, inputs: Inputs, start: Tensor, goal: Tensor, steps: int, rows: int
+) -> TextDiagnosis:
     """Settle one text from `start` [N, D] towards its sequential contexts `goal` [N, D]."""
     spectra: list[dict[str, Any]] = []
 
@@ -163,7 +166,7 @@ def _text(t: Trained, inputs: Inputs, start: Tensor, goal: Tensor, steps: int, r
         on_iterate=look,
     )
     left = distance(settling.contexts, goal)
-    return Text(len(start), settling.trace, left, pd.DataFrame(spectra))
+    return TextDiagnosis(len(start), settling.trace, left, pd.DataFrame(spectra))
 
 
 def parallel_map(block: ContextBlock, inputs: Inputs) -> Step:
@@ -173,4 +176,4 @@ def parallel_map(block: ContextBlock, inputs: Inputs) -> Step:
     context depends on earlier tokens alone, and every iteration makes one more of them exact: the
     only fixed point is the sequential recurrence, reached after N iterations at the latest.
     """
-    return lambda P: training_contexts(block, P.clone(), inputs)[-1]
+    return lambda P: training_contexts(block, P, inputs)[-1]

@@ -1,6 +1,12 @@
-"""One run, recorded: corpus → tokens → phase 1 → phase 2 → record, or an earlier record."""
+"""One run, recorded: corpus → tokens → phase 1 → phase 2 → record, or an earlier record.
 
+`recorded` does for runs and baselines alike what has nothing to do with how they train.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import product
 from typing import Any, Protocol
 
@@ -18,15 +24,26 @@ from fpcore.runs.checkpoint import Checkpoint
 from fpcore.runs.lock import held
 from fpcore.runs.progress import Progress, Stopwatch, clock
 from fpcore.runs.provenance import code_digests, environment, roles_of
-from fpcore.runs.trial import train_size
+from fpcore.runs.training import Training
+from fpcore.runs.trial import Trial
 
 
-class Named(Protocol):
-    """A config of any kind: a name, and knobs."""
+class Recordable(Protocol):
+    """A config of any kind: a name, sizes, and knobs."""
 
     @property
     def run_name(self) -> str:
         """The name of its record."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """The architecture in short."""
+        ...
+
+    @property
+    def samples(self) -> list[int]:
+        """The sizes, in training conversations."""
         ...
 
     def model_dump(self, *, exclude: set[str] | None = None) -> dict[str, Any]:
@@ -34,7 +51,7 @@ class Named(Protocol):
         ...
 
 
-def earlier_record(config: Named) -> RunRecord | None:
+def earlier_record(config: Recordable) -> RunRecord | None:
     """Return the record that already has this run's name, if it is of the same config.
 
     Raises:
@@ -67,14 +84,64 @@ def is_current(record: RunRecord, digests: dict[str, str]) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Work:
+    """What is to be recorded: the data, where and how it is trained, and the training itself.
+
+    `roles` of the code and the name of the `precision` go into the record.
+    """
+
+    data: Data
+    device: torch.device
+    precision: str
+    roles: tuple[str, ...]
+    train: Callable[[], list[SizeResult]]
+
+
+def recorded(
+    config: Recordable, force: bool, prepared: Callable[[], Work], saved: Callable[[], None]
+) -> RunRecord:
+    """Return the record of a config: an earlier one that is current, or a new one, saved.
+
+    `prepared` is asked for the work once no earlier record forbids it; `saved` is called when a
+    new record is.
+
+    Raises:
+        HeldError: another process works on a run of this name.
+        RecordError: the name belongs to another config, or its record is damaged.
+        StorageError: the record cannot be written.
+    """
+    with held(config.run_name):
+        earlier = None if force else earlier_record(config)
+        work = prepared()
+        digests = work.data.digests(config.samples) | code_digests(work.roles)
+        if earlier is not None and is_current(earlier, digests):
+            return earlier
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        record = RunRecord(
+            name=config.run_name,
+            label=config.label,
+            config=config.model_dump(),
+            digests=digests,
+            data=work.data.splits(),
+            results=work.train(),
+            environment=environment(work.device, work.precision),
+            started=started,
+        )
+        record.save()
+        saved()
+        return record
+
+
 def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord:
     """Train every seed and size of `config`, save the record and return it.
 
     An earlier record of the same config with the same digests is returned as it is. Where a
     digest has changed, the run says which one and trains again. `force` trains in any case, and
     replaces a record of the same name whatever its config. Runs that are given one name to `share`
-    and differ in `max_iter` alone share phase 1: a longer one goes on where a shorter one stopped.
-    A run that was interrupted goes on from its checkpoint, and ends with the same record.
+    and differ in `max_iter`, or in knobs that phase 1 does not read, alone share phase 1: one that
+    is as long or longer goes on where another stopped. A run that was interrupted goes on from its
+    checkpoint, and ends with the same record.
 
     Raises:
         ConfigError: a device that is not there, or a format that it does not multiply.
@@ -84,63 +151,45 @@ def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord
         StorageError: a record or checkpoint cannot be written.
         TrainingError: a loss that is not finite.
     """
-    with held(config.run_name):
-        return _run(config, force, share)
+    return recorded(
+        config, force, lambda: _work(config, share), lambda: checkpoint.remove(config.run_name)
+    )
 
 
-def _run(config: RunConfig, force: bool, share: str) -> RunRecord:
-    earlier = None if force else earlier_record(config)
+def _work(config: RunConfig, share: str) -> Work:
     device = device_of(config.device)
     precision = resolve(config, device)
     data = prepare(config)
-    digests = data.digests(config.samples) | code_digests(roles_of(config))
-    if earlier is not None and is_current(earlier, digests):
-        return earlier
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    record = RunRecord(
-        name=config.run_name,
-        label=config.label,
-        config=config.model_dump(),
-        digests=digests,
-        data=data.splits(),
-        results=_train_all(config, data, device, share),
-        environment=environment(device, precision.name),
-        started=started,
-    )
-    record.save()
-    checkpoint.remove(config.run_name)
-    return record
+    trials = [
+        Trial(config, data, seed, samples, device)
+        for seed, samples in product(config.seeds, config.samples)
+    ]
+    train = partial(_train_all, trials, share)
+    return Work(data, device, precision.name, roles_of(config), train)
 
 
-def _train_all(config: RunConfig, data: Data, device: torch.device, share: str) -> list[SizeResult]:
+def _train_all(trials: list[Trial], share: str) -> list[SizeResult]:
     progress, watch = Progress(), Stopwatch()
     results: list[SizeResult] = []
-    for seed, samples in product(config.seeds, config.samples):
+    name = trials[0].config.run_name
+    for trial in trials:
         try:
-            results.append(_size(config, data, seed, samples, device, progress, share))
+            results.append(_result(trial, progress, share))
         except TrainingError as error:
             kept = f" {len(results)} finished before it are kept." if results else ""
-            where = f"{config.run_name}, seed {seed}, size {samples}"
+            where = f"{name}, seed {trial.seed}, size {trial.samples}"
             raise TrainingError(f"{where}: {error}{kept}") from None
     took = clock(watch.seconds())
-    progress.finish(f"{config.run_name}: {len(results)} sizes and seeds trained in {took}")
+    progress.finish(f"{name}: {len(results)} sizes and seeds trained in {took}")
     return results
 
 
-def _size(
-    config: RunConfig,
-    data: Data,
-    seed: int,
-    samples: int,
-    device: torch.device,
-    progress: Progress,
-    share: str,
-) -> SizeResult:
+def _result(trial: Trial, progress: Progress, share: str) -> SizeResult:
     """Train one seed and size, unless an interrupted run has finished it."""
-    own = Checkpoint.of(config, data, seed, samples, device)
+    own = Checkpoint(trial)
     finished = own.result()
     if finished is None:
         own.begin()
-        finished = train_size(config, data, seed, samples, device, progress, own, share)
+        finished = Training(trial, progress, share).result()
         own.finish(finished)
     return finished

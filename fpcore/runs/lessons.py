@@ -14,8 +14,10 @@ from fpcore.errors import CorpusError
 from fpcore.model.blocks import FixedPointModel, Inputs
 from fpcore.stats.draws import generator
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
-from fpcore.trainers.phase1 import FIRST_STD, Phase1, train_contexts
-from fpcore.trainers.phase2 import Phase2, Text, train_tokens
+from fpcore.trainers.hooks import Hooks
+from fpcore.trainers.phase1 import FIRST_STD, Phase1State, train_contexts
+from fpcore.trainers.phase2 import Phase2Result, train_tokens
+from fpcore.trainers.texts import Text, Texts
 
 SEED = 42
 TOY = {
@@ -44,7 +46,7 @@ class Lesson:
     trace: list[dict[str, Any]] = field(default_factory=list)
     frozen: list[Tensor] = field(default_factory=list)
     true: Tensor = field(init=False)
-    second: Phase2 = field(init=False)
+    second: Phase2Result = field(init=False)
     chances: Tensor = field(init=False)
 
 
@@ -90,8 +92,8 @@ def _settle(made: Lesson) -> None:
         made.inputs,
         made.config,
         SEED,
-        lambda row: made.history.append(P.clone()),
-        Phase1(P),
+        Phase1State(P),
+        Hooks(lambda row: made.history.append(P.clone())),
     )
     made.trace = first.trace
 
@@ -101,7 +103,7 @@ def _freeze(made: Lesson) -> None:
     P = made.history[-1].clone()
     made.frozen = [P.clone()]
     for _ in range(FROZEN_STEPS):
-        training_contexts(made.model.context_block, P, made.inputs)
+        training_contexts(made.model.context_block, P, made.inputs, out=P)
         made.frozen.append(P.clone())
 
 
@@ -109,6 +111,6 @@ def _learn(made: Lesson) -> None:
     """Phase 2 on the text itself."""
     text = Text.of([made.frozen[-1]], made.inputs, made.ids)
     weights, block = made.model.embedding.weight, made.model.token_block
-    made.second = train_tokens(block, weights, text, text, made.config)
+    made.second = train_tokens(block, weights, Texts(text, text), made.config)
     with torch.no_grad():
         made.chances = (block(*text.rows(slice(None))) @ weights.T).softmax(1)

@@ -26,8 +26,8 @@ ROLES = {
     "phase 1": ("trainers.phase1", "trainers.sweep"),
     "contexts": ("trainers.contexts",),
     "phase 2": ("trainers.phase2",),
-    "metrics": ("stats.metrics",),
-    "trial": ("runs.trial",),
+    "metrics": ("stats.metrics", "trainers.texts"),
+    "trial": ("runs.training",),
     "n-grams": ("trainers.kneser_ney",),
     "networks": ("trainers.network_training", "trainers.networks"),
     "baselines": ("runs.baseline",),
@@ -35,7 +35,7 @@ ROLES = {
 CONTROL = ("data", "model", "contexts", "phase 2", "metrics", "trial")
 RUN = (*CONTROL, "phase 1")
 KNESER_NEY = ("data", "metrics", "n-grams", "baselines")
-NEURAL = ("data", "model", "phase 2", "metrics", "networks", "baselines")
+NEURAL = ("data", "model", "metrics", "networks", "baselines")
 FOLDER = Path(__file__).parent.parent
 PACKAGES = ("numpy", "safetensors", "scipy", "tokenizers", "torch")
 LAYOUT = {tokenize.INDENT: "{", tokenize.DEDENT: "}", tokenize.NEWLINE: ";"}

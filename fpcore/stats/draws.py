@@ -10,8 +10,8 @@ import math
 import torch
 from torch import Tensor
 
-FACTORS = (0x21F0AAAD, 0x735A2D97)  # odd; of the well-tested 32-bit hash "lowbias32"
-RADIUS = 62 * math.log(2) + 1e-5  # of the smallest radius; the rest keeps rounding positive
+FACTORS = (0x21F0AAAD, 0x735A2D97)  # the odd factors of the well-tested hash "lowbias32"
+RADIUS = 62 * math.log(2) + 1e-5  # a little above the largest logarithm, so no root is negative
 
 
 def generator(

@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-ROWS = 4096  # that are copied to float64 at a time
-PANELS = 8  # of columns of a Gram matrix
+ROWS = 4096  # rows copied to float64 at a time
+PANELS = 8  # groups of columns in which a Gram matrix is computed
 TINY = torch.finfo(torch.float64).tiny
-SAFE = (1e-100, 1e100)  # whose squares neither vanish nor overflow, so need no scaling
+SAFE = (1e-100, 1e100)  # between these, squares neither vanish nor overflow
 
 
 def effective_rank(contexts: Tensor | NDArray[Any], centered: bool = False) -> float:

@@ -7,38 +7,55 @@ take m series of losses at the same n sizes at once.
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import optimize, stats
 
+LARGEST = math.log(sys.float_info.max)  # the largest number whose exponential is finite
 BETAS = (1e-3, 10.0)  # where exponents are looked for; beyond, a curve is a step
 FIRST = np.geomspace(*BETAS, 61)  # the search looks here, ...
 ROUNDS = 3  # ... then as often between the neighbours of the best,
 STEPS = 13  # at so many exponents: in the end they are 0.07 % apart, far below any interval
 
 
+def ppl_of(loss: float) -> float:
+    """Return exp of a mean loss in nats; infinity where it is beyond the largest float."""
+    return math.inf if loss >= LARGEST else math.exp(loss)
+
+
 @dataclass(frozen=True)
 class PowerLaw:
-    """A least-squares fit of log PPL on log tokens.
+    """A least-squares fit of log PPL on log tokens, kept at the centre of the sizes.
 
-    `alpha` is the exponent (negative where more data helps), `A` the factor (infinite where it is
-    beyond the largest float), `r_squared` the share of variance explained, `stderr` the standard
-    error of alpha (NaN for two points), `n` the number of points and `tokens` the smallest and
-    largest size.
+    `alpha` is the exponent (negative where more data helps), `level` the loss in nats at the size
+    `centre` (the geometric mean), `r_squared` the share of variance explained (NaN where PPL does
+    not vary), `stderr` the standard error of alpha (NaN for two points), `n` the number of points
+    and `tokens` the smallest and largest size.
     """
 
     alpha: float
-    A: float
+    level: float
+    centre: float
     r_squared: float
     stderr: float
     n: int
     tokens: tuple[float, float]
 
+    def loss(self, tokens: float) -> float:
+        """Return the loss in nats that the fit predicts."""
+        return self.level + self.alpha * math.log(tokens / self.centre)
+
     def __call__(self, tokens: float) -> float:
         """Return the perplexity that the fit predicts."""
-        return float(self.A * tokens**self.alpha)
+        return ppl_of(self.loss(tokens))
+
+    @property
+    def A(self) -> float:  # noqa: N802
+        """The factor of PPL = A · tokens^α, the perplexity at one token; infinity beyond floats."""
+        return self(1.0)
 
     @property
     def half_width(self) -> float:
@@ -54,66 +71,91 @@ def fit_power_law(tokens: Sequence[float], ppl: Sequence[float]) -> PowerLaw:
             positive finite number.
     """
     x, y = points(tokens, ppl, 2, "a power law")
-    fit = stats.linregress(np.log(x), np.log(y))
+    away, loss = np.log(x) - np.log(x).mean(), np.log(y)
+    fit = stats.linregress(away, loss)
     stderr = float(fit.stderr) if len(x) > 2 else math.nan
-    r_squared = float(fit.rvalue) ** 2
+    r_squared = float(fit.rvalue) ** 2 if len(set(y.tolist())) > 1 else math.nan
     span = (float(x.min()), float(x.max()))
-    with np.errstate(over="ignore"):
-        factor = float(np.exp(fit.intercept))
-    return PowerLaw(float(fit.slope), factor, r_squared, stderr, len(x), span)
+    level = float(fit.intercept)
+    return PowerLaw(float(fit.slope), level, centre(x), r_squared, stderr, len(x), span)
 
 
 def local_exponents(tokens: Sequence[float], ppl: Sequence[float]) -> list[float]:
-    """Return α between each two neighbouring sizes, smallest first: Δ log PPL / Δ log tokens."""
+    """Return α between each two neighbouring sizes, smallest first: Δ log PPL / Δ log tokens.
+
+    NaN between sizes of equal tokens.
+    """
     return [window.alpha for window in sliding_windows(tokens, ppl, 2)]
 
 
 def sliding_windows(tokens: Sequence[float], ppl: Sequence[float], size: int = 4) -> list[PowerLaw]:
-    """Fit every window of `size` neighbouring sizes, smallest first; none if there are too few."""
+    """Fit every window of `size` neighbouring sizes, smallest first; none if there are too few.
+
+    Where all sizes of a window have equal tokens, its law is NaN.
+    """
     pairs = sorted(zip(tokens, ppl, strict=True))
     windows = [pairs[i : i + size] for i in range(len(pairs) - size + 1)]
-    return [fit_power_law(*zip(*window, strict=True)) for window in windows]
+    return [_law_of(*zip(*window, strict=True)) for window in windows]
+
+
+def _law_of(tokens: Sequence[float], ppl: Sequence[float]) -> PowerLaw:
+    if len(set(tokens)) > 1:
+        return fit_power_law(tokens, ppl)
+    return PowerLaw(*(math.nan,) * 5, len(tokens), (tokens[0], tokens[-1]))
 
 
 @dataclass(frozen=True)
 class SaturatingLaw:
-    """A least-squares fit of loss = E∞ + B · tokens^−β, in nats.
+    """A least-squares fit of loss = E∞ + b · (tokens / centre)^−β, in nats.
 
-    `floor` is E∞, `B` and `beta` are positive, `rms` is the root mean square of the residuals in
-    nats, `n` the number of points, `dof` the degrees of freedom left: n - 3.
+    `floor` is E∞, `b` what the size `centre` (the geometric mean) adds to it, both in nats and at
+    least 0, `beta` is positive, `rms` the root mean square of the residuals in nats, `n` the number
+    of points, `dof` the degrees of freedom left: n - 3.
     """
 
     floor: float
-    B: float
+    b: float
+    centre: float
     beta: float
     rms: float
     n: int
     dof: int
 
+    def loss(self, tokens: float) -> float:
+        """Return the loss in nats that the fit predicts; infinity beyond floats."""
+        return self.floor + self.b * ppl_of(-self.beta * math.log(tokens / self.centre))
+
     def __call__(self, tokens: float) -> float:
         """Return the perplexity that the fit predicts."""
-        return math.exp(self.floor + self.B * tokens**-self.beta)
+        return ppl_of(self.loss(tokens))
+
+    @property
+    def B(self) -> float:  # noqa: N802
+        """The factor of loss = E∞ + B · tokens^−β, in nats at one token; infinity beyond floats."""
+        return self.loss(1.0) - self.floor
 
 
 def fit_saturating_law(tokens: Sequence[float], ppl: Sequence[float]) -> SaturatingLaw:
-    """Fit log PPL = E∞ + B · tokens^−β with E∞, B, β ≥ 0 by least squares.
+    """Fit log PPL = E∞ + B · tokens^−β with E∞, B ≥ 0 and β within BETAS by least squares.
 
-    The search over all exponents (`projection`) finds the minimum, the solver its last digits.
+    The search over all exponents (`project`) finds the minimum, the solver its last digits.
 
     Raises:
-        ValueError: fewer than three different sizes, or as `fit_power_law`.
+        ValueError: fewer than three different sizes, a perplexity below 1, or as `fit_power_law`.
     """
-    x, y = points(tokens, ppl, 3, "a saturating law")
-    loss, scale = np.log(y), centre(x)
+    x, y = points(tokens, ppl, 3, "a saturating law", least=1.0)
+    loss, away = np.log(y), np.log(x / centre(x))
 
     def residuals(p: np.ndarray) -> np.ndarray:
-        return np.asarray(p[0] + p[1] * (x / scale) ** -p[2] - loss)
+        return np.asarray(p[0] + p[1] * np.exp(-p[2] * away) - loss)
 
-    start = project(x, loss[None])[:3, 0]
-    best = optimize.least_squares(residuals, start, bounds=(0, np.inf), xtol=1e-14, ftol=1e-14)
+    start, ends = project(x, loss[None])[:3, 0], ([0, 0, BETAS[0]], [np.inf, np.inf, BETAS[1]])
+    inside = np.clip(start, *ends)
+    with np.errstate(over="ignore"):  # in the solver's own trial steps
+        best = optimize.least_squares(residuals, inside, bounds=ends, xtol=1e-14, ftol=1e-14)
     floor, b, beta = (float(v) for v in best.x)
     rms = math.sqrt(float((best.fun**2).mean()))
-    return SaturatingLaw(floor, float(b * scale**beta), beta, rms, len(x), len(x) - 3)
+    return SaturatingLaw(floor, b, centre(x), beta, rms, len(x), len(x) - 3)
 
 
 def saturation_p(
@@ -132,24 +174,26 @@ def saturation_p(
 
 def loss_rms(law: PowerLaw | SaturatingLaw, tokens: Sequence[float], ppl: Sequence[float]) -> float:
     """Return the root mean square of log PPL minus what a law predicts, in nats."""
-    gaps = [math.log(y / law(x)) for x, y in zip(tokens, ppl, strict=True)]
+    gaps = [math.log(y) - law.loss(x) for x, y in zip(tokens, ppl, strict=True)]
     return math.sqrt(sum(gap**2 for gap in gaps) / len(gaps))
 
 
 def points(
-    tokens: Sequence[float], ppl: Sequence[float], sizes: int, law: str
+    tokens: Sequence[float], ppl: Sequence[float], sizes: int, law: str, least: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return tokens and PPL as arrays [n], if a law that needs so many sizes can be fitted.
 
     Raises:
-        ValueError: fewer different sizes, unequal lengths, or a value that is not a positive finite
-            number.
+        ValueError: fewer different sizes, unequal lengths, a value that is not a positive finite
+            number, or a perplexity below `least`.
     """
     x, y = np.asarray(tokens, float), np.asarray(ppl, float)
     if x.shape != y.shape or x.ndim != 1 or len(set(x.tolist())) < sizes:
         raise ValueError(f"{law} needs tokens and ppl of equal length and {sizes} different sizes")
     if not (np.isfinite([x, y]).all() and (x > 0).all() and (y > 0).all()):
         raise ValueError("tokens and ppl must be positive finite numbers")
+    if (y < least).any():
+        raise ValueError(f"{law} needs perplexities of at least {least:g}")
     return x, y
 
 

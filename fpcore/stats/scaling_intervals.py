@@ -24,6 +24,7 @@ from fpcore.stats.scaling import (
     faces,
     fit_power_law,
     points,
+    ppl_of,
     project,
 )
 from fpcore.stats.uncertainty import LEVEL
@@ -63,10 +64,10 @@ def power_prediction(tokens: Sequence[float], ppl: Sequence[float], at: float) -
     if law.n < 3:
         return Interval(math.nan, math.nan)
     away = np.log(x) - np.log(x).mean()
-    gaps = np.log(y) - np.log([law(size) for size in x])
+    gaps = np.log(y) - np.array([law.loss(size) for size in x])
     share = 1 + 1 / law.n + (math.log(at) - np.log(x).mean()) ** 2 / (away**2).sum()
     half = stats.t.ppf(TAIL, law.n - 2) * math.sqrt((gaps**2).sum() / (law.n - 2) * share)
-    return Interval(law(at) * math.exp(-half), law(at) * math.exp(half))
+    return Interval(ppl_of(law.loss(at) - half), ppl_of(law.loss(at) + half))
 
 
 def saturating_intervals(tokens: Sequence[float], ppl: Sequence[float]) -> dict[str, Interval]:
@@ -75,7 +76,7 @@ def saturating_intervals(tokens: Sequence[float], ppl: Sequence[float]) -> dict[
     Raises:
         ValueError: as `fit_saturating_law`.
     """
-    x, y = points(tokens, ppl, 3, "a saturating law")
+    x, y = points(tokens, ppl, 3, "a saturating law", least=1.0)
     profile = Profile.of(x, np.log(y)[None])
     ends = {"floor": profile.floor(), "B": profile.factor(), "beta": profile.exponent()}
     return {name: Interval(*map(float, pair[:, 0])) for name, pair in ends.items()}
@@ -87,9 +88,9 @@ def saturating_prediction(tokens: Sequence[float], ppl: Sequence[float], at: flo
     Raises:
         ValueError: as `fit_saturating_law`.
     """
-    x, y = points(tokens, ppl, 3, "a saturating law")
+    x, y = points(tokens, ppl, 3, "a saturating law", least=1.0)
     low, high = Profile.of(x, np.log(y)[None]).measurement(at)[:, 0]
-    return Interval(*(math.inf if end >= 700 else math.exp(end) for end in (low, high)))
+    return Interval(ppl_of(float(low)), ppl_of(float(high)))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from fpcore.stats.scaling import (
+    BETAS,
     FIRST,
     PowerLaw,
     SaturatingLaw,
@@ -29,6 +30,7 @@ from fpcore.stats.scaling import (
     fit_saturating_law,
     loss_rms,
     points,
+    ppl_of,
     project,
 )
 from fpcore.stats.scaling_intervals import TAIL, Interval, Profile
@@ -68,9 +70,11 @@ def bootstrap_power_law(
         ValueError: as `fit_power_law`, or two sizes, which leave no residual to draw from.
     """
     x, _ = points(tokens, ppl, 3, "a bootstrap of the power law")
-    law = fit_power_law(tokens, ppl)
-    slope, intercept = np.polyfit(np.log(x), _drawn(law, tokens, ppl, 2, draws, seed).T, 1)
-    return Draws({"alpha": slope, "A": np.exp(intercept)})
+    away, law = np.log(x) - np.log(x).mean(), fit_power_law(tokens, ppl)
+    drawn = _drawn(law, tokens, ppl, 2, draws, seed)
+    slope, level = drawn @ away / (away @ away), drawn.mean(1)
+    with np.errstate(over="ignore"):
+        return Draws({"alpha": slope, "A": np.exp(level - slope * np.log(x).mean())})
 
 
 def bootstrap_saturating_law(
@@ -81,7 +85,7 @@ def bootstrap_saturating_law(
     Raises:
         ValueError: as `fit_saturating_law`, or three sizes, which leave no residual to draw from.
     """
-    x, _ = points(tokens, ppl, 4, "a bootstrap of the saturating law")
+    x, _ = points(tokens, ppl, 4, "a bootstrap of the saturating law", least=1.0)
     law = fit_saturating_law(tokens, ppl)
     floor, b, beta, _ = project(x, _drawn(law, tokens, ppl, 3, draws, seed))
     return Draws({"floor": floor, "B": b * centre(x) ** beta, "beta": beta})
@@ -99,7 +103,7 @@ def _drawn(
     random, n = np.random.default_rng(seed), len(tokens)
     rss = n * loss_rms(law, tokens, ppl) ** 2
     sigma = np.sqrt(rss / random.chisquare(n - parameters, size=(draws, 1)))
-    mean = np.log([law(size) for size in tokens])
+    mean = np.array([law.loss(size) for size in tokens])
     return np.asarray(mean + sigma * random.standard_normal((draws, n)))
 
 
@@ -132,8 +136,8 @@ def robust_power_law(tokens: Sequence[float], ppl: Sequence[float]) -> RobustPow
 
     middle = float(loss.mean())
     starts = [np.array([middle, -slope]) for slope in STARTS]
-    level, alpha = _best(residuals, starts, (-np.inf, np.inf))
-    return RobustPower(alpha, float(np.exp(level) * centre(x) ** -alpha))
+    level, alpha = _best(residuals, starts, (np.array(-np.inf), np.array(np.inf)))
+    return RobustPower(alpha, ppl_of(level - alpha * float(np.log(x).mean())))
 
 
 def robust_saturating_law(tokens: Sequence[float], ppl: Sequence[float]) -> RobustSaturating:
@@ -142,26 +146,28 @@ def robust_saturating_law(tokens: Sequence[float], ppl: Sequence[float]) -> Robu
     Raises:
         ValueError: as `scaling.fit_saturating_law`.
     """
-    x, y = points(tokens, ppl, 3, "a saturating law")
-    loss, scale = np.log(y), centre(x)
+    x, y = points(tokens, ppl, 3, "a saturating law", least=1.0)
+    loss, away = np.log(y), np.log(x / centre(x))
 
     def residuals(p: np.ndarray) -> np.ndarray:
-        return np.asarray(p[0] + p[1] * (x / scale) ** -p[2] - loss)
+        return np.asarray(p[0] + p[1] * np.exp(-p[2] * away) - loss)
 
     floors, factors, _ = best_face(x, loss[None], STARTS[None])[:, 0]
     starts = list(np.stack([floors, factors, STARTS], axis=1))
-    floor, b, beta = _best(residuals, starts, (0, np.inf))
-    return RobustSaturating(floor, float(b * scale**beta), beta)
+    ends = (np.array([0, 0, BETAS[0]]), np.array([np.inf, np.inf, BETAS[1]]))
+    floor, b, beta = _best(residuals, [np.clip(start, *ends) for start in starts], ends)
+    return RobustSaturating(floor, b * ppl_of(beta * float(np.log(x).mean())), beta)
 
 
 def _best(
-    residuals: Residuals, starts: list[np.ndarray], bounds: tuple[float, float]
+    residuals: Residuals, starts: list[np.ndarray], bounds: tuple[np.ndarray, np.ndarray]
 ) -> tuple[float, ...]:
     """Return the parameters of the least cost that any start leads to."""
-    fits = [
-        optimize.least_squares(residuals, start, bounds=bounds, loss="huber", f_scale=HUBER)
-        for start in starts
-    ]
+    with np.errstate(over="ignore"):  # in the solver's own trial steps
+        fits = [
+            optimize.least_squares(residuals, start, bounds=bounds, loss="huber", f_scale=HUBER)
+            for start in starts
+        ]
     return tuple(map(float, min(fits, key=lambda fit: fit.cost).x))
 
 

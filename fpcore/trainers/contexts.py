@@ -1,7 +1,7 @@
-"""The true recurrence of the ContextBlock, a token after the other (spec section 2).
+"""Contexts by frozen weights (spec section 2): one parallel pass, or the true recurrence.
 
-Shapes: S steps taken at a time, D context width. `rows` are W_x·x + b of those steps by layer,
-each [S, D].
+Shapes: N tokens of a text, S steps of the recurrence taken at a time, D context width. `rows` are
+W_x·x + b of those steps by layer, each [S, D].
 """
 
 import torch
@@ -10,7 +10,8 @@ from torch import Tensor
 from fpcore.model.blocks import EPS, ContextBlock, Inputs
 from fpcore.model.head import pieces
 from fpcore.model.precision import rounded_products
-from fpcore.trainers.sweep import BLOCK
+
+BLOCK = 2**19  # elements of the rows that are worked on at a time: 2 MiB in float32
 
 
 class Steps:
@@ -74,15 +75,20 @@ class CapturedSteps(Steps):
 
 @torch.no_grad()
 def training_contexts(
-    block: ContextBlock, P: Tensor, inputs: Inputs, product: torch.dtype | None = None
+    block: ContextBlock,
+    P: Tensor,
+    inputs: Inputs,
+    product: torch.dtype | None = None,
+    out: Tensor | None = None,
 ) -> list[Tensor]:
     """Return the contexts for phase 2 of every layer, each [N, D]: one noise-free pass.
 
-    The input context of token i is P[i-1], zero for token 0. The last layer's contexts overwrite
-    `P`, so that a single layer needs no second [N, D].
+    The input context of token i is P[i-1], zero for token 0. The last layer's contexts are written
+    to `out`, which may be P itself: then a single layer needs no second [N, D].
     """
     store = inputs.table.dtype
-    outputs = [*(torch.empty_like(P) for _ in block.linears[1:]), P]
+    out = torch.empty_like(P) if out is None else out
+    outputs = [*(torch.empty_like(P) for _ in block.linears[1:]), out]
     before = P.new_zeros(1, P.shape[1])
     with rounded_products(product or store):
         terms = block.terms(inputs.table)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-ROWS = 1024  # positions whose distributions [ROWS, V] are held at a time
-KINDS = 3  # discounts of a level: for counts of 1, of 2, and of 3 or more
+ROWS = 1024  # positions whose distributions are held at a time
+KINDS = 3  # a level has a discount for counts of 1, of 2, and of 3 or more
 Ids = NDArray[np.int64]
 Array = NDArray[np.float64]
 

@@ -2,9 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +12,16 @@ from fpcore.config.baseline import NeuralConfig
 from fpcore.data.tokens import HeldOut
 from fpcore.errors import TrainingError
 from fpcore.model.head import ROWS, Head, pieces
+from fpcore.trainers.hooks import SILENT, Hooks, Row
 from fpcore.trainers.networks import TiedModel
-from fpcore.trainers.phase2 import GRADIENT_CLIP, Evaluation
+from fpcore.trainers.texts import Evaluation, Texts
 
-IGNORED = -100  # the target of what only fills up the last segment
+GRADIENT_CLIP = 1.0  # as in phase 2
+IGNORED = -100  # the target of positions that only fill up the last segment
 
 
 @dataclass
-class Trained:
+class NetworkResult:
     """The epoch that development chose: its losses in nats, and the evaluation of validation.
 
     A row of `trace` has `epoch`, `train_loss` (each batch before its update) and `dev_loss`.
@@ -31,51 +31,47 @@ class Trained:
     train_loss: float
     dev_loss: float
     val: Evaluation
-    trace: list[dict[str, Any]]
+    trace: list[Row]
 
 
 def train_network(
     model: TiedModel,
-    ids: Tensor,
-    dev: HeldOut,
-    val: HeldOut,
+    texts: Texts[Tensor, HeldOut],
     config: NeuralConfig,
     learning_rate: float,
-    on_epoch: Callable[[dict[str, Any]], None] = lambda row: None,
-) -> Trained:
-    """Train on the tokens `ids` [N] and evaluate the best epoch's weights on validation.
+    hooks: Hooks[None] = SILENT,
+) -> NetworkResult:
+    """Train on the tokens `texts.train` [N] and evaluate the best epoch's weights on validation.
 
     The text is one sequence, cut into `streams` stretches that are read side by side, `segment`
     tokens at a time; an LSTM's state is carried from segment to segment, its gradient is not. Adam,
-    the gradient's norm clipped as in phase 2. Validation is read once, in the end.
+    the gradient's norm clipped as in phase 2. Development (`texts.dev`, which must be there)
+    chooses the epoch; validation is read once, in the end.
 
     Raises:
         TrainingError: a loss that is not finite, with the epoch.
     """
+    assert texts.dev is not None
     adam = torch.optim.Adam(
         [p for p in model.parameters() if p.requires_grad], learning_rate, fused=True
     )
-    inputs, targets = streams(ids, config.streams)
-    trace: list[dict[str, Any]] = []
+    pair = streams(texts.train, config.streams)
+    trace: list[Row] = []
     best, state = 0, copy.deepcopy(model.state_dict())
     for epoch in range(1, config.epochs + 1):
-        train_loss = _train_epoch(model, adam, inputs, targets, config.segment)
-        row = {"epoch": epoch, "train_loss": train_loss, "dev_loss": evaluate(model, dev).loss}
-        if not math.isfinite(row["train_loss"] + row["dev_loss"]):
-            raise TrainingError(
-                f"{config.name} on {len(ids)} tokens met a loss that is not finite in epoch "
-                f"{epoch} at learning rate {learning_rate}; lower learning_rates may help."
-            )
+        train_loss = _train_epoch(model, adam, pair, config.segment)
+        row = {"epoch": epoch, "train_loss": train_loss}
+        row["dev_loss"] = evaluate(model, texts.dev).loss
+        _check_finite(row, config, len(texts.train), learning_rate)
         trace.append(row)
-        on_epoch(row)
+        hooks.on_row(row)
         if not best or row["dev_loss"] < trace[best - 1]["dev_loss"]:
             best, state = epoch, copy.deepcopy(model.state_dict())
         elif epoch - best >= config.patience:
             break
     model.load_state_dict(state)
-    chosen = trace[best - 1]
-    val_loss = evaluate(model, val)
-    return Trained(best, chosen["train_loss"], chosen["dev_loss"], val_loss, trace)
+    chosen, val = trace[best - 1], evaluate(model, texts.val)
+    return NetworkResult(best, chosen["train_loss"], chosen["dev_loss"], val, trace)
 
 
 def streams(ids: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -101,23 +97,25 @@ def evaluate(model: TiedModel, text: HeldOut) -> Evaluation:
             for loss, likeliest in [head.predict(h[part], ids[1:][part])]
         ]
     losses, hits = (torch.cat(column) for column in zip(*parts, strict=True))
-    return by_conversation(losses, hits, group)
+    return Evaluation.of(losses, hits, group[1:])
 
 
-def by_conversation(losses: Tensor, hits: Tensor, conversation: Tensor) -> Evaluation:
-    """Sum up losses and hits [M-1] of a text by `conversation` [M], the first token left out."""
-    loss, group = losses.double(), conversation[1:]
-    counts = torch.bincount(group)
-    sums = torch.zeros(len(counts), dtype=torch.float64, device=loss.device)
-    sums.index_add_(0, group, loss)
-    accuracy = float(hits.double().mean())
-    return Evaluation(float(loss.mean()), accuracy, sums.tolist(), counts.tolist())
+def _check_finite(row: Row, config: NeuralConfig, tokens: int, learning_rate: float) -> None:
+    if not math.isfinite(row["train_loss"] + row["dev_loss"]):
+        raise TrainingError(
+            f"{config.name} on {tokens} tokens met a loss that is not finite in epoch "
+            f"{row['epoch']} at learning rate {learning_rate}; lower learning_rates may help."
+        )
 
 
 def _train_epoch(
-    model: TiedModel, adam: torch.optim.Adam, inputs: Tensor, targets: Tensor, segment: int
+    model: TiedModel, adam: torch.optim.Adam, pair: tuple[Tensor, Tensor], segment: int
 ) -> float:
-    """Run one epoch in text order; return the token-weighted mean loss before the updates."""
+    """Run one epoch in text order; return the token-weighted mean loss before the updates.
+
+    `pair` are the inputs and the targets, each [streams, M].
+    """
+    inputs, targets = pair
     total, state = torch.zeros((), dtype=torch.float64, device=inputs.device), None
     for part in pieces(inputs.shape[1], segment):
         h, state = model(inputs[:, part], state)

@@ -15,22 +15,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fpcore.config.baseline import NeuralConfig
-from fpcore.errors import ConfigError
+from fpcore.errors import ConfigError, quoted, suggestion
 from fpcore.model.blocks import FixedPointModel
 from fpcore.stats.draws import generator
 
 State = tuple[Tensor, Tensor] | None
 LAYERS = 2
 HEADS = 4
-FEED_FORWARD = 4  # times the width
-TOLERANCE = 0.1  # by which the number of trained parameters may miss the fixed-point model's
-LSTM_RATIO = 4  # width of an LSTM over that of an embedding of its own
+FEED_FORWARD = 4  # width of the feed-forward layer, in widths of the body
+TOLERANCE = 0.1  # the trained parameters may differ by this share from the fixed-point model's
 
 
 class Lstm(nn.Module):
     """An LSTM from width E to its own width W; B streams of T tokens."""
 
-    def __init__(self, input_width: int, width: int) -> None:
+    step = 1  # its width is a multiple of this
+    ratio = 4  # its width over the width of an embedding of its own
+
+    def __init__(self, input_width: int, width: int, window: int) -> None:
         super().__init__()
         self.lstm = nn.LSTM(input_width, width, batch_first=True)
 
@@ -51,6 +53,9 @@ class Lstm(nn.Module):
 
 class Gpt(nn.Module):
     """LAYERS transformer layers of width W over windows of at most `window` tokens."""
+
+    step = HEADS
+    ratio = 1
 
     def __init__(self, input_width: int, width: int, window: int) -> None:
         super().__init__()
@@ -106,6 +111,10 @@ def sinusoids(length: int, width: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], 1)[:, :width]
 
 
+# What a neural baseline can be; its config's `model` is one of these names.
+BODIES: dict[str, type[Lstm] | type[Gpt]] = {"lstm": Lstm, "gpt": Gpt}
+
+
 class TiedModel(nn.Module):
     """Embedding → body → linear layer → LayerNorm → logits h·W_eᵀ, without a bias.
 
@@ -117,13 +126,12 @@ class TiedModel(nn.Module):
         super().__init__()
         own = config.own_embedding
         embed = width if own else weights.shape[1]
-        inner = width * LSTM_RATIO if own and config.model == "lstm" else width
+        body = BODIES[config.model]
+        inner = width * body.ratio if own else width
         self.weights = nn.Parameter(
             torch.empty(len(weights), embed) if own else weights.clone(), requires_grad=own
         )
-        self.body = (
-            Lstm(embed, inner) if config.model == "lstm" else Gpt(embed, inner, config.segment)
-        )
+        self.body = body(embed, inner, config.segment)
         self.leave = nn.Identity() if inner == embed else nn.Linear(inner, embed)
         self.norm = nn.LayerNorm(embed)
         self._initialise(generator(seed, "baseline", config.model))
@@ -164,10 +172,15 @@ def matched(weights: Tensor, config: NeuralConfig, seed: int) -> TiedModel:
     """Return a model whose number of trained parameters is nearest the fixed-point model's.
 
     Raises:
-        ConfigError: no width comes within TOLERANCE.
+        ConfigError: no such model, or no width comes within TOLERANCE.
     """
+    if config.model not in BODIES:
+        raise ConfigError(
+            f"{config.name}: model must be kneser-ney or one of {', '.join(BODIES)}, not "
+            f"{quoted(config.model)}{suggestion(config.model, BODIES)}."
+        )
     target = fixed_point_parameters(weights, config)
-    step = HEADS if config.model == "gpt" else 1
+    step = BODIES[config.model].step
     best, near, width = step, -1, step
     while (count := _count(weights, config, width)) < 2 * target:
         if near < 0 or abs(count - target) < abs(near - target):

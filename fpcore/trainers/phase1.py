@@ -5,30 +5,30 @@ context P[i-1] of the previous iteration. `P` [N, D] is updated in place, chunk 
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import TrainingError
-from fpcore.model import optimiser
 from fpcore.model.blocks import ContextBlock, Inputs
 from fpcore.model.head import pieces
-from fpcore.model.optimiser import clip
+from fpcore.model.optimiser import Optimiser, clip
 from fpcore.model.precision import resolve
 from fpcore.stats.draws import Noise, generator
+from fpcore.trainers.hooks import SILENT, Hooks, Row
 from fpcore.trainers.sweep import ChunkLoss, Sorted, Sums, Sweep
 
-FIRST_STD = 0.01  # of the contexts that iteration 1 draws
+FIRST_STD = 0.01  # iteration 1 draws contexts with this standard deviation
 FIRST_STOP = 5  # the first iteration that may stop on the convergence rate
 
 
 @dataclass
-class Phase1:
-    """The result: the last contexts P [N, D] (noise included) and one trace row per iteration.
+class Phase1State:
+    """Where phase 1 stands, in the end its result: the last contexts, and a row per iteration.
+
+    `contexts` are P [N, D], noise included.
 
     A row has `iteration` (from 2: iteration 1 only draws), `convergence_rate`, `loss`,
     `fixed_point_loss`, `diversity_loss` (token-weighted means, the two terms before their
@@ -38,7 +38,7 @@ class Phase1:
     """
 
     contexts: Tensor
-    trace: list[dict[str, Any]] = field(default_factory=list)
+    trace: list[Row] = field(default_factory=list)
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
     @property
@@ -52,27 +52,25 @@ def train_contexts(
     inputs: Inputs,
     config: RunConfig,
     seed: int,
-    on_iteration: Callable[[dict[str, Any]], None] = lambda row: None,
-    start: Phase1 | None = None,
-    keep: Callable[[Callable[[], Phase1]], None] = lambda state: None,
-) -> Phase1:
+    start: Phase1State | None = None,
+    hooks: Hooks[Phase1State] = SILENT,
+) -> Phase1State:
     """Train `block` on a text and return its last contexts and the trace.
 
-    `start` is a state of this run, or of one that differs in `max_iter` alone; it is gone on from,
-    in place. `keep` is given the way to the state after every iteration.
+    `start` is a state of this run, or of one whose phase 1 differs in `max_iter` alone; training
+    continues from it, in place. `hooks` are called after every iteration.
 
     Raises:
         TrainingError: a loss or gradient that is not finite, with the iteration.
     """
     precision = resolve(config, inputs.table.device)
-    result = start or Phase1(_first(block, inputs, seed, precision.contexts))
-    trainer = Trainer(block, result.contexts, inputs, config, seed, precision.product)
-    trainer.restore(result.tensors)
+    result = start or Phase1State(_first(block, inputs, seed, precision.contexts))
+    trainer = Trainer(block, inputs, config, seed, result)
     while result.iterations < config.max_iter and not _settled(result.trace, config):
         result.trace.append(trainer.iterate(result.iterations + 1))
         result.tensors = trainer.tensors()
-        on_iteration(result.trace[-1])
-        keep(lambda: result)
+        hooks.on_row(result.trace[-1])
+        hooks.keep(lambda: result)
     return result
 
 
@@ -82,7 +80,7 @@ def _first(block: ContextBlock, inputs: Inputs, seed: int, dtype: torch.dtype) -
     return P.normal_(0, FIRST_STD, generator=generator(seed, "contexts", device=P.device))
 
 
-def _settled(trace: list[dict[str, Any]], config: RunConfig) -> bool:
+def _settled(trace: list[Row], config: RunConfig) -> bool:
     """Whether the convergence rate has been reached."""
     late = bool(trace) and trace[-1]["iteration"] >= FIRST_STOP
     return late and trace[-1]["convergence_rate"] >= config.min_converged_ratio
@@ -94,15 +92,15 @@ class Trainer:
     def __init__(
         self,
         block: ContextBlock,
-        P: Tensor,
         inputs: Inputs,
         config: RunConfig,
         seed: int,
-        product: torch.dtype,
+        state: Phase1State,
     ) -> None:
+        P, product = state.contexts, resolve(config, inputs.table.device).product
         self._P, self._inputs, self._config, self._seed = P, inputs, config, seed
-        self._adam = torch.optim.Adam(block.parameters(), lr=config.phase1_lr, fused=True)
-        self._block = block
+        self._optimiser = Optimiser(block, config.phase1_lr)
+        self._optimiser.restore(state.tensors)
         self._last_norm = block.layers()[-1][1]
         self._chunks = pieces(len(P), config.phase1_batch)
         rows = min(len(P), config.phase1_batch)
@@ -114,14 +112,10 @@ class Trainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the parameters and Adam's state, by name."""
-        return optimiser.tensors_of(self._block, self._adam)
-
-    def restore(self, stored: dict[str, Tensor]) -> None:
-        """Take parameters and Adam's state from what `tensors` returned; nothing from nothing."""
-        optimiser.restore(self._block, self._adam, stored)
+        return self._optimiser.tensors()
 
     @torch.no_grad()
-    def iterate(self, iteration: int) -> dict[str, Any]:
+    def iterate(self, iteration: int) -> Row:
         """Run one iteration: renew P, take one Adam step, return the trace row."""
         sums = Sums.zero(self._P)
         self._sweep.start()
@@ -130,7 +124,7 @@ class Trainer:
             before = self._chunk(iteration, k, rows, before, sums)
         norm = clip(self._sweep.finish(), self._config.gradient_clip)
         gain = self._last_norm.weight.mean()
-        self._adam.step()
+        self._optimiser.step()
         row = _row(iteration, sums, len(self._P), float(norm), self._config)
         return row | {"layernorm_gain": float(gain)}
 
@@ -163,7 +157,7 @@ class Trainer:
         return c
 
 
-def _row(iteration: int, sums: Sums, tokens: int, norm: float, config: RunConfig) -> dict[str, Any]:
+def _row(iteration: int, sums: Sums, tokens: int, norm: float, config: RunConfig) -> Row:
     fixed, diverse = float(sums.fixed) / tokens, float(sums.diverse) / tokens
     loss = (1 - config.dist_reg_weight) * fixed + config.dist_reg_weight * diverse
     if not (math.isfinite(loss) and math.isfinite(norm)):

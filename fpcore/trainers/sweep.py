@@ -19,9 +19,9 @@ from fpcore.config.run_config import RunConfig
 from fpcore.model.blocks import EPS, ContextBlock, Inputs
 from fpcore.model.head import pieces
 from fpcore.model.optimiser import flat_gradient, gradient_of
+from fpcore.trainers.contexts import BLOCK
 
-ROUNDING = 64  # units of rounding error up to which a spread counts as none
-BLOCK = 2**19  # elements of a block of rows: 2 MiB in float32, one per core on two cores
+ROUNDING = 64  # a spread of up to so many units of rounding error counts as none
 
 
 @dataclass
@@ -151,7 +151,7 @@ class Sweep:
     def start(self) -> None:
         """Begin an iteration: read the weights, and set the gradients to zero."""
         self._gradient.zero_()
-        self._block.renew_terms(self._table, self._terms)
+        self._block.renew_terms(self._table, out=self._terms)
         for layer in self._layers:
             layer.weight.copy_(layer.linear.weight[:, : len(layer.weight)].T)
             for total in layer.term_gradients:

@@ -4,8 +4,13 @@ import pytest
 from helpers.records import record, scaled
 
 from fpcore import compare_runs
+from fpcore.analysis.comparison import Comparison
 from fpcore.errors import RecordError
 from fpcore.reports.comparison import report, sections
+
+
+def gaps(c: Comparison, metric: str) -> list[float]:
+    return [d.difference for d in c.by_size(metric).values()]
 
 
 def test_conditions_hold_only_what_changed() -> None:
@@ -21,7 +26,7 @@ def test_conditions_hold_only_what_changed() -> None:
 def test_differences_are_taken_before_rounding() -> None:
     c = compare_runs(record("a", val_er=0.7084), record("b", val_er=0.6616))
     assert "-4.7 ポイント" in sections.effective_rank(c)  # rounded first it would be -4.6
-    assert c.by_size("val_er")["difference"].tolist() == pytest.approx([-0.0468] * 5)
+    assert gaps(c, "val_er") == pytest.approx([-0.0468] * 5)
 
 
 def test_summary_takes_the_largest_common_size() -> None:
@@ -49,8 +54,8 @@ def test_swapping_flips_signs_and_words() -> None:
     assert "全 5 サイズで高い（悪い）" in sections.perplexity(ab)
     assert "全 5 サイズで低い（良い）" in sections.perplexity(ba)
     assert "低い" not in sections.perplexity(ab).split("観察")[1].split("unigram")[0]
-    backward = [-value for value in ba.perplexity["difference"]]
-    assert ab.perplexity["difference"].tolist() == pytest.approx(backward)
+    backward = [-value for value in gaps(ba, "val_ppl")]
+    assert gaps(ab, "val_ppl") == pytest.approx(backward)
 
 
 def test_a_run_against_itself_has_no_direction() -> None:
@@ -63,8 +68,8 @@ def test_a_run_against_itself_has_no_direction() -> None:
 
 def test_alpha_rows_are_windows_then_all_sizes() -> None:
     c = compare_runs(record("a"), scaled(record("b"), "b", 2.0))
-    assert c.alpha[["first", "last"]].values.tolist() == [[25, 200], [50, 400], [25, 400]]
-    assert c.alpha["difference"].tolist() == pytest.approx([0, 0, 0], abs=1e-12)
+    assert [*c.windows] == [(25, 200), (50, 400), (25, 400)]
+    assert [d.difference for d in c.windows.values()] == pytest.approx([0, 0, 0], abs=1e-12)
     assert "Window 2 (50–400)" in sections.alpha(c)
 
 
@@ -105,13 +110,13 @@ def test_means_over_seeds() -> None:
     ]
     many = base.model_copy(update={"results": base.results + twins})
     c = compare_runs(record("a"), many)
-    assert c.perplexity["difference"].tolist() == [0.0] * 5  # on the seed that both have
+    assert gaps(c, "val_ppl") == [0.0] * 5  # on the seed that both have
     assert c.seeds == 1 and "シード1" in sections.summary(c)
     only = many.model_copy(update={"results": [r for r in many.results if r.seed == 43]})
-    assert compare_runs(record("a"), only).perplexity["difference"].tolist() == [10.0] * 5
+    assert gaps(compare_runs(record("a"), only), "val_ppl") == [10.0] * 5
     half = many.model_copy(
         update={"results": [r.model_copy(update={"seed": 40 + (r.seed or 0)}) for r in twins]}
     )
     both = compare_runs(many, half)  # no seed in common: means of all, 5 above the first
-    assert both.perplexity["difference"].tolist() == pytest.approx([5.0] * 5)
+    assert gaps(both, "val_ppl") == pytest.approx([5.0] * 5)
     assert "シード1" not in sections.summary(compare_runs(many, many))

@@ -106,9 +106,17 @@ def test_a_wrong_type_is_refused_in_one_sentence(values: dict[str, Any], message
 
 def test_a_cell_that_sets_too_little_is_named() -> None:
     namespace = notebook(OWN)
-    del namespace["force"], namespace["epochs"]
-    with pytest.raises(ConfigError, match=r"^The parameters cell must set epochs, force\.$"):
+    del namespace["force"], namespace["share"]
+    with pytest.raises(ConfigError, match=r"^The parameters cell must set force, share\.$"):
         run_config(namespace)
+
+
+def test_a_knob_that_the_cell_does_not_list_has_its_default_and_can_be_given() -> None:
+    namespace = notebook(OWN)
+    del namespace["epochs"]
+    assert run_config(namespace)[0] == RunConfig()
+    namespace["In"].append("# Parameters\nepochs = 3")
+    assert run_config(namespace | {"epochs": 3})[0] == RunConfig(epochs=3)
 
 
 def test_check_returns_the_parameters_alone() -> None:

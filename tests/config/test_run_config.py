@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from fpcore import ConfigError, FpcoreError, RunConfig
+from fpcore.config.run_config import KNOBS, OFF_THE_PATH, knob_table, knobs_where
+from fpcore.paths import PARAMS
 
 SAMPLES = (
     "a list of different whole numbers of at least 1 (training conversations), such as [25, 50]"
@@ -31,7 +33,7 @@ PRECISION = (
 BFLOAT16_CONTEXTS = (
     "true or false (whether phase 1 stores its contexts in bfloat16; only with bfloat16 products)"
 )
-CORPUS = "chitchat, ultrachat, or the path of a .txt, .jsonl or .parquet file"
+CORPUS = "chitchat, ultrachat, or the path of a file such as chats.jsonl"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ CORPUS = "chitchat, ultrachat, or the path of a .txt, .jsonl or .parquet file"
         ("embedding", "glove", EMBEDDING),
         ("embedding", ".safetensors", EMBEDDING),
         ("corpus", "wikitext", CORPUS),
-        ("corpus", "text.csv", CORPUS),
+        ("corpus", "chitchatt", CORPUS),
         ("corpus", 3, CORPUS),
         ("name", "../x", NAME),
         ("name", ".hidden", NAME),
@@ -130,15 +132,15 @@ def test_what_is_just_allowed() -> None:
 
 def test_an_unknown_knob_comes_with_a_suggestion() -> None:
     with pytest.raises(ConfigError) as caught:
-        RunConfig(max_itr=100)
+        RunConfig(max_itr=100)  # type: ignore[call-arg]
     assert str(caught.value) == "max_itr is not a knob of RunConfig (did you mean max_iter?)"
     with pytest.raises(ConfigError, match=r"^zzz is not a knob of RunConfig$"):
-        RunConfig(zzz=1)
+        RunConfig(zzz=1)  # type: ignore[call-arg]
 
 
 def test_several_refusals_make_one_sentence() -> None:
     with pytest.raises(ConfigError) as caught:
-        RunConfig(epochs=0, samples=[0, -1], paitence=2)
+        RunConfig(epochs=0, samples=[0, -1], paitence=2)  # type: ignore[call-arg]
     assert str(caught.value).split("; ") == [
         f"samples must be {SAMPLES}, not [0, -1]",
         "epochs must be a whole number of at least 1, not 0",
@@ -252,7 +254,7 @@ def test_paths_in_made_names() -> None:
     assert len(set(names)) == len(names)
 
 
-KNOBS = st.fixed_dictionaries(
+CHANGES = st.fixed_dictionaries(
     {},
     optional={
         "max_iter": st.integers(2, 10**6),
@@ -272,7 +274,7 @@ KNOBS = st.fixed_dictionaries(
 )
 
 
-@given(KNOBS, KNOBS)
+@given(CHANGES, CHANGES)
 def test_made_names_are_allowed_and_tell_configs_apart(
     first: dict[str, Any], second: dict[str, Any]
 ) -> None:
@@ -292,3 +294,21 @@ def test_a_long_made_name_is_cut_and_still_tells_configs_apart() -> None:
 def test_knobs_leave_out_the_name_alone() -> None:
     assert RunConfig(name="a").knobs() == RunConfig(name="b").knobs()
     assert RunConfig().knobs().keys() == RunConfig.model_fields.keys() - {"name"}
+
+
+def test_facts_of_knobs() -> None:
+    """What may be shared between runs, and what a report says nothing of, is given by hand here."""
+    assert KNOBS.keys() == RunConfig.model_fields.keys()
+    unread = {"epochs", "patience", "phase2_lr", "phase2_batch", "select_on", "er_rows"}
+    assert unread | {"max_iter"} == OFF_THE_PATH
+    resolved = {"samples", "seeds", "device", "precision"}
+    assert knobs_where(lambda knob: knob.resolved) == resolved
+    unlisted = {"name", "samples", "contexts", "bfloat16_contexts"}
+    assert knobs_where(lambda knob: not knob.group) == unlisted
+
+
+def test_the_page_of_params_lists_every_knob() -> None:
+    """Print `fpcore.config.run_config.knob_table()` between the marks where this fails."""
+    page = (PARAMS / "README.md").read_text("utf-8")
+    shown = page.split("<!-- knobs -->\n")[1].split("\n<!-- /knobs -->")[0]
+    assert shown == knob_table()

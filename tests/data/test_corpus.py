@@ -162,6 +162,7 @@ def test_too_few_conversations(write_corpus: WriteCorpus, toy: Toy) -> None:
 
 REFUSED = [
     ("no.txt", None, "is not there"),
+    ("a.csv", b"text", "must be chitchat, ultrachat, or a .txt, .jsonl or .parquet file"),
     ("empty.txt", b"", "is empty"),
     ("blank.txt", b"\n  \n\n", "is empty"),
     ("empty.jsonl", b"", "is empty"),

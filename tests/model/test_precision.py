@@ -19,8 +19,9 @@ from fpcore.model import head, plain, precision
 from fpcore.model.precision import Precision, resolve, rounded_products
 from fpcore.trainers import phase1
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
-from fpcore.trainers.phase1 import Phase1, train_contexts
-from fpcore.trainers.phase2 import Phase2, Text, train_tokens
+from fpcore.trainers.phase1 import Phase1State, train_contexts
+from fpcore.trainers.phase2 import Phase2Result, train_tokens
+from fpcore.trainers.texts import Text, Texts
 
 CPU = torch.device("cpu")
 SINGLE, DOUBLE, HALF = torch.float32, torch.float64, torch.bfloat16
@@ -78,7 +79,7 @@ def test_rounded_products_are_a_scope() -> None:
     assert min(float((inside - want).abs().max()) for want in (exact, rounded)) < 1e-4
 
 
-def trained(build: Build, config: RunConfig, tokens: int = 300) -> tuple[Any, Phase1]:
+def trained(build: Build, config: RunConfig, tokens: int = 300) -> tuple[Any, Phase1State]:
     model, ids = build(config, tokens)
     return model, train_contexts(model.context_block, model.inputs(ids), config, 42)
 
@@ -136,7 +137,7 @@ def test_contexts_for_phase_2(build: Build, toy: Toy, name: str) -> None:
         assert relative(got, want) < 1e-5
 
 
-def phase2(build: Build, config: RunConfig) -> Phase2:
+def phase2(build: Build, config: RunConfig) -> Phase2Result:
     model, ids = build(config, 300)
     source = torch.Generator().manual_seed(1)
     contexts = [torch.randn(300, 24, generator=source) for _ in range(config.layers)]
@@ -146,7 +147,7 @@ def phase2(build: Build, config: RunConfig) -> Phase2:
         Text.of([c[part] for c in contexts], model.inputs(ids[part]), ids[part])
         for part in (slice(200), slice(200, 300))
     )
-    return train_tokens(model.token_block, model.embedding.weight, train, val, config)
+    return train_tokens(model.token_block, model.embedding.weight, Texts(train, val), config)
 
 
 @pytest.mark.parametrize("stored", [False, True])
@@ -214,8 +215,8 @@ def test_memory_is_the_contexts_own(build: Build, toy: Toy) -> None:
     inputs = model.inputs(ids)
     P = torch.zeros(300, 24, dtype=torch.bfloat16)
     place = P.data_ptr()
-    trainer = phase1.Trainer(model.context_block, P, inputs, config, 42, torch.bfloat16)
+    trainer = phase1.Trainer(model.context_block, inputs, config, 42, Phase1State(P))
     trainer.iterate(2)
-    (contexts,) = training_contexts(model.context_block, P, inputs, torch.bfloat16)
+    (contexts,) = training_contexts(model.context_block, P, inputs, torch.bfloat16, out=P)
     assert contexts is P
     assert (P.data_ptr(), bool(P.any())) == (place, True)

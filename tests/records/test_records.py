@@ -196,7 +196,8 @@ def test_frame_has_a_row_per_run_seed_and_size() -> None:
     expected |= {"val_ppl": 600.25, "val_acc": 0.178, "best_epoch": 1, "epochs_run": 2}
     expected |= {"seconds": 3.75}
     assert {key: first[key] for key in expected} == expected
-    more = {"bits_per_byte", "unigram_ppl", "train_er_rows", "val_er_rows"}
+    more = {"bits_per_byte", "unigram_ppl", "train_er_rows", "val_er_rows", "val_bytes"}
+    more |= {"trained_parameters", "chosen"}
     assert set(table) == set(expected) | {"run", "seed", "samples"} | more
     assert pd.isna(table["seconds"][1])
 

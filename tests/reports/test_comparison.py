@@ -30,10 +30,12 @@ def without_numbers(text: str) -> str:
 def test_swapping_flips_every_sign_and_word(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FPCORE_HOME", str(ROOT))
     ab, ba = load_comparison("v5-small", "v6-small"), load_comparison("v6-small", "v5-small")
-    for t, u in ((ab.summary, ba.summary), (ab.perplexity, ba.perplexity), (ab.alpha, ba.alpha)):
-        assert u["difference"].tolist() == pytest.approx((-t["difference"]).tolist(), nan_ok=True)
-        turned = {"up": "down", "down": "up"}
-        assert u["direction"].tolist() == [turned.get(d, d) for d in t["direction"]]
+    turned = {"up": "down", "down": "up"}
+    found = [*ab.differences, *ab.by_size("val_ppl").values(), *ab.windows.values()]
+    turn = [*ba.differences, *ba.by_size("val_ppl").values(), *ba.windows.values()]
+    for t, u in zip(found, turn, strict=True):
+        assert u.difference == pytest.approx(-t.difference, nan_ok=True)
+        assert u.direction == turned.get(t.direction, t.direction)
     there, back = sections.effective_rank(ab), sections.effective_rank(ba)
     assert "全 5 サイズで低い" in there and "全 5 サイズで高い" not in there
     assert "全 5 サイズで高い" in back and "全 5 サイズで低い" not in back

@@ -36,7 +36,7 @@ def colors(ax: Axes) -> dict[str, str]:
     return {n: to_hex(c) for n, c in zip(names, shown, strict=True) if n != "unigram モデル"}
 
 
-@pytest.mark.parametrize("draw", [draw for _, draw in FIGURES.values()], ids=[*FIGURES])
+@pytest.mark.parametrize("draw", [drawn.draw for drawn in FIGURES.values()], ids=[*FIGURES])
 def test_a_run_has_one_colour_in_every_figure(draw: Callable[..., Axes]) -> None:
     for pair in (("v5-small", "v6-small"), ("v6-small", "v5-small")):
         shown = colors(draw(load_comparison(*pair), figures.axes()))

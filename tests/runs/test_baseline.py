@@ -107,7 +107,7 @@ def test_a_record_is_reused_named_and_protected(
         run_baseline(neural(samples=[10], epochs=2, learning_rates=[0.01]))
     assert record.path.read_bytes() == before
     changed = code_digests(NEURAL) | {"code/networks": "other"}
-    monkeypatch.setattr("fpcore.runs.baseline.code_digests", lambda roles: changed)
+    monkeypatch.setattr("fpcore.runs.experiment.code_digests", lambda roles: changed)
     run_baseline(config)
     assert "has changed: the code of networks" in capsys.readouterr().out
 

@@ -12,7 +12,7 @@ import fpcore
 from fpcore import RunConfig, paths
 from fpcore.records.record import RunRecord
 from fpcore.runs import checkpoint, states
-from fpcore.runs.trial import train_size
+from fpcore.runs.training import Training
 from fpcore.trainers.phase1 import Trainer
 
 Trial = Callable[..., RunConfig]
@@ -127,17 +127,17 @@ def test_what_is_finished_is_not_trained_again(
 
     whole = same(fpcore.run(trial(name="whole", samples=[10, 15, 20])))
     with monkeypatch.context() as patch:
-        patch.setattr("fpcore.runs.trial.train_tokens", _until(2, failing))
+        patch.setattr("fpcore.runs.training.train_tokens", _until(2, failing))
         with pytest.raises(PulledPlugError):
             fpcore.run(trial(samples=[10, 15, 20]))
     trained: list[int] = []
-    real = train_size
+    real = Training.result
 
-    def counted(config: RunConfig, data: Any, seed: int, samples: int, *more: Any) -> Any:
-        trained.append(samples)
-        return real(config, data, seed, samples, *more)
+    def counted(self: Training) -> Any:
+        trained.append(self.trial.samples)
+        return real(self)
 
-    monkeypatch.setattr("fpcore.runs.experiment.train_size", counted)
+    monkeypatch.setattr(Training, "result", counted)
     again = fpcore.run(trial(samples=[10, 15, 20]))
     assert trained == [20]
     assert same(again)["results"] == whole["results"]

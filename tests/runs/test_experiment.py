@@ -12,16 +12,16 @@ from torch import Tensor
 import fpcore
 from fpcore import ConfigError, RecordError, RunConfig, RunRecord, TrainingError, load_record, paths
 from fpcore.data import tokens
-from fpcore.data.dataset import Data, prepare
+from fpcore.data.dataset import prepare
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.records.record import SizeResult
 from fpcore.runs import experiment
-from fpcore.runs import trial as measure
-from fpcore.runs.checkpoint import Checkpoint
 from fpcore.runs.progress import Progress
 from fpcore.runs.provenance import RUN, code_digests
-from fpcore.runs.trial import train_size
+from fpcore.runs.training import Training
+from fpcore.runs.training import effective_rank as effective_rank_of
+from fpcore.runs.trial import Trial
 
 
 @pytest.fixture(autouse=True)
@@ -31,11 +31,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-Trial = Callable[..., RunConfig]
+MakeConfig = Callable[..., RunConfig]
 
 
 @pytest.fixture
-def trial(toy: Toy, write_corpus: WriteCorpus, conversations: list[str]) -> Trial:
+def trial(toy: Toy, write_corpus: WriteCorpus, conversations: list[str]) -> MakeConfig:
     """The toy setting on the toy corpus, with the knobs that a test changes."""
     path = str(write_corpus(conversations))
     return lambda **knobs: toy(**({"corpus": path, "name": "toy"} | knobs))
@@ -47,7 +47,9 @@ def test_the_tests_leave_the_repository_alone(home: Path) -> None:
         assert not folder.is_relative_to(paths.ROOT)
 
 
-def test_a_run_is_complete_and_agrees_with_itself(trial: Trial, conversations: list[str]) -> None:
+def test_a_run_is_complete_and_agrees_with_itself(
+    trial: MakeConfig, conversations: list[str]
+) -> None:
     config = trial(er_rows=200, select_on="val", patience=3, seeds=[42, 7])
     record = fpcore.run(config)
     assert load_record("toy") == record
@@ -111,7 +113,7 @@ def effective_rank(contexts: Tensor) -> float:
 
 
 @pytest.mark.parametrize(("layers", "inputs"), [(1, 1), (2, 3)])
-def test_a_run_equals_the_plain_pipeline(trial: Trial, layers: int, inputs: int) -> None:
+def test_a_run_equals_the_plain_pipeline(trial: MakeConfig, layers: int, inputs: int) -> None:
     """From ids to every figure with plain.py, including which text is measured where."""
     size = {"layers": layers, "input_tokens": inputs, "samples": [20], "patience": 3}
     config = trial(precision="float64", er_rows=None, **size)
@@ -131,8 +133,8 @@ def test_a_run_equals_the_plain_pipeline(trial: Trial, layers: int, inputs: int)
     assert result.val_er == pytest.approx(effective_rank(val_contexts[-1]), rel=1e-7)
     adam = torch.optim.Adam(head.parameters(), lr=config.phase2_lr)
     for epoch in range(3):
-        loss = plain.train_epoch(head, adam, contexts, x, ids, weights, config.phase2_batch)
-        val_loss, correct = plain.evaluate(head, val_contexts, val_x, data.val.ids, weights)
+        loss = plain.train_epoch(head, adam, (contexts, x, ids), weights, config.phase2_batch)
+        val_loss, correct = plain.evaluate(head, (val_contexts, val_x, data.val.ids), weights)
         assert result.phase2["train_loss"][epoch] == pytest.approx(loss, rel=1e-9)
         assert result.phase2["val_loss"][epoch] == pytest.approx(val_loss.mean().item(), rel=1e-9)
         assert result.phase2["val_acc"][epoch] == pytest.approx(correct.double().mean().item())
@@ -141,16 +143,16 @@ def test_a_run_equals_the_plain_pipeline(trial: Trial, layers: int, inputs: int)
 def test_effective_rank_is_measured_on_random_rows_without_repetition() -> None:
     """On rows of a scaled identity it counts which rows were taken."""
     contexts, config = torch.eye(50, dtype=torch.float64), RunConfig(context_dim=50, er_rows=20)
-    ranks = measure._effective_rank(contexts, config, 42, "val")
+    ranks = effective_rank_of(contexts, config, 42, "val")
     assert ranks == {"val_er": pytest.approx(20 / 50), "val_er_rows": 20}
     # The first rows alone would have rank 1.
     contexts[:20] = contexts[0]
-    val = measure._effective_rank(contexts, config, 42, "val")["val_er"]
+    val = effective_rank_of(contexts, config, 42, "val")["val_er"]
     assert val * 50 > 5
-    assert val != measure._effective_rank(contexts, config, 42, "train")["train_er"]
+    assert val != effective_rank_of(contexts, config, 42, "train")["train_er"]
 
 
-def test_controls_train_the_token_block_on_contexts_without_phase_1(trial: Trial) -> None:
+def test_controls_train_the_token_block_on_contexts_without_phase_1(trial: MakeConfig) -> None:
     """The token block sees what it is given: nothing at all, or the block as it is drawn."""
     zero, drawn, trained = (
         fpcore.run(trial(name=kind, contexts=kind)).results[-1]
@@ -164,12 +166,12 @@ def test_controls_train_the_token_block_on_contexts_without_phase_1(trial: Trial
     assert len({zero.val_ppl, drawn.val_ppl, trained.val_ppl}) == 3
 
 
-def test_the_control_on_zero_contexts_reads_the_last_token_alone(trial: Trial) -> None:
+def test_the_control_on_zero_contexts_reads_the_last_token_alone(trial: MakeConfig) -> None:
     """Equal to the plain trainer on zeros."""
     config = trial(contexts="zero", epochs=2, precision="float64")
     data = prepare(config)
     cpu = torch.device("cpu")
-    result = train_size(config, data, 42, 20, cpu, Progress(), kept(config, data, 20))
+    result = Training(Trial(config, data, 42, 20, cpu), Progress()).result()
     model = FixedPointModel(data.weights.double(), config, 42)
     head = plain.TokenBlock(1, config.context_dim, config.embed_dim, 1).double()
     head.load_state_dict(model.token_block.state_dict())
@@ -178,37 +180,36 @@ def test_the_control_on_zero_contexts_reads_the_last_token_alone(trial: Trial) -
     zeros = [x.new_zeros(len(ids), config.context_dim)]
     adam = torch.optim.Adam(head.parameters(), lr=config.phase2_lr)
     for epoch in range(2):
-        loss = plain.train_epoch(head, adam, zeros, x, ids, weights, config.phase2_batch)
+        loss = plain.train_epoch(head, adam, (zeros, x, ids), weights, config.phase2_batch)
         assert result.phase2["train_loss"][epoch] == pytest.approx(loss, rel=1e-9)
 
 
 def test_a_younger_knob_had_its_default_in_older_records(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch
+    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = fpcore.run(trial())
     older = {k: v for k, v in record.config.items() if k != "contexts"}
     record.model_copy(update={"config": older}).save()
-    monkeypatch.setattr(experiment, "train_size", None)  # would fail if it were called
+    monkeypatch.setattr(Training, "result", never)
     assert fpcore.run(trial()).results == record.results
     with pytest.raises(RecordError, match="another contexts"):
         fpcore.run(trial(contexts="zero"))
 
 
 def test_the_same_config_again_is_reused(
-    trial: Trial, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    trial: MakeConfig,
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = fpcore.run(trial())
     assert capsys.readouterr() == ("", "")
     before, changed = first.path.read_bytes(), first.path.stat().st_mtime_ns
-    monkeypatch.setattr(experiment, "train_size", never)
+    monkeypatch.setattr(Training, "result", never)
     assert fpcore.run(trial()) == first
     out = capsys.readouterr().out
     assert out == "toy: same config and digests, so its record is reused.\n"
     assert (first.path.read_bytes(), first.path.stat().st_mtime_ns) == (before, changed)
-
-
-def kept(config: RunConfig, data: Data, samples: int) -> Checkpoint:
-    return Checkpoint.of(config, data, 42, samples, torch.device("cpu"))
 
 
 def never(*_: Any) -> SizeResult:
@@ -217,11 +218,11 @@ def never(*_: Any) -> SizeResult:
 
 @pytest.mark.parametrize("knobs", [{"max_iter": 9}, {"seeds": [1]}, {"precision": "float64"}])
 def test_another_config_under_the_same_name_is_refused(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, Any]
+    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, Any]
 ) -> None:
     path = fpcore.run(trial()).path
     before = path.read_bytes()
-    monkeypatch.setattr(experiment, "train_size", never)
+    monkeypatch.setattr(Training, "result", never)
     with pytest.raises(RecordError) as caught:
         fpcore.run(trial(**knobs))
     assert str(caught.value) == (
@@ -231,7 +232,7 @@ def test_another_config_under_the_same_name_is_refused(
     assert path.read_bytes() == before
 
 
-def test_published_figures_are_never_replaced_by_chance(trial: Trial) -> None:
+def test_published_figures_are_never_replaced_by_chance(trial: MakeConfig) -> None:
     RunRecord(
         name="toy", source="published", label="", config=trial().model_dump(), results=[]
     ).save()
@@ -239,7 +240,7 @@ def test_published_figures_are_never_replaced_by_chance(trial: Trial) -> None:
         fpcore.run(trial())
 
 
-def test_a_damaged_record_stops_the_run_and_force_replaces_it(trial: Trial) -> None:
+def test_a_damaged_record_stops_the_run_and_force_replaces_it(trial: MakeConfig) -> None:
     path = paths.runs() / "toy.json"
     path.parent.mkdir(parents=True)
     path.write_text("{", encoding="utf-8")
@@ -249,7 +250,7 @@ def test_a_damaged_record_stops_the_run_and_force_replaces_it(trial: Trial) -> N
 
 
 def test_a_changed_digest_is_named_and_trains_again(
-    trial: Trial, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    trial: MakeConfig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = fpcore.run(trial())
     changed = code_digests(RUN) | {"code/phase 2": "0" * 16}
@@ -265,7 +266,7 @@ def test_a_changed_digest_is_named_and_trains_again(
 
 
 def test_a_changed_text_is_named_and_trains_again(
-    trial: Trial, write_corpus: WriteCorpus, conversations: list[str], capsys: Any
+    trial: MakeConfig, write_corpus: WriteCorpus, conversations: list[str], capsys: Any
 ) -> None:
     fpcore.run(trial())
     write_corpus([*conversations[:15], "another text", *conversations[16:]])
@@ -277,7 +278,7 @@ def test_a_changed_text_is_named_and_trains_again(
     assert "the code of" not in out
 
 
-def test_digests_cover_all_that_a_result_depends_on(trial: Trial) -> None:
+def test_digests_cover_all_that_a_result_depends_on(trial: MakeConfig) -> None:
     digests = fpcore.run(trial()).digests
     data = {"vocabulary", "embedding", "validation_ids", "development_ids"}
     code = {f"code/{role}" for role in RUN}
@@ -286,16 +287,17 @@ def test_digests_cover_all_that_a_result_depends_on(trial: Trial) -> None:
 
 
 def test_force_trains_again_and_replaces_any_config(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch
+    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fpcore.run(trial())
     trained: list[int] = []
+    real = Training.result
 
-    def counted(config: RunConfig, data: Any, seed: int, samples: int, *more: Any) -> SizeResult:
-        trained.append(samples)
-        return train_size(config, data, seed, samples, *more)
+    def counted(self: Training) -> SizeResult:
+        trained.append(self.trial.samples)
+        return real(self)
 
-    monkeypatch.setattr(experiment, "train_size", counted)
+    monkeypatch.setattr(Training, "result", counted)
     assert fpcore.run(trial(), force=True) == load_record("toy")
     assert trained == [10, 20]
     assert fpcore.run(trial(samples=[12]), force=True) == load_record("toy")
@@ -303,7 +305,7 @@ def test_force_trains_again_and_replaces_any_config(
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])
-def test_two_runs_give_the_same_record(trial: Trial, precision: str) -> None:
+def test_two_runs_give_the_same_record(trial: MakeConfig, precision: str) -> None:
     config = trial(precision=precision, layers=2, input_tokens=2)
     first, second = fpcore.run(config), fpcore.run(config, force=True)
     assert first.path.exists()
@@ -312,7 +314,7 @@ def test_two_runs_give_the_same_record(trial: Trial, precision: str) -> None:
     assert first.environment["precision"] == precision
 
 
-def test_a_size_does_not_depend_on_the_sizes_before_it(trial: Trial) -> None:
+def test_a_size_does_not_depend_on_the_sizes_before_it(trial: MakeConfig) -> None:
     both, alone = fpcore.run(trial()), fpcore.run(trial(name="alone", samples=[20]))
     assert stable(both.results[1].model_dump()) == stable(alone.results[0].model_dump())
     other = fpcore.run(trial(name="other", samples=[20], seeds=[1])).results[0]
@@ -320,24 +322,26 @@ def test_a_size_does_not_depend_on_the_sizes_before_it(trial: Trial) -> None:
     assert other.phase1["loss"] != alone.results[0].phase1["loss"]
 
 
-def test_runs_that_differ_in_max_iter_share_their_first_iterations(trial: Trial) -> None:
+def test_runs_that_differ_in_max_iter_share_their_first_iterations(trial: MakeConfig) -> None:
     short, long = (fpcore.run(trial(name=f"n{n}", max_iter=n)).results[0] for n in (5, 8))
     for column, values in short.phase1.items():
         assert long.phase1[column][:4] == values
 
 
 def test_a_run_that_fails_leaves_nothing_and_no_record_is_touched(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch
+    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     earlier = fpcore.run(trial(name="earlier"))
     before = earlier.path.read_bytes()
 
-    def failing(config: RunConfig, data: Any, seed: int, samples: int, *more: Any) -> SizeResult:
-        if samples == 20:
-            raise TrainingError("no more")
-        return train_size(config, data, seed, samples, *more)
+    real = Training.result
 
-    monkeypatch.setattr(experiment, "train_size", failing)
+    def failing(self: Training) -> SizeResult:
+        if self.trial.samples == 20:
+            raise TrainingError("no more")
+        return real(self)
+
+    monkeypatch.setattr(Training, "result", failing)
     for name in ("earlier", "new"):
         with pytest.raises(TrainingError, match="no more"):
             fpcore.run(trial(name=name), force=True)
@@ -352,7 +356,7 @@ def changed_texts(conversations: list[str], first: int, last: int) -> list[str]:
 
 
 def test_validation_text_changes_validation_alone(
-    trial: Trial, write_corpus: WriteCorpus, conversations: list[str]
+    trial: MakeConfig, write_corpus: WriteCorpus, conversations: list[str]
 ) -> None:
     first = fpcore.run(trial(patience=3))
     write_corpus(changed_texts(conversations, 55, 60))
@@ -369,7 +373,7 @@ def test_validation_text_changes_validation_alone(
 
 
 def test_development_selects_and_changes_nothing_else(
-    trial: Trial, write_corpus: WriteCorpus, conversations: list[str]
+    trial: MakeConfig, write_corpus: WriteCorpus, conversations: list[str]
 ) -> None:
     knobs = {"select_on": "dev", "patience": 3}
     val = fpcore.run(trial(patience=3))
@@ -387,33 +391,33 @@ def test_development_selects_and_changes_nothing_else(
         assert one.best_epoch == 1 + losses.index(min(losses))
 
 
-def test_a_size_can_be_trained_on_its_own(trial: Trial) -> None:
+def test_a_size_can_be_trained_on_its_own(trial: MakeConfig) -> None:
     config = trial(samples=[10])
     cpu, data = torch.device("cpu"), prepare(config)
-    result = train_size(config, data, 42, 10, cpu, Progress(), kept(config, data, 10))
+    result = Training(Trial(config, data, 42, 10, cpu), Progress()).result()
     assert stable(result.model_dump()) == stable(fpcore.run(config).results[0].model_dump())
 
 
 @pytest.mark.parametrize("max_iter", [2, 8])
-def test_numbers_that_are_not_finite_stop_the_run(trial: Trial, max_iter: int) -> None:
+def test_numbers_that_are_not_finite_stop_the_run(trial: MakeConfig, max_iter: int) -> None:
     """Whether an iteration meets them, or only the contexts made with the last step's weights."""
     with pytest.raises(TrainingError, match=r"not finite.*phase1_lr below"):
         fpcore.run(trial(phase1_lr=1e30, max_iter=max_iter))
     assert not paths.runs().exists()
 
 
-def test_a_learning_rate_that_breaks_phase_2_stops_the_run(trial: Trial) -> None:
+def test_a_learning_rate_that_breaks_phase_2_stops_the_run(trial: MakeConfig) -> None:
     with pytest.raises(TrainingError, match="not finite in epoch 1; a phase2_lr below"):
         fpcore.run(trial(phase2_lr=1e30))
 
 
-def test_a_device_that_is_not_there(trial: Trial) -> None:
+def test_a_device_that_is_not_there(trial: MakeConfig) -> None:
     with pytest.raises(ConfigError, match="device cuda:99 is not on this machine; use auto or cpu"):
         fpcore.run(trial(device="cuda:99"))
 
 
 def test_a_first_size_without_tokens_is_refused(
-    trial: Trial, write_corpus: WriteCorpus, conversations: list[str]
+    trial: MakeConfig, write_corpus: WriteCorpus, conversations: list[str]
 ) -> None:
     write_corpus(["x", *conversations])
     with pytest.raises(fpcore.CorpusError, match=r"first 1 conversations of .* have fewer than 2"):
@@ -421,7 +425,7 @@ def test_a_first_size_without_tokens_is_refused(
 
 
 def test_progress_names_the_run_the_stage_and_the_time(
-    trial: Trial, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    trial: MakeConfig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
     monkeypatch.setattr("fpcore.runs.progress.INTERVAL", 0)
@@ -435,12 +439,12 @@ def test_progress_names_the_run_the_stage_and_the_time(
     assert lines[-1].startswith("toy: 1 sizes and seeds trained in 0:0")
 
 
-def test_a_record_holds_plain_data_alone(trial: Trial) -> None:
+def test_a_record_holds_plain_data_alone(trial: MakeConfig) -> None:
     record = fpcore.run(trial())
     assert json.loads(json.dumps(record.model_dump())) == record.model_dump()
 
 
-def test_a_sweep_shares_phase_1_and_gives_the_records_of_separate_runs(trial: Trial) -> None:
+def test_a_sweep_shares_phase_1_and_gives_the_records_of_separate_runs(trial: MakeConfig) -> None:
     stops = (4, 6, 7, 9, 12)
     shared = [fpcore.run(trial(name=f"s{n}", max_iter=n), share="sweep") for n in stops]
     alone = [fpcore.run(trial(name=f"a{n}", max_iter=n)) for n in stops]
@@ -452,18 +456,32 @@ def test_a_sweep_shares_phase_1_and_gives_the_records_of_separate_runs(trial: Tr
     assert all(record.results[0].shared_iterations == 0 for record in alone)
 
 
-def test_runs_of_one_name_that_differ_otherwise_share_nothing(trial: Trial) -> None:
+@pytest.mark.parametrize("knobs", [{"phase2_lr": 0.01}, {"epochs": 2, "er_rows": 100}], ids=str)
+def test_a_run_takes_over_the_whole_phase_1_that_it_has_in_common(
+    trial: MakeConfig, knobs: dict[str, Any]
+) -> None:
     fpcore.run(trial(name="one"), share="sweep")
-    other = fpcore.run(trial(name="other", max_iter=12, context_noise=0.2), share="sweep")
+    shared = fpcore.run(trial(name="other", **knobs), share="sweep")
+    alone = fpcore.run(trial(name="alone", **knobs))
+    assert [r.shared_iterations for r in shared.results] == [8, 8]  # all of them
+    assert stable(shared.model_dump()["results"]) == stable(alone.model_dump()["results"])
+
+
+@pytest.mark.parametrize("knobs", [{"context_noise": 0.2}, {"dist_reg_weight": 0.5}], ids=str)
+def test_runs_of_one_name_that_differ_otherwise_share_nothing(
+    trial: MakeConfig, knobs: dict[str, Any]
+) -> None:
+    fpcore.run(trial(name="one"), share="sweep")
+    other = fpcore.run(trial(name="other", max_iter=12, **knobs), share="sweep")
     assert {r.shared_iterations for r in other.results} == {0}
 
 
 def test_a_text_that_does_not_fit_names_what_to_lower(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch
+    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def too_large(*_: Any) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(measure, "train_contexts", too_large)
+    monkeypatch.setattr("fpcore.runs.training.train_contexts", too_large)
     with pytest.raises(TrainingError, match=r"Phase 1 on 205 tokens does not fit .*phase1_batch"):
         fpcore.run(trial())

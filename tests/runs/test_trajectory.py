@@ -1,15 +1,19 @@
 """Phase 1 shared between runs: the same numbers as alone, with fewer iterations."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
 from helpers.toy import Build, Toy
 
 from fpcore import RunConfig
+from fpcore.data.dataset import NO_TEXT, Data
 from fpcore.model.blocks import ContextBlock
 from fpcore.runs.checkpoint import Reached, Trajectory
-from fpcore.trainers.phase1 import Phase1, train_contexts
+from fpcore.runs.trial import Trial
+from fpcore.trainers.hooks import Hooks
+from fpcore.trainers.phase1 import Phase1State, train_contexts
 
 STOPS = (4, 6, 9)
 CPU = torch.device("cpu")
@@ -28,7 +32,7 @@ def test_stops_of_one_path_equal_separate_runs(toy: Toy, build: Build, contexts:
         config = toy(max_iter=stop, precision="bfloat16", bfloat16_contexts=contexts)
         alone, alone_block = _train(config, build, None, [])
         path = _path(config, build)
-        reached = path.latest(stop, CPU)
+        reached = path.latest(stop)
         rows: list[int] = []
         after, block = _train(config, build, reached.state if reached else None, rows)
         path.keep(Reached(after, 1.5))
@@ -46,16 +50,22 @@ def test_stops_of_one_path_equal_separate_runs(toy: Toy, build: Build, contexts:
 
 def _path(config: RunConfig, build: Build) -> Trajectory:
     model, ids = build(config, 300)
-    return Trajectory.of("study", config, 42, ids, model.embedding.weight)
+    data = Data(Mock(), [ids], NO_TEXT, NO_TEXT, model.embedding.weight.detach(), "", "")
+    return Trajectory(Trial(config, data, 42, 1, CPU), "study")
 
 
 def _train(
-    config: RunConfig, build: Build, start: Phase1 | None, rows: list[int]
-) -> tuple[Phase1, ContextBlock]:
+    config: RunConfig, build: Build, start: Phase1State | None, rows: list[int]
+) -> tuple[Phase1State, ContextBlock]:
     model, ids = build(config, 300)
     block = model.context_block
     result = train_contexts(
-        block, model.inputs(ids), config, 42, lambda row: rows.append(row["iteration"]), start
+        block,
+        model.inputs(ids),
+        config,
+        42,
+        start,
+        Hooks(lambda row: rows.append(row["iteration"])),
     )
     return result, block
 
@@ -81,11 +91,11 @@ def test_a_settled_path_stays_where_it_is(toy: Toy, build: Build) -> None:
 @pytest.mark.usefixtures("shared")
 def test_a_damaged_state_is_not_there(toy: Toy, build: Build) -> None:
     path = _path(toy(), build)
-    assert path.latest(9, CPU) is None
-    path.keep(Reached(Phase1(torch.zeros(3, 2)), 1.0))
-    stored = path.latest(9, CPU)
+    assert path.latest(9) is None
+    path.keep(Reached(Phase1State(torch.zeros(3, 2)), 1.0))
+    stored = path.latest(9)
     assert stored is not None and (stored.seconds, stored.shared) == (1.0, 1)
-    assert path.latest(0, CPU) is None
+    assert path.latest(0) is None
     file = next(path.folder.iterdir())
     file.write_bytes(file.read_bytes()[:-5])
-    assert path.latest(9, CPU) is None
+    assert path.latest(9) is None

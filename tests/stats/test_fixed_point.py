@@ -17,7 +17,7 @@ from torch import Tensor
 
 from fpcore import ConfigError, CorpusError
 from fpcore.reports import fixed_point
-from fpcore.runs.diagnosis import Diagnosis, Trained, diagnose, measure, parallel_map, trained
+from fpcore.runs.diagnosis import Diagnosis, Settled, diagnose, measure, parallel_map, trained
 from fpcore.stats import metrics
 from fpcore.stats.fixed_point import TOLERANCE, distance, settle
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
@@ -164,28 +164,28 @@ def write_config(
 
 
 @pytest.fixture
-def small(write_config: WriteConfig) -> Trained:
+def small(write_config: WriteConfig) -> Settled:
     return trained(write_config(), 10, 7)
 
 
 @pytest.fixture
-def found(small: Trained) -> Diagnosis:
+def found(small: Settled) -> Diagnosis:
     return measure(small, 6)
 
 
-def test_a_trained_model_is_measured_as_it_was_trained(small: Trained, found: Diagnosis) -> None:
+def test_a_trained_model_is_measured_as_it_was_trained(small: Settled, found: Diagnosis) -> None:
     """Every figure of the diagnosis, from the model itself."""
     assert (small.config.samples, small.config.seeds) == ([10], [7])
     P, block, inputs = small.first.contexts, small.model.context_block, small.train
     goal = sequential_contexts(block, inputs)[-1]
-    used = training_contexts(block, P.clone(), inputs)[-1]
+    used = training_contexts(block, P, inputs)[-1]
     assert found.phase1["convergence_rate"].tolist() == [
         row["convergence_rate"] for row in small.first.trace
     ]
     first = found.train.settling.iloc[0]
     assert first["converged"] == metrics.convergence_rate(used, P, 0.03)
     assert first["median"] == distance(P, used)["median"]
-    again = training_contexts(block, used.clone(), inputs)[-1]
+    again = training_contexts(block, used, inputs)[-1]
     ratios = (again - used).norm(dim=1)[1:] / (used - P).norm(dim=1)[:-1]  # of a token to the next
     local = found.train.settling["local_median"][1]
     assert local == pytest.approx(float(ratios.quantile(0.5)), rel=1e-5)
@@ -198,7 +198,7 @@ def test_a_trained_model_is_measured_as_it_was_trained(small: Trained, found: Di
     assert found.train.left["median"] < found.parallel["median"]
 
 
-def test_the_spectra_are_of_equal_numbers_of_rows(small: Trained) -> None:
+def test_the_spectra_are_of_equal_numbers_of_rows(small: Settled) -> None:
     """5 rows have 5 directions at most of D = 24, and 4 where their mean is taken off."""
     few = dataclasses.replace(small, config=small.config.model_copy(update={"er_rows": 5}))
     measured = measure(few, 2)
@@ -207,7 +207,7 @@ def test_the_spectra_are_of_equal_numbers_of_rows(small: Trained) -> None:
         assert text.spectra["er"].max() <= 5 / 24 and text.spectra["er_centered"].max() <= 4 / 24
 
 
-def test_many_steps_reach_the_sequential_contexts(small: Trained) -> None:
+def test_many_steps_reach_the_sequential_contexts(small: Settled) -> None:
     """As many as there are tokens: everything is at the fixed point, and the table says so."""
     tokens = max(len(small.train.index), len(small.val.index))
     settled = measure(small, tokens + 1)

@@ -1,8 +1,9 @@
+import contextlib
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpcore.stats.scaling import (
@@ -12,6 +13,8 @@ from fpcore.stats.scaling import (
     loss_rms,
     sliding_windows,
 )
+from fpcore.stats.scaling_intervals import power_prediction, saturating_intervals
+from fpcore.stats.scaling_refits import bootstrap_power_law, bootstrap_saturating_law
 
 # The raw-data blocks of the seed document: tokens, and V.PPL of both runs.
 TOKENS = [62891, 122795, 240132, 473429, 948524]
@@ -103,7 +106,7 @@ def test_two_points_have_no_standard_error() -> None:
 
 
 def test_a_law_predicts() -> None:
-    assert PowerLaw(-0.5, 100, 1, 0, 3, (1, 9))(25) == pytest.approx(20)
+    assert PowerLaw(-0.5, math.log(50), 4, 1, 0, 3, (1, 9))(25) == pytest.approx(20)
 
 
 @pytest.mark.parametrize(
@@ -157,3 +160,52 @@ def test_saturating_law_needs_three_sizes() -> None:
 def test_a_factor_beyond_the_largest_float_is_infinite() -> None:
     fit = fit_power_law([500.0, 1000.0, 2000.0], [4e154, 10.0, 5.0])
     assert math.isinf(fit.A) and fit.alpha < -200
+
+
+SIZES = st.lists(st.integers(1, 10**15), min_size=2, max_size=6)
+LOSSES = st.one_of(
+    st.floats(-600, 700),  # nats: from perplexities far below 1 to the largest floats
+    st.floats(4.604, 4.606),  # nearly flat
+    st.just(math.log(100)),
+)
+
+
+@given(st.data(), SIZES)
+@settings(max_examples=200)
+def test_any_sizes_and_perplexities_give_fits_or_one_sentence(
+    data: st.DataObject, tokens: list[int]
+) -> None:
+    """No raw arithmetic error and no warning, whatever curve a run has left."""
+    count = len(tokens)
+    ppl = np.exp(data.draw(st.lists(LOSSES, min_size=count, max_size=count))).tolist()
+    for fit in (fit_power_law, fit_saturating_law):
+        try:
+            law = fit(tokens, ppl)
+        except ValueError as error:
+            assert "needs" in str(error)
+            continue
+        assert math.isfinite(law.loss(tokens[0]))
+        assert loss_rms(law, tokens, ppl) >= 0
+        assert law(1.0) >= 0 and law(10.0 * max(tokens)) >= 0  # infinite beyond floats
+    for window in sliding_windows(tokens, ppl, 2):
+        assert math.isfinite(window.alpha) or len(set(window.tokens)) == 1
+    for other in (saturating_intervals, bootstrap_power_law, bootstrap_saturating_law):
+        with contextlib.suppress(ValueError):
+            other(tokens, ppl)
+    with contextlib.suppress(ValueError):
+        assert power_prediction(tokens, ppl, 1.0).low >= 0 or count < 3
+
+
+@pytest.mark.parametrize(
+    ("tokens", "ppl"),
+    [
+        ([10000, 11000, 12100], [101.0, 100.0, 100.0]),
+        ([41683, 42146, 43280], [101.481, 101.104, 101.307]),
+    ],
+)
+def test_flat_curves_have_a_power_law_of_almost_no_slope(
+    tokens: list[int], ppl: list[float]
+) -> None:
+    law, floor = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
+    assert abs(law.alpha) < 0.1 and law(tokens[1]) == pytest.approx(ppl[1], abs=1)
+    assert floor(tokens[1]) == pytest.approx(ppl[1], abs=1) and math.isfinite(floor.rms)

@@ -16,7 +16,6 @@ from fpcore.data.tokens import HeldOut
 from fpcore.model.blocks import FixedPointModel
 from fpcore.trainers.network_training import (
     IGNORED,
-    by_conversation,
     evaluate,
     streams,
     train_network,
@@ -29,6 +28,7 @@ from fpcore.trainers.networks import (
     matched,
     sinusoids,
 )
+from fpcore.trainers.texts import Evaluation, Texts
 
 KINDS = [(model, own) for model in ("lstm", "gpt") for own in (False, True)]
 
@@ -71,6 +71,11 @@ def test_sizes_match_the_fixed_point_model_of_the_small_setting(model: str, own:
     assert made.weights.requires_grad == own
     if not own:
         assert torch.equal(made.weights, W)
+
+
+def test_a_network_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"one of lstm, gpt, not 'gtp' \(did you mean gpt\?\)"):
+        matched(weights(), config("gtp"), 1)
 
 
 def test_a_size_that_no_width_reaches_is_refused() -> None:
@@ -158,7 +163,7 @@ def test_evaluation_is_the_cross_entropy_of_all_tokens_but_the_first(model: str)
 
 def test_losses_by_conversation_by_hand() -> None:
     losses, hits = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([True, False, True])
-    got = by_conversation(losses, hits, torch.tensor([0, 0, 2, 2]))
+    got = Evaluation.of(losses, hits, torch.tensor([0, 2, 2]))
     assert (got.loss_sums, got.token_counts) == ([1.0, 0.0, 6.0], [1, 0, 2])
     assert (got.loss, got.accuracy) == pytest.approx((7 / 3, 2 / 3))
 
@@ -169,7 +174,7 @@ def test_training_learns_a_pattern_and_leaves_a_frozen_embedding_alone(
 ) -> None:
     W, given = weights(), config(model, own, epochs=12, patience=12)
     made, before = matched(W, given, 1), matched(W, given, 1).weights.clone()
-    got = train_network(made, text(400).ids, text(50), text(60), given, 0.01)
+    got = train_network(made, Texts(text(400).ids, text(60), text(50)), given, 0.01)
     assert got.val.loss < 0.5 < got.trace[0]["train_loss"]
     assert torch.equal(made.weights, before) != own
 
@@ -184,10 +189,11 @@ def test_the_epoch_that_development_chose_is_evaluated_with_its_own_weights(
 
     def pretend(model: TiedModel, held: HeldOut) -> Any:
         seen.append(model.norm.weight.detach().clone())
-        return by_conversation(torch.full((1,), next(told)), torch.ones(1), torch.tensor([0, 0]))
+        return Evaluation(next(told), 1.0)
 
     monkeypatch.setattr("fpcore.trainers.network_training.evaluate", pretend)
-    got = train_network(matched(weights(), given, 1), text(60).ids, text(9), text(9), given, 0.01)
+    texts = Texts(text(60).ids, text(9), text(9))
+    got = train_network(matched(weights(), given, 1), texts, given, 0.01)
     assert (got.best_epoch, len(got.trace), got.dev_loss, got.val.loss) == (2, 4, 2.0, 9.0)
     assert got.train_loss == got.trace[1]["train_loss"]
     assert torch.equal(seen[-1], seen[1])
@@ -199,7 +205,7 @@ def test_a_first_batch_is_the_plain_gradient_step() -> None:
     given = config("lstm", epochs=1, streams=1, segment=100)
     made, plain = matched(weights(), given, 1), matched(weights(), given, 1)
     ids = text(40).ids
-    got = train_network(made, ids, text(9), text(9), given, 0.01)
+    got = train_network(made, Texts(ids, text(9), text(9)), given, 0.01)
     adam = torch.optim.Adam([p for p in plain.parameters() if p.requires_grad], 0.01)
     loss = F.cross_entropy(plain(ids[None, :-1])[0][0] @ plain.weights.T, ids[1:])
     loss.backward()
@@ -213,9 +219,8 @@ def test_a_first_batch_is_the_plain_gradient_step() -> None:
 def test_a_loss_that_is_not_finite_is_named() -> None:
     given = config("lstm")
     with pytest.raises(TrainingError, match="not finite in epoch 1 at learning rate"):
-        train_network(
-            matched(weights() * math.inf, given, 1), text(60).ids, text(9), text(9), given, 0.1
-        )
+        texts = Texts(text(60).ids, text(9), text(9))
+        train_network(matched(weights() * math.inf, given, 1), texts, given, 0.1)
 
 
 def test_the_toy_fixture_is_a_fixed_point_config(toy: Toy) -> None:

@@ -15,9 +15,12 @@ from fpcore.model.precision import stored_dtype
 from fpcore.stats.draws import Noise, generator, noise
 from fpcore.trainers import sweep
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
-from fpcore.trainers.phase1 import Phase1, train_contexts
+from fpcore.trainers.hooks import Hooks
+from fpcore.trainers.phase1 import Phase1State, train_contexts
 
-Trained = tuple[FixedPointModel, Phase1, plain.ContextBlock, Tensor, Tensor, list[dict[str, Any]]]
+Trained = tuple[
+    FixedPointModel, Phase1State, plain.ContextBlock, Tensor, Tensor, list[dict[str, Any]]
+]
 SHAPES = [(layers, tokens) for layers in (1, 2) for tokens in (1, 3)]
 TOKENS = 300  # with chunks of 128: two whole ones and a shorter last one
 
@@ -82,7 +85,7 @@ def test_contexts_for_phase_2_equal_the_plain_version(
     config = toy(layers=layers, input_tokens=tokens, precision="float64", max_iter=4)
     model, fast, block, x, P, _ = both_trained(build, config)
     inputs = model.inputs(_ids(build, config))
-    passed = training_contexts(model.context_block, fast.contexts, inputs)
+    passed = training_contexts(model.context_block, fast.contexts, inputs, out=fast.contexts)
     assert passed[-1] is fast.contexts  # a single layer needs no second [N, D]
     for got, want in zip(passed, plain.training_contexts(block, P, x), strict=True):
         close(got, want)
@@ -129,7 +132,7 @@ class ByHand:
         first = torch.randn(tokens, config.context_dim, generator=draw, dtype=torch.float64)
         self.first = 0.01 * first.numpy()
 
-    def train(self, **options: Any) -> Phase1:
+    def train(self, **options: Any) -> Phase1State:
         return train_contexts(self.model.context_block, self.inputs, self.config, 42, **options)
 
     def shifted(self, P: by_hand.Array) -> by_hand.Array:
@@ -158,7 +161,7 @@ def test_each_token_takes_the_previous_context_of_the_token_before(
         seen.append(hand.step(P if not seen else seen[-1])[-1])
 
     # Each call sees the weights after one more step, those that the next iteration uses.
-    contexts = hand.train(on_iteration=next_iteration).contexts.numpy()
+    contexts = hand.train(hooks=Hooks(next_iteration)).contexts.numpy()
     np.testing.assert_allclose(contexts, seen[1], atol=1e-12)
 
 
@@ -260,7 +263,7 @@ def test_training_contexts_start_from_zero_and_are_without_noise(
     expected = hand.step(hand.first, before)
     for rows in (3, 7, 100):
         monkeypatch.setattr("fpcore.trainers.contexts.BLOCK", 24 * rows)
-        contexts = training_contexts(hand.model.context_block, P.clone(), hand.inputs)
+        contexts = training_contexts(hand.model.context_block, P, hand.inputs)
         for got, want in zip(contexts, expected, strict=True):
             np.testing.assert_allclose(got.numpy(), want, atol=1e-12)
 
@@ -330,7 +333,7 @@ def spread(contexts: Tensor) -> float:
 def test_the_terms_of_the_loss_pull_the_way_they_should(build: Build, toy: Toy) -> None:
     """Against untrained weights: w = 1 spreads the contexts, w = 0 settles them."""
 
-    def trained(w: float, lr: float) -> Phase1:
+    def trained(w: float, lr: float) -> Phase1State:
         config = toy(dist_reg_weight=w, phase1_lr=lr, max_iter=40, min_converged_ratio=1)
         model, ids = build(config, TOKENS)
         return train_contexts(model.context_block, model.inputs(ids), config, 42)
@@ -344,7 +347,7 @@ def test_the_terms_of_the_loss_pull_the_way_they_should(build: Build, toy: Toy) 
     assert last < apart.trace[-1]["fixed_point_loss"]
 
 
-def train(build: Build, config: RunConfig, seed: int = 42) -> Phase1:
+def train(build: Build, config: RunConfig, seed: int = 42) -> Phase1State:
     model, ids = build(config, TOKENS)
     return train_contexts(model.context_block, model.inputs(ids), config, seed)
 
@@ -370,7 +373,9 @@ def test_max_iter_counts_the_drawing_iteration(build: Build, toy: Toy) -> None:
     seen: list[dict[str, Any]] = []
     config = toy(max_iter=2)
     model, ids = build(config, TOKENS)
-    result = train_contexts(model.context_block, model.inputs(ids), config, 42, seen.append)
+    result = train_contexts(
+        model.context_block, model.inputs(ids), config, 42, hooks=Hooks(seen.append)
+    )
     assert result.iterations == 2
     assert [row["iteration"] for row in result.trace] == [2]
     assert seen == result.trace

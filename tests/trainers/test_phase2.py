@@ -16,7 +16,9 @@ from fpcore.model import head, plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.model.head import Head
 from fpcore.trainers import phase2
-from fpcore.trainers.phase2 import Evaluation, Phase2, Text, evaluate, train_tokens
+from fpcore.trainers.hooks import Hooks
+from fpcore.trainers.phase2 import Phase2Result, evaluate, train_tokens
+from fpcore.trainers.texts import Evaluation, Text, Texts
 
 Raw = tuple[list[Tensor], Tensor, Tensor]  # contexts, x and ids, as plain takes them
 SHAPES = [(layers, tokens) for layers in (1, 2) for tokens in (1, 3)]
@@ -50,10 +52,10 @@ def test_training_equals_the_plain_version(
     adam = torch.optim.Adam(block.parameters(), lr=config.phase2_lr)
     expected = []
     for _ in range(4):
-        loss = plain.train_epoch(block, adam, *plain_train, weights, config.phase2_batch)
-        val_losses, correct = plain.evaluate(block, *plain_val, weights)
+        loss = plain.train_epoch(block, adam, plain_train, weights, config.phase2_batch)
+        val_losses, correct = plain.evaluate(block, plain_val, weights)
         expected.append((loss, val_losses.mean().item(), correct.double().mean().item()))
-    result = train_tokens(model.token_block, weights, train, val, config)
+    result = train_tokens(model.token_block, weights, Texts(train, val), config)
     got = [(row["train_loss"], row["val_loss"], row["val_acc"]) for row in result.trace]
     np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-10)
     for name, value in block.state_dict().items():
@@ -89,7 +91,11 @@ def test_loss_of_an_epoch_is_taken_before_each_update(build: Build, toy: Toy) ->
         after_first.append(evaluate(model.token_block, Head(model.embedding.weight), train).loss)
 
     trace = train_tokens(
-        model.token_block, model.embedding.weight, train, val, config, on_epoch=on_epoch
+        model.token_block,
+        model.embedding.weight,
+        Texts(train, val),
+        config,
+        hooks=Hooks(on_epoch),
     ).trace
     assert [row["train_loss"] for row in trace] == pytest.approx([initial, after_first[0]])
     assert after_first[1] < after_first[0] < initial
@@ -100,7 +106,9 @@ def test_train_loss_weighs_batches_by_their_tokens(build: Build, toy: Toy) -> No
     config = toy(precision="float64", phase2_lr=1e-15, phase2_batch=64, epochs=1)
     model, train, val, _ = texts(build, config)
     whole = evaluate(model.token_block, Head(model.embedding.weight), train).loss
-    row = train_tokens(model.token_block, model.embedding.weight, train, val, config).trace[0]
+    row = train_tokens(model.token_block, model.embedding.weight, Texts(train, val), config).trace[
+        0
+    ]
     assert row["train_loss"] == pytest.approx(whole, rel=1e-10)
 
 
@@ -108,7 +116,8 @@ def test_validation_never_influences_the_weights(build: Build, toy: Toy) -> None
     config, states = toy(patience=3), []
     for held_out in (1, 2):
         model, *made, _ = texts(build, config)
-        train_tokens(model.token_block, model.embedding.weight, made[0], made[held_out - 1], config)
+        pair = Texts(made[0], made[held_out - 1])
+        train_tokens(model.token_block, model.embedding.weight, pair, config)
         states.append(torch.cat([p.flatten() for p in model.token_block.parameters()]))
     assert torch.equal(*states)
 
@@ -117,7 +126,7 @@ def test_gradient_norm_is_clipped_at_one(build: Build, toy: Toy) -> None:
     config = toy(precision="float64", phase2_batch=1000, epochs=1)
     model, train, val, _ = texts(build, config)
     weights = 10 * model.embedding.weight  # steep logits, so that the norm is far above 1
-    train_tokens(model.token_block, weights, train, val, config)
+    train_tokens(model.token_block, weights, Texts(train, val), config)
     gradients = [p.grad for p in model.token_block.parameters() if p.grad is not None]
     assert torch.stack([g.norm() for g in gradients]).norm().item() == pytest.approx(1, rel=1e-4)
 
@@ -154,6 +163,27 @@ def test_bfloat16_is_fused_only_where_a_cpu_has_tiles(
     assert head.fuses(torch.zeros(2, 2, dtype=getattr(torch, format))) is fused
 
 
+@pytest.mark.parametrize("found", [
+    lambda *_, scale: (torch.zeros(1, 1, 2, 4), torch.zeros(1, 1, 2)), Mock(side_effect=TypeError),
+])  # fmt: skip
+def test_an_attention_that_is_not_what_it_was_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, found: Any
+) -> None:
+    """PyTorch's operator is private: another result or signature leaves the ordinary path."""
+    h, weights, targets = products()
+    assert head.fused_attention() is not None
+    before = Head(weights).cross_entropy(h, targets)
+    name = "_scaled_dot_product_flash_attention_for_cpu"
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.ops.aten, name, found)
+        head.fused_attention.cache_clear()
+        assert head.fused_attention() is None
+        after = Head(weights).cross_entropy(h, targets)
+    head.fused_attention.cache_clear()
+    for one, other in zip(before, after, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
+
+
 def test_steep_logits_stay_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     """The target's probability underflows; its loss is the difference of two logits."""
     monkeypatch.setattr(head, "fuses", lambda weights: False)
@@ -182,7 +212,7 @@ def test_chunks_change_nothing(build: Build, toy: Toy, monkeypatch: pytest.Monke
         monkeypatch.setattr(head, "COLUMNS", columns)
         config = toy(precision="float64", epochs=2)
         model, train, val, _ = texts(build, config)
-        result = train_tokens(model.token_block, model.embedding.weight, train, val, config)
+        result = train_tokens(model.token_block, model.embedding.weight, Texts(train, val), config)
         results.append([list(row.values()) for row in result.trace])
     np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
 
@@ -249,7 +279,7 @@ def scripted(
     monkeypatch: pytest.MonkeyPatch,
     val: list[float],
     dev: list[float] | None = None,
-) -> Phase2:
+) -> Phase2Result:
     """Train with held-out losses that are given, and a train loss of 5 less 0.1 per epoch."""
     model, train, val_text, _ = texts(build, config)
     dev_text = None if dev is None else _cut(val_text, 50)
@@ -261,22 +291,22 @@ def scripted(
         return Evaluation(loss, loss / 100, [loss, loss], [1, 1])
 
     monkeypatch.setattr(phase2, "evaluate", given)
-    monkeypatch.setattr(phase2, "_train_epoch", lambda *_: 5 - next(steps) / 10)
+    monkeypatch.setattr(phase2.Trainer, "_train", lambda *_: 5 - next(steps) / 10)
     weights = model.embedding.weight
-    return train_tokens(model.token_block, weights, train, val_text, config, dev_text)
+    return train_tokens(model.token_block, weights, Texts(train, val_text, dev_text), config)
 
 
 @pytest.mark.parametrize(
-    ("losses", "patience", "best", "run"),
+    ("losses", "patience", "epochs"),  # the best one, and how many run
     [
-        ([3.0, 2.0, 1.0, 1.5, 0.5], 1, 3, 4),  # 0.5 comes too late
-        ([3.0, 2.0, 2.0, 1.0], 1, 2, 3),  # a tie keeps the first, and is no improvement
-        ([3.0, 3.5, 2.9, 3.0, 3.0, 1.0], 2, 3, 5),
-        ([3.0, 3.5, 3.4, 3.3], 2, 1, 3),  # better than the epoch before, not than the best
-        ([3.0, 3.5, 2.0, 2.5, 1.0, 1.5, 1.4], 2, 5, 7),
-        ([3.0, 2.0, 1.0], 1, 3, 3),  # the epochs run out
-        ([3.0, 4.0, 5.0], 9, 1, 3),
-        ([3.0], 1, 1, 1),
+        ([3.0, 2.0, 1.0, 1.5, 0.5], 1, (3, 4)),  # 0.5 comes too late
+        ([3.0, 2.0, 2.0, 1.0], 1, (2, 3)),  # a tie keeps the first, and is no improvement
+        ([3.0, 3.5, 2.9, 3.0, 3.0, 1.0], 2, (3, 5)),
+        ([3.0, 3.5, 3.4, 3.3], 2, (1, 3)),  # better than the epoch before, not than the best
+        ([3.0, 3.5, 2.0, 2.5, 1.0, 1.5, 1.4], 2, (5, 7)),
+        ([3.0, 2.0, 1.0], 1, (3, 3)),  # the epochs run out
+        ([3.0, 4.0, 5.0], 9, (1, 3)),
+        ([3.0], 1, (1, 1)),
     ],
 )
 def test_best_epoch_and_early_stop(
@@ -285,9 +315,9 @@ def test_best_epoch_and_early_stop(
     monkeypatch: pytest.MonkeyPatch,
     losses: list[float],
     patience: int,
-    best: int,
-    run: int,
+    epochs: tuple[int, int],
 ) -> None:
+    best, run = epochs
     config = toy(epochs=len(losses), patience=patience)
     result = scripted(build, config, monkeypatch, losses)
     assert (result.best_epoch, len(result.trace)) == (best, run)
@@ -321,7 +351,7 @@ def test_a_real_run_that_diverges_stops(build: Build, toy: Toy) -> None:
     config = toy(phase2_lr=1e30)
     model, train, val, _ = texts(build, config)
     with pytest.raises(TrainingError, match="not finite in epoch 1"):
-        train_tokens(model.token_block, model.embedding.weight, train, val, config)
+        train_tokens(model.token_block, model.embedding.weight, Texts(train, val), config)
 
 
 def test_chunks_that_do_not_fit_are_halved(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,15 @@
-"""The outcome of checks: a verdict each, the evidence, and what would settle the matter."""
+"""The outcome of checks: a verdict each, the evidence, and what would settle the matter.
 
+A check is a function of records, the compared pair first, with one of the decorators `of_pair` and
+`of_records`; that alone puts it among those that are run.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from fpcore.notation import Markdown
+from fpcore.records.record import RunRecord
 
 Verdict = Literal["問題なし", "注意", "誤り"]
 OK: Verdict = "問題なし"
@@ -52,3 +58,39 @@ class Verdicts:
     def open(self) -> list[Check]:
         """Return the checks that something would settle."""
         return [check for check in self.checks if check.verdict != OK and check.settle]
+
+
+Rule = Callable[[list[RunRecord]], Check]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A check, its place in lists of checks, and whether it looks at the first two records alone.
+
+    A check of a pair is put to every run of a study beside the base.
+    """
+
+    place: int
+    rule: Rule
+    paired: bool
+
+
+REGISTERED: list[Registered] = []
+
+
+def of_pair(place: int) -> Callable[[Rule], Rule]:
+    """Register a check of the compared pair; further records are what it may look up."""
+    return _registering(place, paired=True)
+
+
+def of_records(place: int) -> Callable[[Rule], Rule]:
+    """Register a check of all records."""
+    return _registering(place, paired=False)
+
+
+def _registering(place: int, paired: bool) -> Callable[[Rule], Rule]:
+    def register(rule: Rule) -> Rule:
+        REGISTERED.append(Registered(place, rule, paired))
+        return rule
+
+    return register

@@ -1,4 +1,4 @@
-"""What a careful reader would check before believing a comparison, by rule.
+"""What a careful reader would check of the two records that are compared, by rule.
 
 Each check takes records (the first two are the compared pair) and returns one `Check`: a verdict,
 the evidence, and what would settle the matter. None of them knows a number of any run.
@@ -6,7 +6,7 @@ the evidence, and what would settle the matter. None of them knows a number of a
 
 from fpcore import notation
 from fpcore.analysis import factors
-from fpcore.analysis.checks.check import CARE, OK, Check
+from fpcore.analysis.checks.check import CARE, OK, Check, of_pair
 from fpcore.analysis.comparison import Comparison
 from fpcore.notation import number, percent
 from fpcore.records.pairs import restricted, same_results
@@ -15,6 +15,7 @@ from fpcore.records.record import RunRecord
 FEW_SEEDS = 3
 
 
+@of_pair(10)
 def one_factor(records: list[RunRecord]) -> Check:
     """Between the two compared runs only one factor should differ."""
     title, (a, b) = "変えた条件は 1 つか", _pair(records)
@@ -42,6 +43,7 @@ def one_factor(records: list[RunRecord]) -> Check:
     return Check(title, CARE, f"{len(found)} つ同時: {listed}", settle)
 
 
+@of_pair(20)
 def factor_without_effect(records: list[RunRecord]) -> Check:
     """A changed knob is named if it is known to have done nothing, or if that cannot be seen."""
     title, (a, b) = "変えた条件は効いたか", _pair(records)
@@ -51,7 +53,7 @@ def factor_without_effect(records: list[RunRecord]) -> Check:
     if dead:
         names = "、".join(f"`{k}`" for f in dead for k in f)
         return Check(title, CARE, _no_effect(a, b, dead, names), f"{names} は効いていないと書く")
-    traced = [k for f in found for k in f if k in factors.PHASE1_KNOBS | {"gradient_clip"}]
+    traced = [k for f in found for k in f if k in factors.TRACED_KNOBS]
     if traced and factors.same_trace(a, b) is None:
         names = "、".join(f"`{k}`" for k in traced)
         evidence = f"{names} の効果を、同じサイズとシードの推移で確かめられない"
@@ -59,6 +61,7 @@ def factor_without_effect(records: list[RunRecord]) -> Check:
     return Check(title, OK, "効いていないと分かる条件はない")
 
 
+@of_pair(50)
 def trace_sizes(records: list[RunRecord]) -> Check:
     """Traces can be compared at one size only, and a summary only with the trace of its size."""
     title, (a, b) = "同じサイズの推移どうしか", _pair(records)
@@ -74,14 +77,15 @@ def trace_sizes(records: list[RunRecord]) -> Check:
     return Check(title, OK, "推移がない" if None in sizes else f"どちらも {sizes[0]} サンプル")
 
 
+@of_pair(80)
 def seeds(records: list[RunRecord]) -> Check:
     """One seed tells nothing of the spread; a gap within the spread is no difference."""
     title, (a, b) = "シードは足りるか", _pair(records)
     n = min(a.seeds, b.seeds)
     if n < 2:
         return Check(title, CARE, "確からしさは判定できない（シード1）", "`seeds` を 3 つ以上に")
-    t = Comparison(a, b).by_size("val_ppl")
-    small = t["samples"][t["direction"] == "unclear"].tolist()
+    differences = Comparison(a, b).by_size("val_ppl")
+    small = [samples for samples, d in differences.items() if d.direction == "unclear"]
     evidence = f"シード n={n}"
     if small:
         evidence += (

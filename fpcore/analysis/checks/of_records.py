@@ -1,4 +1,4 @@
-"""Whether a power law fits: local exponents, a law with a floor, and the interval of α."""
+"""What a careful reader would check of all records of a comparison, by rule."""
 
 import math
 from itertools import combinations
@@ -6,7 +6,7 @@ from itertools import combinations
 import pandas as pd
 
 from fpcore.analysis import published
-from fpcore.analysis.checks.check import CARE, OK, WRONG, Check
+from fpcore.analysis.checks.check import CARE, OK, WRONG, Check, of_records
 from fpcore.analysis.trade_off import FEW_RUNS, counter_examples, trade_off
 from fpcore.notation import number, percent
 from fpcore.records.frames import curve, frame
@@ -34,6 +34,7 @@ NOTHING = 1e-6  # what is smaller is rounding
 RARE = 0.05  # a p-value below this speaks for the saturating law
 
 
+@of_records(30)
 def environments(records: list[RunRecord]) -> Check:
     """Device, precision, package versions and code should be the same in all records."""
     title, first = "環境とコードは同じか", records[0]
@@ -49,6 +50,7 @@ def environments(records: list[RunRecord]) -> Check:
     return Check(title, CARE, f"違うもの: {'; '.join(found)}", "同じ環境とコードで実行し直す")
 
 
+@of_records(40)
 def duplicates(records: list[RunRecord]) -> Check:
     """Runs with identical results are one observation, whatever their names."""
     title = "同じ結果の実行を重ねて数えていないか"
@@ -59,6 +61,7 @@ def duplicates(records: list[RunRecord]) -> Check:
     return Check(title, CARE, f"{'、'.join(twins)}。異なる実行は n={n}", "1 つとして数える")
 
 
+@of_records(60)
 def trace_ends(records: list[RunRecord]) -> Check:
     """The end of a whole trace and the summary must tell the same convergence rate."""
     title = "推移の最後と要約は一致するか"
@@ -80,6 +83,7 @@ def trace_ends(records: list[RunRecord]) -> Check:
     return Check(title, OK, f"{len(ends)} 件で一致する" if ends else "比べられる推移がない")
 
 
+@of_records(70)
 def er_and_ppl(records: list[RunRecord]) -> Check:
     """A correlation of ER and PPL, or a best ER, needs several distinct runs that agree."""
     title, found = "ER と PPL の相関や最適値を言えるか", trade_off(records)
@@ -95,6 +99,7 @@ def er_and_ppl(records: list[RunRecord]) -> Check:
     return Check(title, OK, f"{evidence}、向きを言える組はどれも同じ向き")
 
 
+@of_records(90)
 def early_stop(records: list[RunRecord]) -> Check:
     """Epochs that differ, chosen on the very text that is reported, favour whom they please."""
     title = "エポックの選び方は公平か"
@@ -117,6 +122,7 @@ def early_stop(records: list[RunRecord]) -> Check:
     return Check(title, OK, "エポック数は同じで、開発テキストで選んでいる")
 
 
+@of_records(100)
 def same_text(records: list[RunRecord]) -> Check:
     """PPL of different texts or vocabularies cannot be compared; overlap makes it worthless."""
     title, first = "同じ検証テキストと語彙か", records[0]
@@ -136,6 +142,7 @@ def same_text(records: list[RunRecord]) -> Check:
     return Check(title, OK, "検証テキストと語彙の digest が同じ")
 
 
+@of_records(110)
 def same_rows(records: list[RunRecord]) -> Check:
     """Effective rank grows with the number of rows that it is measured on."""
     title = "ER の行数は同じか"
@@ -150,6 +157,7 @@ def same_rows(records: list[RunRecord]) -> Check:
     return Check(title, OK, f"すべて {rows[0]:,} 行" if rows else "ER の値がない")
 
 
+@of_records(120)
 def bending(records: list[RunRecord]) -> Check:
     """A power law whose local exponents all shrink is not one; few sizes cannot tell."""
     title = "べき乗則は曲がっていないか"
@@ -162,6 +170,7 @@ def bending(records: list[RunRecord]) -> Check:
     return Check(title, OK, evidence if known else "2 サイズ以上の実行がない")
 
 
+@of_records(130)
 def written_report(records: list[RunRecord]) -> Check:
     """A report written by hand must agree with itself, and with the records taken from it."""
     title = "書かれた報告の数字と言葉は正しいか"

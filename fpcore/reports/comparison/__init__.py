@@ -1,5 +1,5 @@
 """The comparison of two runs: its sections, and the whole report."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from fpcore.reports.comparison.conclusions import *
+from fpcore.reports.comparison.report import *
+from fpcore.reports.comparison.sections import *

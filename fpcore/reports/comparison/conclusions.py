@@ -3,30 +3,32 @@
 Every sentence is chosen by rule from the comparison and the outcomes of the checks.
 """
 
-from typing import Any
-
-import pandas as pd
-
 from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.checks.check import Check, Verdicts
 from fpcore.analysis.checks.registry import run_checks
-from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.analysis.comparison import SUMMARY, Comparison, MetricDifference, compare_runs
 from fpcore.analysis.factors import Factor
 from fpcore.analysis.trade_off import in_words, trade_off
-from fpcore.notation import Markdown, glued, number
+from fpcore.notation import METRICS, Markdown, glued, metrics_where, number
 from fpcore.reports import sentences
+from fpcore.reports.comparison.section import section
 
-BETTER = {
-    "val_ppl": -1, "val_acc": 1, "val_er": 1, "train_er": 1, "convergence_rate": 1, "seconds": -1,
-}  # fmt: skip
-MOVED = {"up": "上がった", "down": "下がった"}
-MOVED_OF = {
-    "val_ppl": {"up": "上がった（悪化）", "down": "下がった（改善）"},
-    "seconds": {"up": "延びた", "down": "短くなった"},
-}
+__all__ = [
+    "checked",
+    "findings",
+    "influence",
+    "next_steps",
+    "params_file",
+    "recommended",
+]
+
+# What a change may be for the better or the worse in; what speaks for a difference of the runs.
+BETTER = {m: METRICS[m].better for m in SUMMARY if METRICS[m].better}
+TELLING = [m for m in SUMMARY if m != "seconds"]
 
 
+@section(80, "## パラメータ変更の影響分析")
 def influence(c: Comparison) -> Markdown:
     """パラメータ変更の影響分析: a part for each changed factor, as far as that can be told."""
     found = factors.changed_factors(c.a, c.b)
@@ -43,11 +45,12 @@ def influence(c: Comparison) -> Markdown:
     return Markdown("\n\n".join(parts))
 
 
+@section(90, "## 結論と推奨設定\n\n### 主要な発見")
 def findings(c: Comparison) -> Markdown:
     """主要な発見: what the comparison shows, and how far that goes."""
-    rows = c.summary.set_index("metric", drop=False)
-    names = ("convergence_rate", "val_er", "val_ppl")
-    known = "、".join(filter(None, (sentences.metric(rows.loc[m].to_dict()) for m in names)))
+    headlines = [c[m] for m in metrics_where(lambda m: m.headline)]
+    said = (sentences.metric(d.metric, d.difference, d.direction) for d in headlines)
+    known = "、".join(filter(None, said))
     subject = f"{c.samples[-1]} サンプルで、{c.b.name} は {c.a.name} より"
     lines = [
         f"{subject}: {known}。{sentences.certainty(c)}"
@@ -60,18 +63,19 @@ def findings(c: Comparison) -> Markdown:
     return Markdown("\n".join(f"{i}. {line}" for i, line in enumerate(filter(None, lines), 1)))
 
 
+@section(110, "### 推奨設定")
 def recommended(c: Comparison) -> Markdown:
     """推奨設定: the changed knobs of the run with the lower PPL, where one can be told."""
-    t = c.perplexity
-    last = t.iloc[-1]
+    last = c["val_ppl"]
     knobs = [k for k in factors.changed(c.a, c.b) if k not in factors.MEASURING_KNOBS]
-    if last["direction"] not in ("up", "down") or not knobs:
+    if not last.told or not knobs:
         return Markdown("Val PPL からは、どちらの設定も勧められない。")
-    better, worse = (c.a, c.b) if last["direction"] == "up" else (c.b, c.a)
-    ppl = [number(last[side], 1) for side in ("ab" if better is c.a else "ba")]
+    better, worse = (c.a, c.b) if last.direction == "up" else (c.b, c.a)
+    ppl = [number(value, 1) for value in sorted((last.a, last.b))]
     said = f"{c.samples[-1]} サンプルで Val PPL が低いのは {better.name}（{ppl[0]} 対 {ppl[1]}）。"
-    contrary = t["samples"][t["direction"].isin({"up", "down"} - {last["direction"]})]
-    if len(contrary):
+    by_size = c.by_size("val_ppl").items()
+    contrary = [n for n, d in by_size if d.told and d.direction != last.direction]
+    if contrary:
         said += f"ただし {notation.sizes(contrary)}では {worse.name} の方が低い。"
     if c.seeds < 2:
         said += "確からしさは判定できない（シード1）ので、推奨ではなく次の実験の出発点である。"
@@ -87,6 +91,7 @@ def checked(c: Comparison) -> Verdicts:
     return run_checks(c.records)
 
 
+@section(120, "### 今後の検討", concludes=True)
 def next_steps(c: Comparison, checked: Verdicts) -> Markdown:
     """今後の検討: what would settle each open check, and the YAML of the missing runs."""
     lines = [f"{i}. {_step(check)}" for i, check in enumerate(checked.open(), 1)]
@@ -100,6 +105,11 @@ def next_steps(c: Comparison, checked: Verdicts) -> Markdown:
 def params_file(c: Comparison, name: str) -> str:
     """Return the path of the YAML of a missing run, from the root of the book."""
     return f"reports/{c.a.name}-vs-{c.b.name}/params/{name}.yaml"
+
+
+@section(150, "## 検証", concludes=True)
+def _verdicts(c: Comparison, checked: Verdicts) -> Markdown:
+    return checked.listed()
 
 
 def _step(check: Check) -> str:
@@ -149,8 +159,7 @@ def _alive(c: Comparison) -> list[Factor]:
 
 def _told(c: Comparison) -> bool:
     """Whether any metric but the run time has a difference whose direction can be told."""
-    rows = c.summary[c.summary["metric"].isin({*BETTER, "alpha"} - {"seconds"})]
-    return bool(rows["direction"].isin(["up", "down"]).any())
+    return any(c[metric].told for metric in TELLING)
 
 
 def _of(c: Comparison, factor: Factor) -> str:
@@ -190,34 +199,36 @@ def _without_effect(c: Comparison, factor: Factor) -> str:
 
 def _effects(c: Comparison) -> str:
     """List the metrics that moved for the better, for the worse, and those that cannot be told."""
-    rows = c.summary[c.summary["metric"].isin(BETTER)]
-    moved = rows[rows["direction"].isin(MOVED)]
-    sign = moved["direction"].map({"up": 1.0, "down": -1.0}).astype(float)
-    sign *= moved["metric"].map(BETTER).astype(float)
+    found = [d for d in c.differences if d.metric in BETTER]
+    moved = [(_sign(d) * BETTER[d.metric], d) for d in found if d.told]
     groups = {
-        "メリット": [_moved(row) for row in moved[sign > 0].to_dict("records")],
-        "デメリット": [_moved(row) for row in moved[sign < 0].to_dict("records")],
-        sentences.UNCLEAR: _named(rows[rows["direction"] == "unclear"]),
-        sentences.TINY: _named(rows[rows["direction"] == "tiny"]),
-        "同じ": _named(rows[rows["direction"] == "same"]),
-        "比べられない": _named(rows[rows["metric"].isin(c.incomparable)]),
+        "メリット": [_moved(d) for sign, d in moved if sign > 0],
+        "デメリット": [_moved(d) for sign, d in moved if sign < 0],
+        sentences.UNCLEAR: _labels(found, "unclear"),
+        sentences.TINY: _labels(found, "tiny"),
+        "同じ": _labels(found, "same"),
+        "比べられない": [METRICS[d.metric].label for d in found if d.metric in c.incomparable],
     }
     size = f"（{c.samples[-1]} サンプル）"
     parts = [f"**{k}{size}**:\n\n" + "\n".join(f"- {x}" for x in v) for k, v in groups.items() if v]
     return "\n\n".join([*parts, sentences.certainty(c)])
 
 
-def _named(rows: pd.DataFrame) -> list[str]:
-    return [notation.METRICS[m] for m in rows["metric"]]
+def _sign(d: MetricDifference) -> int:
+    return 1 if d.direction == "up" else -1
 
 
-def _moved(row: dict[Any, Any]) -> str:
-    name = row["metric"]
-    word = MOVED_OF.get(name, MOVED)[row["direction"]]
-    a, b = (notation.metric(name, row[side]) for side in "ab")
-    gap = notation.with_relative(name, row["difference"], row["relative"])
+def _labels(found: list[MetricDifference], direction: str) -> list[str]:
+    return [METRICS[d.metric].label for d in found if d.direction == direction]
+
+
+def _moved(d: MetricDifference) -> str:
+    facts = METRICS[d.metric]
+    word = facts.moved[0 if d.direction == "up" else 1]
+    a, b = (notation.metric(d.metric, value) for value in (d.a, d.b))
+    gap = notation.with_relative(d.metric, d.difference, d.relative)
     gap = gap.replace(" (", "、").removesuffix(")")
-    return f"{glued(notation.METRICS[name], 'が')}{word}: {a} → {b}（{gap}）"
+    return f"{glued(facts.label, 'が')}{word}: {a} → {b}（{gap}）"
 
 
 def _factor_finding(c: Comparison) -> str:

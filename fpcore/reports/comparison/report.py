@@ -1,6 +1,7 @@
 """The Japanese comparison report: its order, its figures, and the files that it is written to."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,16 +14,43 @@ from fpcore.analysis.comparison import Comparison, load_comparison
 from fpcore.notation import Markdown
 from fpcore.paths import reports, write_atomically
 from fpcore.reports import figures
-from fpcore.reports.comparison import conclusions, sections
+from fpcore.reports.comparison import conclusions, sections  # noqa: F401  (they register)
+from fpcore.reports.comparison.section import SECTIONS
 from fpcore.reports.page import publish
 
-FIGURES: dict[str, tuple[str, Callable[[Comparison, Axes], Axes]]] = {
-    "effective-rank": ("Val ER", lambda c, ax: figures.effective_rank([c.a, c.b], ax)),
-    "perplexity": ("Val PPL", lambda c, ax: figures.perplexity([c.a, c.b], ax)),
-    "scaling": ("スケーリング則", lambda c, ax: figures.power_laws([c.a, c.b], ax)),
-    "convergence": ("収束の推移", lambda c, ax: figures.convergence(c.traces, ax)),
-    "er-ppl": ("ER と PPL", lambda c, ax: figures.er_ppl(c.er_ppl, ax)),
+__all__ = [
+    "folder",
+    "headlines",
+    "render",
+    "write",
+]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure of the report: its caption, the section that it stands under, and its drawing."""
+
+    caption: str
+    under: Callable[..., object]
+    draw: Callable[[Comparison, Axes], Axes]
+
+
+FIGURES = {
+    "effective-rank": Drawn(
+        "Val ER", sections.effective_rank, lambda c, ax: figures.effective_rank([c.a, c.b], ax)
+    ),
+    "perplexity": Drawn(
+        "Val PPL", sections.perplexity, lambda c, ax: figures.perplexity([c.a, c.b], ax)
+    ),
+    "scaling": Drawn(
+        "スケーリング則", sections.alpha, lambda c, ax: figures.power_laws([c.a, c.b], ax)
+    ),
+    "convergence": Drawn(
+        "収束の推移", sections.convergence, lambda c, ax: figures.convergence(c.traces, ax)
+    ),
+    "er-ppl": Drawn("ER と PPL", sections.er_ppl, lambda c, ax: figures.er_ppl(c.er_ppl, ax)),
 }
+PARTS = sorted(SECTIONS, key=lambda part: part.place)
 
 
 def render(c: Comparison, checked: Verdicts | None = None) -> Markdown:
@@ -31,31 +59,11 @@ def render(c: Comparison, checked: Verdicts | None = None) -> Markdown:
     `checked` are the outcomes of the checks where they are known already.
     """
     checked = checked or run_checks(c.records)
-    parts = [
-        f"# {c.a.name} vs {c.b.name} 実験比較分析",
-        _provenance(c, checked),
-        f"## 実験条件の違い\n\n{sections.conditions(c)}\n\n**共通条件**:\n\n{sections.common(c)}",
-        f"## 結果サマリー\n\n### 最終性能（{c.samples[-1]} サンプル時）\n\n{sections.summary(c)}",
-        "## 詳細分析",
-        f"### 1. Effective Rank (ER) の変化\n\n{sections.effective_rank(c)}",
-        _image("effective-rank"),
-        f"### 2. PPLの変化（全サンプルサイズ）\n\n{sections.perplexity(c)}",
-        _image("perplexity"),
-        f"### 3. αスケーリングの変化\n\n{sections.alpha(c)}",
-        _image("scaling"),
-        f"### 4. Phase 1 収束の推移\n\n{sections.convergence(c)}",
-        _image("convergence"),
-        f"## パラメータ変更の影響分析\n\n{conclusions.influence(c)}",
-        f"## 結論と推奨設定\n\n### 主要な発見\n\n{conclusions.findings(c)}",
-        f"### ER-PPL相関\n\n{sections.er_ppl(c)}",
-        _image("er-ppl"),
-        f"### 推奨設定\n\n{conclusions.recommended(c)}",
-        f"### 今後の検討\n\n{conclusions.next_steps(c, checked)}",
-        "## 生データ",
-        *(sections.raw(record) for record in c.whole),
-        sections.progression(c),
-        f"## 検証\n\n{checked.listed()}",
-    ]
+    parts = [f"# {c.a.name} vs {c.b.name} 実験比較分析", _provenance(c, checked)]
+    for part in PARTS:
+        parts += [part.heading.format(size=c.samples[-1])] if part.heading else []
+        parts += [part.text(c, checked) if part.concludes else part.text(c)]
+        parts += [_image(name) for name, drawn in FIGURES.items() if drawn.under is part.text]
     return Markdown("\n\n".join(parts) + "\n")
 
 
@@ -83,8 +91,8 @@ def write(c: Comparison, checked: Verdicts | None = None) -> Path:
     Returns the path of `report.md`.
     """
     _write_params(c, folder(c) / "params")
-    figures = {name: partial(_draw, draw, c) for name, (_, draw) in FIGURES.items()}
-    return publish(folder(c), render(c, checked), figures)
+    drawings = {name: partial(_draw, drawn.draw, c) for name, drawn in FIGURES.items()}
+    return publish(folder(c), render(c, checked), drawings)
 
 
 def _draw(draw: Callable[[Comparison, Axes], object], c: Comparison) -> None:
@@ -100,7 +108,7 @@ def _write_params(c: Comparison, target: Path) -> None:
 
 
 def _image(name: str) -> str:
-    return f"![{FIGURES[name][0]}]({name}.png)"
+    return f"![{FIGURES[name].caption}]({name}.png)"
 
 
 def _provenance(c: Comparison, checked: Verdicts) -> str:

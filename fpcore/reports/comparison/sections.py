@@ -3,29 +3,44 @@
 The `compare` notebook shows the same text as `report.md`. A sample is a training conversation.
 """
 
+import math
+from collections.abc import Iterable
+from typing import Literal
+
 import pandas as pd
 
 from fpcore import notation
 from fpcore.analysis import factors
-from fpcore.analysis.comparison import Comparison
+from fpcore.analysis.comparison import Comparison, MetricDifference
 from fpcore.analysis.trade_off import in_words, trade_off
-from fpcore.notation import DASH, Markdown, number, percent, points
+from fpcore.config.run_config import KNOBS
+from fpcore.notation import DASH, METRICS, Markdown, number, percent, points
 from fpcore.records.frames import frame
 from fpcore.records.record import RunRecord
 from fpcore.reports import sentences
+from fpcore.reports.comparison.section import section
 
-KNOBS = {  # by what they are for; `name` and `samples` stand elsewhere
-    "データ": "corpus tokenizer embedding embed_dim val_samples".split(),
-    "モデル": "layers context_dim input_tokens".split(),
-    "Phase 1": (
-        "max_iter gradient_clip dist_reg_weight context_noise convergence_threshold "
-        "min_converged_ratio phase1_lr phase1_batch"
-    ).split(),
-    "Phase 2": "epochs patience phase2_lr phase2_batch select_on".split(),
-    "測定と環境": "er_rows seeds device precision".split(),
+__all__ = [
+    "alpha",
+    "common",
+    "conditions",
+    "convergence",
+    "effective_rank",
+    "er_ppl",
+    "perplexity",
+    "progression",
+    "raw",
+    "summary",
+]
+
+# By what they are for; a knob without a group stands elsewhere.
+GROUPS = {
+    group: [name for name, knob in KNOBS.items() if knob.group == group]
+    for group in dict.fromkeys(knob.group for knob in KNOBS.values() if knob.group)
 }
 
 
+@section(10, "## 実験条件の違い")
 def conditions(c: Comparison) -> Markdown:
     """実験条件の違い: the knobs that differ."""
     t = c.conditions
@@ -52,36 +67,28 @@ def conditions(c: Comparison) -> Markdown:
     return Markdown("\n\n".join(parts))
 
 
+@section(20, "**共通条件**:")
 def common(c: Comparison) -> Markdown:
     """共通条件: the knobs that both runs share, the architecture first."""
     lines = [f"- サンプルサイズ（訓練に使う会話の数）: {', '.join(map(str, c.samples))}"]
     if c.a.label and c.a.label == c.b.label:
         lines.insert(0, f"- アーキテクチャ: {c.a.label}")
-    for group, knobs in KNOBS.items():
+    for group, knobs in GROUPS.items():
         same = [f"`{k}` {notation.plain(c.common[k])}" for k in knobs if k in c.common]
         lines += [f"- {group}: {'、'.join(same)}"] if same else []
     return Markdown("\n".join(lines))
 
 
+@section(30, "## 結果サマリー\n\n### 最終性能（{size} サンプル時）")
 def summary(c: Comparison) -> Markdown:
     """結果サマリー: the metrics at the largest common size."""
-    rows = c.summary
-    values = {
-        side: [
-            notation.with_spread(m, v, s)
-            for m, v, s in rows[["metric", side, f"{side}_spread"]].itertuples(index=False)
-        ]
-        for side in ("a", "b")
-    }
+    rows = c.differences
     shown = pd.DataFrame(
         {
-            "指標": [notation.METRICS[m] for m in rows["metric"]],
-            c.a.name: values["a"],
-            f"{c.b.name} ": values["b"],
-            "差分": [
-                notation.with_relative(m, d, r)
-                for m, d, r in rows[["metric", "difference", "relative"]].itertuples(index=False)
-            ],
+            "指標": [METRICS[d.metric].label for d in rows],
+            c.a.name: _spreads(rows, "a"),
+            f"{c.b.name} ": _spreads(rows, "b"),
+            "差分": [notation.with_relative(d.metric, d.difference, d.relative) for d in rows],
         }
     )
     known = shown[(shown[c.a.name] != DASH) | (shown[f"{c.b.name} "] != DASH)]
@@ -93,62 +100,67 @@ def summary(c: Comparison) -> Markdown:
     return Markdown(f"{notation.table(known)}\n\n{note}")
 
 
+@section(40, "## 詳細分析\n\n### 1. Effective Rank (ER) の変化")
 def effective_rank(c: Comparison) -> Markdown:
     """Section 1: Val ER by size."""
-    t = c.by_size("val_er")
+    found = c.by_size("val_er")
     shown = pd.DataFrame(
         {
-            "サンプル数": t["samples"].astype(str),
-            f"{c.a.name} Val ER": _spreads(t, "val_er", "a"),
-            f"{c.b.name} Val ER ": _spreads(t, "val_er", "b"),
-            "差分": t["difference"].map(points),
+            "サンプル数": [str(n) for n in found],
+            f"{c.a.name} Val ER": _spreads(found.values(), "a"),
+            f"{c.b.name} Val ER ": _spreads(found.values(), "b"),
+            "差分": [points(d.difference) for d in found.values()],
         }
     )
-    said = sentences.direction(t, f"{c.b.name} の Val ER は {c.a.name} より、", "高い", "低い")
-    gaps = sentences.spread(t["difference"], points)
+    said = sentences.direction(found, f"{c.b.name} の Val ER は {c.a.name} より、", "高い", "低い")
+    gaps = sentences.spread((d.difference for d in found.values()), points)
     return _observed(notation.table(shown), said + gaps, c, "val_er")
 
 
+@section(50, "### 2. PPLの変化（全サンプルサイズ）")
 def perplexity(c: Comparison) -> Markdown:
     """Section 2: Val PPL by size, beside the unigram model's where it is known."""
-    t = c.perplexity
-    gaps = t[["difference", "relative"]].itertuples(index=False)
+    found = c.by_size("val_ppl")
+    gaps = [notation.with_relative("val_ppl", d.difference, d.relative) for d in found.values()]
     shown = pd.DataFrame(
         {
-            "サンプル数": t["samples"].astype(str),
-            f"{c.a.name} Val PPL": _spreads(t, "val_ppl", "a"),
-            f"{c.b.name} Val PPL ": _spreads(t, "val_ppl", "b"),
-            "差分": [notation.with_relative("val_ppl", d, r) for d, r in gaps],
+            "サンプル数": [str(n) for n in found],
+            f"{c.a.name} Val PPL": _spreads(found.values(), "a"),
+            f"{c.b.name} Val PPL ": _spreads(found.values(), "b"),
+            "差分": gaps,
         }
     )
-    if t["unigram_ppl"].notna().any():
-        shown["unigram"] = [number(v, 1) for v in t["unigram_ppl"]]
+    if c.unigram:
+        shown["unigram"] = [number(c.unigram.get(n), 1) for n in found]
     subject = f"{c.b.name} の Val PPL は {c.a.name} より、"
-    said = sentences.direction(t, subject, "高い（悪い）", "低い（良い）")
-    gap = sentences.spread(t["relative"], lambda v: percent(v, signed=True))
+    said = sentences.direction(found, subject, "高い（悪い）", "低い（良い）")
+    relative = (d.relative for d in found.values())
+    gap = sentences.spread(relative, lambda v: percent(v, signed=True))
     more = sentences.unigram(c) + sentences.resampled(c)
     return _observed(notation.table(shown), said + gap, c, "val_ppl", more)
 
 
+@section(60, "### 3. αスケーリングの変化")
 def alpha(c: Comparison) -> Markdown:
     """Section 3: α by window."""
-    t = c.alpha
-    if t["a"].isna().all() and t["b"].isna().all():
+    found = c.windows
+    if all(math.isnan(d.a) and math.isnan(d.b) for d in found.values()):
         return Markdown("共通のサイズが 2 つ未満なので、α は求まらない。")
-    spans = [f"{row.first}–{row.last}" for row in t.itertuples()]
+    spans = [f"{first}–{last}" for first, last in found]
     names = [f"Window {i} ({span})" for i, span in enumerate(spans[:-1], 1)]
     shown = pd.DataFrame(
         {
             "ウィンドウ": [*names, f"**全体 α** ({spans[-1]})"],
-            f"{c.a.name} α": [number(v, 3) for v in t["a"]],
-            f"{c.b.name} α ": [number(v, 3) for v in t["b"]],
-            "差分": [number(v, 3, signed=True) for v in t["difference"]],
+            f"{c.a.name} α": [number(d.a, 3) for d in found.values()],
+            f"{c.b.name} α ": [number(d.b, 3) for d in found.values()],
+            "差分": [number(d.difference, 3, signed=True) for d in found.values()],
         }
     )
     said = sentences.alpha(c)
     return _observed(notation.table(shown), said, c, "alpha", sentences.intervals(c))
 
 
+@section(70, "### 4. Phase 1 収束の推移")
 def convergence(c: Comparison) -> Markdown:
     """Section 4: convergence rate and loss by iteration, at one size where both have a trace."""
     t = c.convergence
@@ -172,6 +184,7 @@ def convergence(c: Comparison) -> Markdown:
     return Markdown(f"{notation.table(shown)}\n\n**観察**: {_trace_sentences(c, t)}")
 
 
+@section(100, "### ER-PPL相関")
 def er_ppl(c: Comparison) -> Markdown:
     """ER-PPL 相関: ER beside PPL of every record, at the largest common size."""
     t = c.er_ppl[c.er_ppl["samples"] == c.samples[-1]]
@@ -206,6 +219,12 @@ def raw(record: RunRecord) -> Markdown:
     return Markdown(f"### {record.name} 詳細結果\n\n```text\n{text}\n```")
 
 
+@section(130, "## 生データ")
+def _raw(c: Comparison) -> Markdown:
+    return Markdown("\n\n".join(raw(record) for record in c.whole))
+
+
+@section(140)
 def progression(c: Comparison) -> Markdown:
     """Alpha Progression: α and R² of each window of both runs."""
     parts = [
@@ -215,10 +234,14 @@ def progression(c: Comparison) -> Markdown:
     return Markdown("\n\n".join(["### Alpha Progression", *parts]))
 
 
-def _spreads(t: pd.DataFrame, metric: str, side: str) -> list[str]:
-    """Return the means of a metric by size, with their standard deviations over seeds."""
-    pairs = zip(t[side], t[f"{side}_spread"], strict=True)
-    return [notation.with_spread(metric, mean, spread) for mean, spread in pairs]
+def _spreads(found: Iterable[MetricDifference], side: Literal["a", "b"]) -> list[str]:
+    """Return the means of one side with their standard deviations over seeds."""
+    return [
+        notation.with_spread(d.metric, d.a, d.a_spread)
+        if side == "a"
+        else notation.with_spread(d.metric, d.b, d.b_spread)
+        for d in found
+    ]
 
 
 def _observed(table: str, said: str, c: Comparison, metric: str, more: str = "") -> Markdown:
@@ -226,8 +249,7 @@ def _observed(table: str, said: str, c: Comparison, metric: str, more: str = "")
     if metric in c.incomparable:
         said, certain = f"{c.incomparable[metric]}。", ""
     else:
-        told = c.summary.loc[c.summary["metric"] == metric, "direction"].iloc[0]
-        certain = "" if told in ("same", "unknown") else sentences.certainty(c)
+        certain = "" if c[metric].direction in ("same", "unknown") else sentences.certainty(c)
     return Markdown(f"{table}\n\n**観察**: {said}{more}{certain}")
 
 

@@ -1,5 +1,5 @@
 """Every figure: takes and returns axes, never saves."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from fpcore.reports.figures.fixed_point import *
+from fpcore.reports.figures.runs import *
+from fpcore.reports.figures.style import *

@@ -1,20 +1,31 @@
 """Figures of the fixed-point diagnosis. Each takes and returns `ax` and never saves."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from fpcore.runs.diagnosis import Diagnosis
-from fpcore.stats.fixed_point import TOLERANCE
+if TYPE_CHECKING:  # torch is for those who diagnose
+    from fpcore.runs.diagnosis import Diagnosis
+
+__all__ = [
+    "gain",
+    "loss_terms",
+    "residuals",
+    "spectra",
+]
 
 SHARES = {"median": "中央値", "q90": "90 %", "q99": "99 %", "max": "最大"}
 MEASURES = {"er": "ER", "er_centered": "ER（中心化）", "pr": "PR", "pr_centered": "PR（中心化）"}
 
 
-def residuals(d: Diagnosis, ax: Axes) -> Axes:
+def residuals(d: "Diagnosis", ax: Axes) -> Axes:
     """Draw quantiles of the relative residual of the training text by iteration."""
+    from fpcore.stats.fixed_point import TOLERANCE
+
     trace = d.train.settling
     for (column, label), color in zip(
         SHARES.items(), sns.color_palette("colorblind"), strict=False
@@ -30,7 +41,7 @@ def residuals(d: Diagnosis, ax: Axes) -> Axes:
     return ax
 
 
-def spectra(d: Diagnosis, ax: Axes) -> Axes:
+def spectra(d: "Diagnosis", ax: Axes) -> Axes:
     """Draw effective rank and participation ratio by iteration, of both texts."""
     colors = sns.color_palette("colorblind")
     for text, name, color in ((d.train, "訓練", colors[0]), (d.val, "検証", colors[1])):
@@ -56,7 +67,7 @@ def spectra(d: Diagnosis, ax: Axes) -> Axes:
     return ax
 
 
-def loss_terms(d: Diagnosis, ax: Axes) -> Axes:
+def loss_terms(d: "Diagnosis", ax: Axes) -> Axes:
     """Draw both terms of the phase-1 loss, before their weights, by training iteration."""
     trace = d.phase1
     terms = {"固定点の項": trace["fixed_point_loss"], "多様性の項 × (−1)": -trace["diversity_loss"]}
@@ -70,7 +81,7 @@ def loss_terms(d: Diagnosis, ax: Axes) -> Axes:
     return ax
 
 
-def gain(d: Diagnosis, ax: Axes) -> Axes:
+def gain(d: "Diagnosis", ax: Axes) -> Axes:
     """Draw the diversity term, the LayerNorm gain and their quotient, relative to the first."""
     trace = d.phase1
     lines = pd.DataFrame(

@@ -8,6 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from fpcore.notation import METRICS, metrics_where
 from fpcore.records.frames import epochs, frame, traces
 from fpcore.records.record import RunRecord
 from fpcore.reports.figures.style import (
@@ -22,33 +23,51 @@ from fpcore.reports.figures.style import (
 )
 from fpcore.stats.scaling import fit_power_law, fit_saturating_law
 
+__all__ = [
+    "by_size",
+    "convergence",
+    "curves",
+    "effective_rank",
+    "effective_rank_splits",
+    "er_ppl",
+    "perplexity",
+    "perplexity_log",
+    "phase1_by_size",
+    "phase1_loss",
+    "phase2_by_size",
+    "power_laws",
+    "speedups",
+    "study",
+]
+
 FEW_POINTS = 12  # of a line: each is marked
 BAND = "帯はシード間の最小–最大"
 
 
-def by_size(records: Iterable[RunRecord], metric: str, label: str, ax: Axes) -> Axes:
+def by_size(records: Iterable[RunRecord], metric: str, ax: Axes) -> Axes:
     """Draw a metric against training tokens, one line per run, the band over its seeds."""
+    facts = METRICS[metric]
+    label = facts.on_axis
     rows = frame(records).dropna(subset=[metric, "train_tokens"])
     if rows.empty:
         return _nothing(ax, label)
     _lines(rows, "train_tokens", metric, "run", ax)
     token_axis(ax, rows["train_tokens"])
-    ax.yaxis.set_major_formatter(THOUSANDS)
+    share = facts.unit == "%"
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1) if share else THOUSANDS)
     ax.set(ylabel=label, title=_title(label, rows))
     return ax
 
 
 def effective_rank(records: Iterable[RunRecord], ax: Axes) -> Axes:
     """Draw Val ER (share of D) against training tokens."""
-    ax = by_size(records, "val_er", "Val ER（D に対する比）", ax)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    return ax
+    return by_size(records, "val_er", ax)
 
 
 def perplexity(records: Iterable[RunRecord], ax: Axes) -> Axes:
     """Draw Val PPL against training tokens, with the unigram model's where it is known."""
     records = list(records)
-    ax = by_size(records, "val_ppl", "Val PPL", ax)
+    ax = by_size(records, "val_ppl", ax)
     unigram = frame(records).dropna(subset=["unigram_ppl"])
     if not unigram.empty:
         means = unigram.groupby("train_tokens")["unigram_ppl"].mean()
@@ -100,7 +119,7 @@ def convergence(rows: pd.DataFrame, ax: Axes) -> Axes:
     rows = _sized(rows)
     _lines(rows, "iteration", "convergence_rate", "label", ax)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set(xlabel="反復", ylabel="収束率", ylim=(0, 1))
+    ax.set(xlabel="反復", ylabel=METRICS["convergence_rate"].on_axis, ylim=(0, 1))
     whole_axis(ax)
     ax.set_title(_title("収束の推移", rows))
     return ax
@@ -187,7 +206,7 @@ def er_ppl(table: pd.DataFrame, ax: Axes) -> Axes:
     ppl_axis(ax)
     n = table["run"].nunique()
     title = f"ER と PPL　実行 n={n}（数字はサンプル数、線は同じサイズ）"
-    ax.set(xlabel="Val ER（D に対する比）", title=title)
+    ax.set(xlabel=METRICS["val_er"].on_axis, title=title)
     ax.margins(x=0.12)
     if n > FEW_LINES:
         legend(ax)
@@ -197,19 +216,14 @@ def er_ppl(table: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def study(rows: pd.DataFrame, panels: list[Axes]) -> list[Axes]:
-    """Draw the runs of a study (`Evidence.frame`), one panel each for rate, ER and PPL.
+    """Draw the runs of a study (`Evidence.frame`), one panel for each headline metric.
 
     Points are seeds, the bar is the mean ± standard deviation; the base is the dashed line.
     """
-    metrics = {
-        "convergence_rate": "収束率",
-        "val_er": "Val ER（D に対する比）",
-        "val_ppl": "Val PPL",
-    }
-    for (metric, label), ax in zip(metrics.items(), panels, strict=True):
+    for metric, ax in zip(metrics_where(lambda m: m.headline), panels, strict=True):
         _study_panel(rows, metric, ax)
-        ax.set(xlabel=label, ylabel="")
-        if metric != "val_ppl":
+        ax.set(xlabel=METRICS[metric].on_axis, ylabel="")
+        if METRICS[metric].unit == "%":
             ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     samples, n = rows["samples"].iloc[0], rows["seed"].nunique()
     title = f"{samples} サンプル、シード n={n}（点はシード、線は平均 ± 標準偏差、破線は基準）"

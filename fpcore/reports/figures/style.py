@@ -21,6 +21,20 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+__all__ = [
+    "Style",
+    "axes",
+    "legend",
+    "line_styles",
+    "panels",
+    "ppl_axis",
+    "run_color",
+    "run_styles",
+    "token_axis",
+    "use_style",
+    "whole_axis",
+]
+
 FONT = "IPAexGothic"
 # Of seaborn's colour-blind palette what stands out from white and from the grey of references.
 PALETTE = ["#029e73", "#0173b2", "#cc78bc", "#ca9161", "#fbafe4", "#d55e00", "#de8f05", "#56b4e9"]

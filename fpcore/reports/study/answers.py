@@ -8,8 +8,7 @@ from fpcore.analysis import factors
 from fpcore.analysis.study import MOST_SEEDS, Evidence, seeds_needed
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
-from fpcore.notation import METRICS as NAMES
-from fpcore.notation import number, sizes
+from fpcore.notation import METRICS, number, sizes
 from fpcore.reports import sentences
 from fpcore.reports.sentences import UNCLEAR, level, metric
 from fpcore.reports.study import clips
@@ -56,7 +55,7 @@ def _effect(name: str, rows: list[dict[Any, Any]]) -> str:
     known = [row for row in rows if row["direction"] != "unknown"]
     if all(row["direction"] == "same" for row in known):
         return f"{head}: どの指標もまったく変わらない。" if known else ""
-    said = "、".join(metric(row) for row in known)
+    said = "、".join(metric(row["metric"], row["difference"], row["direction"]) for row in known)
     return f"{head}（{'効果の差' if crossed else '後の値 − 前の値'}）: {said}。"
 
 
@@ -85,23 +84,20 @@ def _kept_rank(e: Evidence) -> list[str]:
 
 
 def _gains(e: Evidence, run: str) -> str:
-    rows = e.rows(run)
-    gaps = [
-        f"{NAMES[m]} {notation.difference(m, rows[m]['difference'])}"
-        for m in ("convergence_rate", "val_er")
-    ]
-    return f"{e.label(e.record(run))}（{'、'.join(gaps)}）"
+    return f"{e.label(e.record(run))}（{_gaps(e, run, 'convergence_rate', 'val_er')}）"
+
+
+def _gaps(e: Evidence, run: str, *metrics: str) -> str:
+    c = e.comparisons[run]
+    return "、".join(
+        f"{METRICS[m].label} {notation.difference(m, c[m].difference)}" for m in metrics
+    )
 
 
 def _both_down(e: Evidence) -> list[str]:
     """Name the runs that lose effective rank and gain perplexity: a low rank is not the harm."""
     found = [
-        f"{e.label(e.record(run))}（"
-        + "、".join(
-            f"{NAMES[m]} {notation.difference(m, e.rows(run)[m]['difference'])}"
-            for m in ("val_er", "val_ppl")
-        )
-        + "）"
+        f"{e.label(e.record(run))}（{_gaps(e, run, 'val_er', 'val_ppl')}）"
         for run in e.comparisons
         if e.direction(run, "val_er") == e.direction(run, "val_ppl") == "down"
     ]

@@ -1,15 +1,12 @@
 """What a study says of gradient clipping: where it acts, and apart from that what it changes."""
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
-from fpcore.analysis.comparison import compare_runs
-from fpcore.analysis.study import METRICS, Evidence, summary
+from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.analysis.study import STUDIED, Evidence
 from fpcore.notation import number, percent
 from fpcore.reports.sentences import UNCLEAR, metric
-
-Rows = dict[str, dict[str, Any]]
 
 
 def answer(e: Evidence) -> list[str]:
@@ -41,7 +38,7 @@ def _acting(e: Evidence, row: dict[Any, Any]) -> str:
     head = f"{name}: 更新の {share} でクリップが働き、勾配は平均 {scale} 倍"
     if row["run"] == e.base.name:
         return f"{head}（基準そのもの）。"
-    moved = _moved(e.rows(row["run"]))
+    moved = _moved(e.comparisons[row["run"]])
     if not moved:
         return f"{head}。働いても、どの指標にも基準との{UNCLEAR}。"
     return f"{head}。基準より {moved}。"
@@ -55,7 +52,7 @@ def _rates(e: Evidence, acting: list[dict[Any, Any]]) -> list[str]:
         share = record.config["phase1_lr"] / base
         if share == 1 or record.config["gradient_clip"] != e.base.config["gradient_clip"]:
             continue
-        moved = _moved(e.rows(record.name))
+        moved = _moved(e.comparisons[record.name])
         said = f"基準より {moved}" if moved else f"どの指標にも基準との{UNCLEAR}"
         line = f"{e.label(record)}（基準の {number(share, 2)} 倍）: {said}。"
         near = min(acting, key=lambda row: abs(math.log(row["scale"] / share)), default=None)
@@ -66,13 +63,14 @@ def _rates(e: Evidence, acting: list[dict[Any, Any]]) -> list[str]:
 def _beside(e: Evidence, run: str, clip: dict[Any, Any]) -> str:
     """Compare a run of a smaller learning rate with the clip that scales gradients most alike."""
     c = compare_runs(e.record(clip["run"]), e.record(run), level=e.level)
-    moved = _moved(summary(c))
+    moved = _moved(c)
     head = f"勾配を平均 {number(clip['scale'], 2)} 倍にする {e.label(e.record(clip['run']))} "
     return f"{head}より {moved}。" if moved else f"{head}とは、どの指標にも{UNCLEAR}。"
 
 
-def _moved(rows: Rows) -> str:
-    found: Iterable[str] = (
-        metric(rows[m]) for m in METRICS if m in rows and rows[m]["direction"] in ("up", "down")
+def _moved(c: Comparison) -> str:
+    """Name the metrics that differ, and by how much."""
+    found = [c[m] for m in STUDIED]
+    return "、".join(
+        metric(d.metric, d.difference, d.certain) for d in found if d.certain in ("up", "down")
     )
-    return "、".join(found)

@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 
 from fpcore import notation
-from fpcore.analysis.study import METRICS, Evidence, moments
-from fpcore.notation import METRICS as NAMES
-from fpcore.notation import Markdown, number, percent
+from fpcore.analysis.study import STUDIED, Evidence, moments
+from fpcore.notation import METRICS, Markdown, metrics_where, number, percent
 from fpcore.paths import reports
 from fpcore.records.by_seed import values
 from fpcore.records.record import RunRecord
@@ -17,6 +16,19 @@ from fpcore.reports import figures
 from fpcore.reports.page import publish
 from fpcore.reports.sentences import level
 from fpcore.reports.study import answers
+
+__all__ = [
+    "answer",
+    "by_size",
+    "clipping",
+    "differences",
+    "effects",
+    "next_steps",
+    "question",
+    "render",
+    "results",
+    "write",
+]
 
 SAID = {"up": "高い", "down": "低い", "same": "同じ", "tiny": "表示の桁では同じ"}
 
@@ -27,7 +39,7 @@ def question(e: Evidence) -> Markdown:
     also = "".join(
         f"\n- 加えて: {'、'.join(f'`{k}` {v}' for k, v in knobs.items())}" for knobs in e.study.also
     )
-    sizes = ", ".join(str(n) for n in sorted({r.samples for r in e.base.results}))
+    sizes = ", ".join(map(str, e.base.sizes))
     return Markdown(
         f"**問い**: {e.study.question}\n\n- 変える条件: {grid}{also}\n"
         f"- 基準: `{e.base.name}`（{e.base.label}、サンプル {sizes}、シード n={e.seeds}、"
@@ -45,7 +57,7 @@ def results(e: Evidence) -> Markdown:
     rows = []
     for record in e.records:
         means = e.means(record)
-        cells = {NAMES[m]: notation.with_spread(m, *means[m]) for m in METRICS}
+        cells = {METRICS[m].label: notation.with_spread(m, *means[m]) for m in STUDIED}
         done = {"n": str(record.seeds), "P1 反復": _iterations(record, e.samples)}
         rows.append({"設定": e.label(record)} | done | cells)
     note = f"{e.samples} サンプルでの平均 ± シード間の標準偏差。"
@@ -68,15 +80,14 @@ def by_size(e: Evidence) -> Markdown:
 def differences(e: Evidence) -> Markdown:
     """基準との差: differences at the largest size, intervals, and what may be said."""
     rows = []
-    for name in e.comparisons:
-        t = e.rows(name)
+    for name, c in e.comparisons.items():
         row = {"設定": e.label(e.record(name))}
-        for m in ("convergence_rate", "val_er", "val_ppl"):
-            gap = notation.difference(m, t[m]["difference"])
-            ends = notation.interval(m, t[m]["low"], t[m]["high"])
-            row[f"{NAMES[m]} の差"] = gap if ends == notation.DASH else f"{gap} {ends}"
+        for m in metrics_where(lambda m: m.headline):
+            gap = notation.difference(m, c[m].difference)
+            ends = notation.interval(m, c[m].low, c[m].high)
+            row[f"{METRICS[m].label} の差"] = gap if ends == notation.DASH else f"{gap} {ends}"
         row["会話を選び直した PPL の差"] = _resampled(e, name)
-        row["Val PPL"] = SAID.get(t["val_ppl"]["direction"], "差があるとは言えない")
+        row["Val PPL"] = SAID.get(c["val_ppl"].certain, "差があるとは言えない")
         rows.append(row)
     note = (
         f"差は基準との対（同じシード）の差、[ ] は {level(e.level)} 区間。"
@@ -92,7 +103,7 @@ def effects(e: Evidence) -> Markdown:
     rows = [
         {
             "効果": f"`{row['effect']}`",
-            "指標": NAMES[row["metric"]],
+            "指標": METRICS[row["metric"]].label,
             "差": notation.difference(row["metric"], row["difference"]),
             "区間": notation.interval(row["metric"], row["low"], row["high"]),
             "": SAID.get(row["direction"], "差があるとは言えない"),
@@ -165,7 +176,7 @@ def _span(row: dict[Any, Any]) -> str:
 
 def _iterations(record: RunRecord, samples: int) -> str:
     """Return the iterations of phase 1 at a size, over seeds."""
-    own = {r.phase1_iterations for r in record.results if r.samples == samples}
+    own = {r.phase1_iterations for r in record.at(samples)}
     known = sorted(n for n in own if n is not None)
     return "–".join(map(str, dict.fromkeys((known[0], known[-1])))) if known else notation.DASH
 

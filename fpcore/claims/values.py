@@ -1,0 +1,50 @@
+"""The columns of values of a table, as superlatives and bold type speak of them."""
+
+from dataclasses import dataclass
+
+from fpcore.claims.facts import is_difference, roles
+from fpcore.claims.grid import Grid
+from fpcore.claims.labels import read_label
+from fpcore.claims.quantities import Number
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of values: its table, its place, the metric, and the rows that have a number."""
+
+    grid: Grid
+    j: int
+    metric: str
+    rows: tuple[tuple[int, Number], ...]
+
+    def extreme(self, sign: int) -> tuple[int, Number]:
+        """Return the row and number of the lowest (sign -1) or highest value."""
+        return max(self.rows, key=lambda r: sign * r[1].value)
+
+    def named(self, name: str) -> list[tuple[int, Number]]:
+        """Return the rows that have a name in a cell or, all of them, in the head."""
+        label = read_label(self.grid.heads[self.j].text)
+        if name in label.words:
+            return list(self.rows)
+        return [
+            (i, n)
+            for i, n in self.rows
+            if any(name in read_label(c.text).words for c in self.grid.rows[i] if c.number is None)
+        ]
+
+
+def columns(grid: Grid) -> list[Column]:
+    """Return the columns of values of a table, without rows of totals and differences."""
+    found = []
+    role = roles(grid)
+    for j in (*role.values, *role.differences):
+        rows = []
+        for i, row in enumerate(grid.rows):
+            n = grid.number(i, j)
+            if n and not is_difference(row[0].text) and not n.ranged:
+                rows.append((i, n))
+        change = j in role.differences
+        metric = "" if change else read_label(grid.heads[j].text).metric
+        if (metric or change) and len(rows) > 1 and len({n.unit for _, n in rows}) == 1:
+            found.append(Column(grid, j, metric, tuple(rows)))
+    return found

@@ -1,0 +1,220 @@
+"""One trial at work: phase 1 → contexts → phase 2, measured."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fpcore.config.run_config import RunConfig
+from fpcore.data import tokens
+from fpcore.errors import TrainingError
+from fpcore.model.blocks import FixedPointModel, Inputs
+from fpcore.records.record import SizeResult, columns
+from fpcore.runs.checkpoint import Checkpoint, Reached, Trajectory
+from fpcore.runs.progress import Bar, Progress, Stopwatch, timed
+from fpcore.runs.states import Keeper
+from fpcore.runs.trial import Trial
+from fpcore.stats import metrics
+from fpcore.stats.draws import generator
+from fpcore.stats.metrics import unigram_loss
+from fpcore.trainers.contexts import sequential_contexts, training_contexts
+from fpcore.trainers.hooks import Hooks
+from fpcore.trainers.phase1 import Phase1State, train_contexts
+from fpcore.trainers.phase2 import Phase2Result, Phase2State, train_tokens
+from fpcore.trainers.texts import Text, Texts
+
+
+class Training:
+    """A trial at work: the model, its training text, and what was measured so far.
+
+    An interrupted training goes on from the states of its checkpoint, and leaves its own there.
+    `share` names what runs share their phase 1 under (`Trajectory`).
+    """
+
+    def __init__(self, trial: Trial, progress: Progress, share: str = "") -> None:
+        self.trial, self._config = trial, trial.config
+        self._checkpoint = Checkpoint(trial)
+        shared = share and trial.config.contexts == "trained"
+        self._path = Trajectory(trial, share) if shared else None
+        self._model = FixedPointModel(trial.data.weights, trial.config, trial.seed).to(trial.device)
+        self._inputs = self._model.inputs(trial.ids)
+        self._bar = Bar(progress, trial.title)
+        self._seconds: dict[str, float] = {}
+        self._shared = 0
+
+    def result(self) -> SizeResult:
+        """Train both phases, measure them, and return the result.
+
+        Raises:
+            StorageError: a state cannot be stored.
+            TrainingError: a loss that is not finite, or no room for phase 1.
+        """
+        trial, data = self.trial, self.trial.data
+        first = self._settle() if self._config.contexts == "trained" else None
+        contexts, ranks = self._contexts(first)
+        val, val_contexts = self._held_out(data.val)
+        dev = self._held_out(data.dev)[0] if self._config.select_on == "dev" else None
+        ranks |= self._effective_rank(val_contexts, "val")
+        second = self._learn(Texts(Text.of(contexts, self._inputs, trial.ids), val, dev))
+        unigram = unigram_loss(trial.ids.cpu(), data.val.ids, len(data.weights))
+        return SizeResult(
+            seed=trial.seed,
+            samples=trial.samples,
+            train_tokens=len(trial.ids),
+            val_tokens=len(data.val.ids),
+            val_bytes=data.val.bytes,
+            unigram_ppl=metrics.perplexity(unigram),
+            seconds=self._seconds,
+            shared_iterations=self._shared,
+            **ranks,
+            **_settled(first),
+            **_learnt(second, data.val.bytes),
+        )
+
+    def _settle(self) -> Phase1State:
+        """Run phase 1 from where it has come to."""
+        trial, config = self.trial, self._config
+        reached = self._furthest()
+        start, before = (reached.state, reached.seconds) if reached else (None, 0.0)
+        self._shared = reached.shared if reached else 0
+        self._seconds["phase1"], watch = before, Stopwatch(before)
+        keep: Keeper[Phase1State] = Keeper(
+            lambda state: self._checkpoint.keep_phase1(
+                Reached(state, watch.seconds(), self._shared)
+            )
+        )
+        on_row = self._bar.stage("phase 1", config.max_iter - (start.iterations if start else 1))
+        hooks, block = Hooks(on_row, keep), self._model.context_block
+        with self._timed("phase1"), _fits(len(trial.ids), trial.device):
+            first = train_contexts(block, self._inputs, config, trial.seed, start, hooks)
+        if self._path and first.iterations > self._shared:
+            self._path.keep(Reached(first, self._seconds["phase1"]))
+        return first
+
+    def _furthest(self) -> Reached[Phase1State] | None:
+        """Return the furthest state of phase 1: its own, or the one that a shorter run left."""
+        left = self._path and self._path.latest(self._config.max_iter)
+        known = [reached for reached in (self._checkpoint.phase1(), left) if reached]
+        return max(known, key=lambda reached: reached.state.iterations, default=None)
+
+    def _contexts(self, first: Phase1State | None) -> tuple[list[Tensor], dict[str, Any]]:
+        """Return the training text's contexts for phase 2 [L][N, D], and their effective rank.
+
+        The rank is that of phase 1's last contexts, noise included, which the pass for phase 2
+        overwrites; controls have no phase 1, and one kind of contexts.
+        """
+        if first is None:
+            with self._timed("contexts"):
+                contexts = self._sequential(self._inputs)
+            return contexts, self._effective_rank(contexts[-1], "train")
+        ranks, block = self._effective_rank(first.contexts, "train"), self._model.context_block
+        product, P = self.trial.precision.product, first.contexts
+        with self._timed("contexts"):
+            return training_contexts(block, P, self._inputs, product, out=P), ranks
+
+    def _held_out(self, held_out: tokens.HeldOut) -> tuple[Text, Tensor]:
+        """Return a held-out text, and the last layer's sequential contexts of all its tokens."""
+        device = self.trial.device
+        with self._timed("contexts"):
+            ids = held_out.ids.to(device)
+            inputs = self._model.inputs(ids)
+            contexts = self._sequential(inputs)
+            text = Text.of(contexts, inputs, ids, held_out.conversation.to(device))
+        return text, contexts[-1]
+
+    def _sequential(self, inputs: Inputs) -> list[Tensor]:
+        """Return the contexts of every layer by the true recurrence, each [N, D]; or zeros."""
+        if self._config.contexts != "zero":
+            return sequential_contexts(self._model.context_block, inputs)
+        zeros = inputs.table.new_zeros(len(inputs.index), self._config.context_dim)
+        return [zeros] * self._config.layers
+
+    def _effective_rank(self, contexts: Tensor, split: str) -> dict[str, float | int]:
+        with self._timed("effective_rank"):
+            return effective_rank(contexts, self._config, self.trial.seed, split)
+
+    def _learn(self, texts: Texts[Text, Text]) -> Phase2Result:
+        """Run phase 2 from where it has come to."""
+        weights = self._model.embedding.weight
+        reached = self._checkpoint.phase2() or Reached(Phase2State())
+        self._seconds["phase2"], watch = reached.seconds, Stopwatch(reached.seconds)
+        keep: Keeper[Phase2State] = Keeper(
+            lambda state: self._checkpoint.keep_phase2(Reached(state, watch.seconds()))
+        )
+        on_row = self._bar.stage("phase 2", self._config.epochs - len(reached.state.trace))
+        block, hooks = self._model.token_block, Hooks(on_row, keep)
+        with self._timed("phase2"):
+            return train_tokens(block, weights, texts, self._config, reached.state, hooks)
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        with timed(self._seconds, stage, self.trial.device):
+            yield
+
+
+def effective_rank(
+    contexts: Tensor, config: RunConfig, seed: int, split: str
+) -> dict[str, float | int]:
+    """Return the effective rank of contexts [N, D] as a share of D, and the rows measured.
+
+    They are fields of SizeResult, for the `split` train or val. Zero contexts have no spectrum, so
+    no rank.
+
+    Raises:
+        TrainingError: contexts that are not finite.
+    """
+    if config.contexts == "zero":
+        return {}
+    if not math.isfinite(metrics.largest(contexts)):
+        raise TrainingError(
+            f"Phase 1 ended with contexts that are not finite; a phase1_lr below "
+            f"{config.phase1_lr} may help."
+        )
+    total = len(contexts)
+    count = min(config.er_rows or total, total)
+    order = torch.randperm(total, generator=generator(seed, "effective rank", split))
+    rows = contexts if count == total else contexts[order[:count].to(contexts.device)]
+    share = metrics.effective_rank(rows) / config.context_dim
+    return {f"{split}_er": share, f"{split}_er_rows": count}
+
+
+def _settled(first: Phase1State | None) -> dict[str, Any]:
+    """Return what phase 1 says about itself, as fields of SizeResult."""
+    if first is None:
+        return {}
+    return {
+        "phase1_iterations": first.iterations,
+        "convergence_rate": first.trace[-1]["convergence_rate"],
+        "phase1": columns(first.trace),
+    }
+
+
+def _learnt(second: Phase2Result, val_bytes: int) -> dict[str, Any]:
+    """Return what phase 2 says about itself, as fields of SizeResult."""
+    return {
+        "train_ppl": metrics.perplexity(second.train_loss),
+        "val_ppl": metrics.perplexity(second.val.loss),
+        "val_acc": second.val.accuracy,
+        "bits_per_byte": metrics.bits_per_byte(sum(second.val.loss_sums), val_bytes),
+        "best_epoch": second.best_epoch,
+        "epochs_run": len(second.trace),
+        "val_loss_sums": second.val.loss_sums,
+        "val_token_counts": second.val.token_counts,
+        "phase2": columns(second.trace),
+    }
+
+
+@contextmanager
+def _fits(tokens: int, device: torch.device) -> Iterator[None]:
+    """Name what to lower where phase 1 does not fit; its chunks are part of the loss."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise TrainingError(
+            f"Phase 1 on {tokens} tokens does not fit into the memory of {device}; set "
+            "bfloat16_contexts to true, or lower samples, context_dim or phase1_batch (the last is "
+            "part of the loss)."
+        ) from None

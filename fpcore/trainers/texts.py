@@ -1,0 +1,78 @@
+"""Texts as trainers read them, and what an evaluation of one gives."""
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from fpcore.model.blocks import Inputs
+
+Read = TypeVar("Read")  # what a trainer trains on
+Held = TypeVar("Held")  # what it evaluates
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text as phase 2 reads it: the N - 1 positions that have a next token.
+
+    `contexts` [L][N-1, D], `inputs` of N - 1 positions, `targets` [N-1], and for held-out texts
+    `group` [N-1], the number of the conversation that each target is in.
+    """
+
+    contexts: list[Tensor]
+    inputs: Inputs
+    targets: Tensor
+    group: Tensor | None = None
+
+    @classmethod
+    def of(
+        cls, contexts: list[Tensor], inputs: Inputs, ids: Tensor, group: Tensor | None = None
+    ) -> "Text":
+        """Pair the context and input of token i with token i + 1 as its target.
+
+        `contexts` [L][N, D], `inputs` of N positions, `ids` [N] and `group` [N].
+        """
+        return cls(
+            [c[:-1] for c in contexts],
+            inputs.rows(slice(None, -1)),
+            ids[1:],
+            None if group is None else group[1:],
+        )
+
+    def rows(self, part: slice) -> tuple[list[Tensor], Tensor]:
+        """Return contexts [L][B, D] and input vectors [B, E·T] of some positions."""
+        return [c[part] for c in self.contexts], self.inputs.rows(part).vectors()
+
+
+@dataclass(frozen=True)
+class Texts(Generic[Read, Held]):
+    """What a trainer reads: it trains on one text, and evaluates one or two others.
+
+    The best epoch is chosen on `dev` where it is given, on `val` otherwise.
+    """
+
+    train: Read
+    val: Held
+    dev: Held | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean loss in nats, accuracy, and per conversation the loss sum and the token count."""
+
+    loss: float
+    accuracy: float
+    loss_sums: list[float] = field(default_factory=list)
+    token_counts: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, losses: Tensor, hits: Tensor, group: Tensor | None) -> "Evaluation":
+        """Sum up losses [M] in nats and hits [M] by `group` [M], the conversation of each."""
+        loss, accuracy = losses.double(), float(hits.double().mean())
+        if group is None:
+            return cls(float(loss.mean()), accuracy)
+        counts = torch.bincount(group)
+        sums = torch.zeros(len(counts), dtype=torch.float64, device=loss.device)
+        sums.index_add_(0, group, loss)
+        return cls(float(loss.mean()), accuracy, sums.tolist(), counts.tolist())

@@ -1,0 +1,53 @@
+"""Which runs of a book follow each other, so that they share phase 1."""
+
+from typing import Any
+
+import pytest
+
+from fpcore import RunConfig
+from fpcore.book.making import _chains
+from fpcore.runs.jobs import Job
+
+
+def chains(*configs: dict[str, Any]) -> list[list[tuple[str, bool, bool]]]:
+    """Name, whether it shares and whether it is the last, of every run of every chain."""
+    jobs = [
+        Job(f"{i}", RunConfig(**knobs, name=f"{i}").model_dump(), False, "")
+        for i, knobs in enumerate(configs)
+    ]
+    found = _chains(jobs)
+    assert all(len({job.share for job in chain}) == 1 for chain in found)
+    return [[(job.name, bool(job.share), job.last) for job in chain] for chain in found]
+
+
+def test_runs_that_go_the_same_way_make_a_chain_the_shortest_first() -> None:
+    found = chains({"max_iter": 90}, {"max_iter": 60}, {"max_iter": 70, "epochs": 3})
+    assert found == [[("1", True, False), ("2", True, False), ("0", True, True)]]
+
+
+def test_a_grid_over_what_phase_1_does_not_read_is_a_chain() -> None:
+    found = chains({"phase2_lr": 0.1}, {"phase2_lr": 0.2}, {"epochs": 7}, {"phase1_lr": 0.1})
+    assert found == [
+        [("0", True, False), ("1", True, False), ("2", True, True)],
+        [("3", False, True)],
+    ]
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"dist_reg_weight": 0.5},
+        {"min_converged_ratio": 0.5},
+        {"seeds": [7]},
+        {"samples": [25]},
+        {"precision": "float64"},
+    ],
+    ids=str,
+)
+def test_a_run_of_another_phase_1_stands_alone(knobs: dict[str, Any]) -> None:
+    assert chains({}, {"max_iter": 70} | knobs) == [[("0", False, True)], [("1", False, True)]]
+
+
+def test_controls_have_no_phase_1_to_share() -> None:
+    found = chains({"contexts": "zero"}, {"contexts": "zero", "phase2_lr": 0.1})
+    assert found == [[("0", False, True)], [("1", False, True)]]
