@@ -33,6 +33,7 @@ def test_a_run_is_complete_and_agrees_with_itself(trial: Toy, conversations: lis
     config = trial(er_rows=200, select_on="val", patience=3, seeds=[42, 7])
     record = fpcore.run(config)
     assert load_record("toy") == record
+    assert json.loads(json.dumps(record.model_dump())) == record.model_dump()  # plain data
     assert (record.name, record.label, record.source) == ("toy", "1L_24d_1tok", "measured")
     assert RunConfig(**record.config) == config
     assert record.data == {
@@ -417,11 +418,6 @@ def test_progress_names_the_run_the_stage_and_the_time(
     assert any("phase 1: 100%" in line and "7/7" in line for line in lines)
     assert sum("toy seed 42 size 10 phase 2" in line for line in lines) >= 1
     assert lines[-1].startswith("toy: 1 sizes and seeds trained in 0:0")
-
-
-def test_a_record_holds_plain_data_alone(trial: Toy) -> None:
-    record = fpcore.run(trial())
-    assert json.loads(json.dumps(record.model_dump())) == record.model_dump()
 
 
 def test_a_sweep_shares_phase_1_and_gives_the_records_of_separate_runs(trial: Toy) -> None:
