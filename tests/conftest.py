@@ -13,6 +13,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from fpcore import RunConfig
 from fpcore.model.blocks import FixedPointModel
+from fpcore.paths import ROOT
 from fpcore.runs import provenance
 
 hypothesis.settings.register_profile(
@@ -69,6 +70,26 @@ def toy() -> Toy:
         return RunConfig(**(common | size | length | knobs))
 
     return config
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of this test's own, so that no test finds another's records."""
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The committed records and reports as the home, for a test that writes nothing."""
+    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+
+
+@pytest.fixture
+def trial(toy: Toy, home: Path, write_corpus: WriteCorpus, conversations: list[str]) -> Toy:
+    """The toy setting on the toy corpus in a home of this test's own."""
+    path = str(write_corpus(conversations))
+    return lambda **knobs: toy(**({"corpus": path, "name": "toy"} | knobs))
 
 
 @pytest.fixture

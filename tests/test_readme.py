@@ -20,9 +20,9 @@ def rows(table: str) -> dict[str, list[float]]:
     return {name: [float(v) for v in cells] for name, cells in values.items() if "時間" not in name}
 
 
-def test_the_table_is_the_summary_of_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("committed")
+def test_the_table_is_the_summary_of_the_records() -> None:
     """To 3 %: a machine that trains the records anew may round differently."""
-    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
     c = compare_runs(load_record("v5-small"), load_record("v6-small"))
     shown = re.search(r"<!-- summary -->\n(.*?)\n<!-- /summary -->", README, re.DOTALL)
     assert shown is not None

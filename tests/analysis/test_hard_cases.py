@@ -14,9 +14,8 @@ from fpcore.analysis import factors
 from fpcore.analysis.checks import of_pairs, of_records, registry
 from fpcore.analysis.checks.check import CARE, OK, WRONG
 from fpcore.analysis.trade_off import trade_off
-from fpcore.paths import ROOT
 from fpcore.records import pairs
-from fpcore.records.record import RunRecord, load_records
+from fpcore.records.record import load_records
 from fpcore.reports.comparison import conclusions, report, sections
 from fpcore.reports.sentences import TINY
 from fpcore.stats import uncertainty
@@ -31,20 +30,13 @@ PPL_WORDS = (
 )
 
 
-@pytest.fixture
-def committed(monkeypatch: pytest.MonkeyPatch) -> list[RunRecord]:
-    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
-    return load_records()
-
-
-def test_committed_records_of_every_kind(
-    committed: list[RunRecord], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("committed")
+def test_committed_records_of_every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each kind of record beside each other kind, and the studies' base beside every record."""
     few = functools.partial(uncertainty.paired_bootstrap, draws=100)  # their words do not count
     monkeypatch.setattr(pairs, "paired_bootstrap", few)
     kinds = ("v5-published", "v5-small", "study", "study-contextszero", "lstm-small")
-    by_name = {record.name: record for record in committed}
+    by_name = {record.name: record for record in load_records()}
     names = {*permutations(kinds, 2), *(("study", name) for name in by_name if name != "study")}
     rendered = 0
     for a, b in ((by_name[x], by_name[y]) for x, y in sorted(names)):

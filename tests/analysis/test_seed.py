@@ -25,9 +25,7 @@ class Cell:
     ours: list[str]
 
 
-@pytest.fixture(autouse=True)
-def _committed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+pytestmark = pytest.mark.usefixtures("committed")
 
 
 def tables(text: str) -> list[list[tuple[int, list[str]]]]:

@@ -322,10 +322,8 @@ def test_the_report_names_every_run_and_its_records() -> None:
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "reports" / "studies").glob("*/report.md")), ids=lambda p: p.parent.name
 )
-def test_committed_reports_are_what_their_records_give(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+@pytest.mark.usefixtures("committed")
+def test_committed_reports_are_what_their_records_give(path: Path) -> None:
     e = gather(Study.load(path.parent.name))
     assert path.read_text("utf-8") == report.render(e)
 

@@ -1,6 +1,7 @@
 """Every kind of bad input to a notebook ends with one sentence, and leaves everything as it was."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,15 @@ from fpcore.errors import FpcoreError
 
 
 @pytest.fixture
-def home(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with a record and a damaged one."""
+def home(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home with a record and a damaged one; when the test ends, its files must be as before."""
     folder = tmp_path / "home"
     shutil.copytree(recorded / "reports", folder / "reports")
     (folder / "reports" / "runs" / "corrupt.json").write_text('{"name": "corrupt", ')
     monkeypatch.setenv("FPCORE_HOME", str(folder))
-    return folder
-
-
-@pytest.fixture
-def before(home: Path) -> dict[Path, bytes]:
-    return files(home)
+    before = files(folder)
+    yield folder
+    assert files(folder) == before
 
 
 def files(home: Path) -> dict[Path, bytes]:
@@ -55,9 +53,8 @@ def files(home: Path) -> dict[Path, bytes]:
         ("scaling", {"runs": "[corrupt]"}, "reports/runs/corrupt.json is not a readable record"),
     ],
 )
+@pytest.mark.usefixtures("home")
 def test_bad_input_ends_with_one_sentence(
-    home: Path,
-    before: dict[Path, bytes],
     tmp_path: Path,
     toy: dict[str, Any],
     notebook: str,
@@ -72,7 +69,6 @@ def test_bad_input_ends_with_one_sentence(
     assert isinstance(error, FpcoreError)
     assert sentence in str(error)
     assert "fpcore/" not in str(error) and "\n" not in str(error)
-    assert files(home) == before
 
 
 @pytest.mark.parametrize(
@@ -84,7 +80,6 @@ def test_bad_input_ends_with_one_sentence(
 )
 def test_papermill_ends_with_the_sentence_and_a_code(
     home: Path,
-    before: dict[Path, bytes],
     tmp_path: Path,
     notebook: str,
     knobs: dict[str, Any],
@@ -94,4 +89,3 @@ def test_papermill_ends_with_the_sentence_and_a_code(
     done = papermill(home, f"notebooks/{notebook}.ipynb", output, **knobs)
     assert done.returncode != 0
     assert sentence in last_line(done) and "fpcore/" not in last_line(done)
-    assert files(home) == before

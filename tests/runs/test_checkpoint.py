@@ -6,16 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.toy import Toy, WriteCorpus, stable
+from helpers.toy import Toy, stable
 
 import fpcore
-from fpcore import RunConfig, paths
+from fpcore import paths
 from fpcore.records.record import RunRecord
 from fpcore.runs import checkpoint, states
 from fpcore.runs.training import Training
 from fpcore.trainers.phase1 import Trainer
 
-Trial = Callable[..., RunConfig]
 Store = Callable[..., None]
 
 
@@ -24,23 +23,9 @@ class PulledPlugError(Exception):
 
 
 @pytest.fixture
-def trial(
-    toy: Toy,
-    write_corpus: WriteCorpus,
-    conversations: list[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Trial:
+def trial(trial: Toy, every_state: None) -> Toy:
     """A config of the toy corpus; every state is stored."""
-    monkeypatch.setenv("FPCORE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(states, "INTERVAL", 0.0)
-    monkeypatch.setattr(states, "SHARE", 0)
-    corpus = str(write_corpus(conversations))
-
-    def config(**knobs: Any) -> RunConfig:
-        return toy(**{"name": "toy", "corpus": corpus, "embedding": "random"} | knobs)
-
-    return config
+    return trial
 
 
 def same(record: RunRecord) -> dict[str, Any]:
@@ -100,7 +85,7 @@ KNOBS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("knobs", KNOBS, ids=lambda knobs: "-".join(knobs) or "default")
 def test_wherever_it_stops_it_ends_with_the_same_record(
-    trial: Trial, count: Count, knobs: dict[str, Any], tmp_path: Path
+    trial: Toy, count: Count, knobs: dict[str, Any], tmp_path: Path
 ) -> None:
     whole = same(fpcore.run(trial(**knobs)))
     for n in moments(count.stored):
@@ -119,9 +104,7 @@ def test_wherever_it_stops_it_ends_with_the_same_record(
     assert not list((tmp_path / "home").rglob(".*.safetensors*"))
 
 
-def test_what_is_finished_is_not_trained_again(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_finished_is_not_trained_again(trial: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*args: Any, **more: Any) -> Any:
         raise PulledPlugError
 
@@ -144,7 +127,7 @@ def test_what_is_finished_is_not_trained_again(
 
 
 def test_numbers_that_are_not_finite_keep_what_came_before(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch
+    trial: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The contexts of the second size break in the middle of phase 1."""
     real = Trainer.iterate
@@ -184,7 +167,7 @@ def _until(calls: int, failing: Callable[..., Any]) -> Callable[..., Any]:
     "other", [{"max_iter": 9}, {"phase2_lr": 0.5}, {"select_on": "dev"}, {"precision": "float64"}]
 )
 def test_a_state_of_another_config_is_not_taken(
-    trial: Trial, count: Count, other: dict[str, Any]
+    trial: Toy, count: Count, other: dict[str, Any]
 ) -> None:
     whole = same(fpcore.run(trial(**other)))
     count(9)
@@ -194,7 +177,7 @@ def test_a_state_of_another_config_is_not_taken(
 
 
 @pytest.mark.parametrize("end", [0, 20, -9])
-def test_a_damaged_state_is_not_taken(trial: Trial, count: Count, end: int) -> None:
+def test_a_damaged_state_is_not_taken(trial: Toy, count: Count, end: int) -> None:
     whole = same(fpcore.run(trial()))
     count(14)  # in phase 2
     with pytest.raises(PulledPlugError):
@@ -206,7 +189,7 @@ def test_a_damaged_state_is_not_taken(trial: Trial, count: Count, end: int) -> N
     assert same(fpcore.run(trial(), force=True)) == whole
 
 
-def test_seconds_count_what_was_measured_before(trial: Trial, count: Count) -> None:
+def test_seconds_count_what_was_measured_before(trial: Toy, count: Count) -> None:
     cpu = torch.device("cpu")
     count(5)
     with pytest.raises(PulledPlugError):

@@ -1,6 +1,5 @@
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,35 +23,17 @@ from fpcore.runs.training import effective_rank as effective_rank_of
 from fpcore.runs.trial import Trial
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of this test's own, so that no test finds another's record."""
-    monkeypatch.setenv("FPCORE_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-MakeConfig = Callable[..., RunConfig]
-
-
-@pytest.fixture
-def trial(toy: Toy, write_corpus: WriteCorpus, conversations: list[str]) -> MakeConfig:
-    """The toy setting on the toy corpus, with the knobs that a test changes."""
-    path = str(write_corpus(conversations))
-    return lambda **knobs: toy(**({"corpus": path, "name": "toy"} | knobs))
-
-
 def test_the_tests_leave_the_repository_alone(home: Path) -> None:
     for folder in (paths.reports(), paths.runs(), paths.cache("tokenizers")):
         assert folder.is_relative_to(home.resolve())
         assert not folder.is_relative_to(paths.ROOT)
 
 
-def test_a_run_is_complete_and_agrees_with_itself(
-    trial: MakeConfig, conversations: list[str]
-) -> None:
+def test_a_run_is_complete_and_agrees_with_itself(trial: Toy, conversations: list[str]) -> None:
     config = trial(er_rows=200, select_on="val", patience=3, seeds=[42, 7])
     record = fpcore.run(config)
     assert load_record("toy") == record
+    assert json.loads(json.dumps(record.model_dump())) == record.model_dump()  # plain data
     assert (record.name, record.label, record.source) == ("toy", "1L_24d_1tok", "measured")
     assert RunConfig(**record.config) == config
     assert record.data == {
@@ -113,7 +94,7 @@ def effective_rank(contexts: Tensor) -> float:
 
 
 @pytest.mark.parametrize(("layers", "inputs"), [(1, 1), (2, 3)])
-def test_a_run_equals_the_plain_pipeline(trial: MakeConfig, layers: int, inputs: int) -> None:
+def test_a_run_equals_the_plain_pipeline(trial: Toy, layers: int, inputs: int) -> None:
     """From ids to every figure with plain.py, including which text is measured where."""
     size = {"layers": layers, "input_tokens": inputs, "samples": [20], "patience": 3}
     config = trial(precision="float64", er_rows=None, **size)
@@ -152,7 +133,7 @@ def test_effective_rank_is_measured_on_random_rows_without_repetition() -> None:
     assert val != effective_rank_of(contexts, config, 42, "train")["train_er"]
 
 
-def test_controls_train_the_token_block_on_contexts_without_phase_1(trial: MakeConfig) -> None:
+def test_controls_train_the_token_block_on_contexts_without_phase_1(trial: Toy) -> None:
     """The token block sees what it is given: nothing at all, or the block as it is drawn."""
     zero, drawn, trained = (
         fpcore.run(trial(name=kind, contexts=kind)).results[-1]
@@ -166,7 +147,7 @@ def test_controls_train_the_token_block_on_contexts_without_phase_1(trial: MakeC
     assert len({zero.val_ppl, drawn.val_ppl, trained.val_ppl}) == 3
 
 
-def test_the_control_on_zero_contexts_reads_the_last_token_alone(trial: MakeConfig) -> None:
+def test_the_control_on_zero_contexts_reads_the_last_token_alone(trial: Toy) -> None:
     """Equal to the plain trainer on zeros."""
     config = trial(contexts="zero", epochs=2, precision="float64")
     data = prepare(config)
@@ -185,7 +166,7 @@ def test_the_control_on_zero_contexts_reads_the_last_token_alone(trial: MakeConf
 
 
 def test_a_younger_knob_had_its_default_in_older_records(
-    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch
+    trial: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = fpcore.run(trial())
     older = {k: v for k, v in record.config.items() if k != "contexts"}
@@ -197,7 +178,7 @@ def test_a_younger_knob_had_its_default_in_older_records(
 
 
 def test_the_same_config_again_is_reused(
-    trial: MakeConfig,
+    trial: Toy,
     home: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -218,7 +199,7 @@ def never(*_: Any) -> SizeResult:
 
 @pytest.mark.parametrize("knobs", [{"max_iter": 9}, {"seeds": [1]}, {"precision": "float64"}])
 def test_another_config_under_the_same_name_is_refused(
-    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, Any]
+    trial: Toy, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, Any]
 ) -> None:
     path = fpcore.run(trial()).path
     before = path.read_bytes()
@@ -232,7 +213,7 @@ def test_another_config_under_the_same_name_is_refused(
     assert path.read_bytes() == before
 
 
-def test_published_figures_are_never_replaced_by_chance(trial: MakeConfig) -> None:
+def test_published_figures_are_never_replaced_by_chance(trial: Toy) -> None:
     RunRecord(
         name="toy", source="published", label="", config=trial().model_dump(), results=[]
     ).save()
@@ -240,7 +221,7 @@ def test_published_figures_are_never_replaced_by_chance(trial: MakeConfig) -> No
         fpcore.run(trial())
 
 
-def test_a_damaged_record_stops_the_run_and_force_replaces_it(trial: MakeConfig) -> None:
+def test_a_damaged_record_stops_the_run_and_force_replaces_it(trial: Toy) -> None:
     path = paths.runs() / "toy.json"
     path.parent.mkdir(parents=True)
     path.write_text("{", encoding="utf-8")
@@ -250,7 +231,7 @@ def test_a_damaged_record_stops_the_run_and_force_replaces_it(trial: MakeConfig)
 
 
 def test_a_changed_digest_is_named_and_trains_again(
-    trial: MakeConfig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    trial: Toy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = fpcore.run(trial())
     changed = code_digests(RUN) | {"code/phase 2": "0" * 16}
@@ -266,7 +247,7 @@ def test_a_changed_digest_is_named_and_trains_again(
 
 
 def test_a_changed_text_is_named_and_trains_again(
-    trial: MakeConfig, write_corpus: WriteCorpus, conversations: list[str], capsys: Any
+    trial: Toy, write_corpus: WriteCorpus, conversations: list[str], capsys: Any
 ) -> None:
     fpcore.run(trial())
     write_corpus([*conversations[:15], "another text", *conversations[16:]])
@@ -278,7 +259,7 @@ def test_a_changed_text_is_named_and_trains_again(
     assert "the code of" not in out
 
 
-def test_digests_cover_all_that_a_result_depends_on(trial: MakeConfig) -> None:
+def test_digests_cover_all_that_a_result_depends_on(trial: Toy) -> None:
     digests = fpcore.run(trial()).digests
     data = {"vocabulary", "embedding", "validation_ids", "development_ids"}
     code = {f"code/{role}" for role in RUN}
@@ -287,7 +268,7 @@ def test_digests_cover_all_that_a_result_depends_on(trial: MakeConfig) -> None:
 
 
 def test_force_trains_again_and_replaces_any_config(
-    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch
+    trial: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fpcore.run(trial())
     trained: list[int] = []
@@ -305,7 +286,7 @@ def test_force_trains_again_and_replaces_any_config(
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])
-def test_two_runs_give_the_same_record(trial: MakeConfig, precision: str) -> None:
+def test_two_runs_give_the_same_record(trial: Toy, precision: str) -> None:
     config = trial(precision=precision, layers=2, input_tokens=2)
     first, second = fpcore.run(config), fpcore.run(config, force=True)
     assert first.path.exists()
@@ -314,7 +295,7 @@ def test_two_runs_give_the_same_record(trial: MakeConfig, precision: str) -> Non
     assert first.environment["precision"] == precision
 
 
-def test_a_size_does_not_depend_on_the_sizes_before_it(trial: MakeConfig) -> None:
+def test_a_size_does_not_depend_on_the_sizes_before_it(trial: Toy) -> None:
     both, alone = fpcore.run(trial()), fpcore.run(trial(name="alone", samples=[20]))
     assert stable(both.results[1].model_dump()) == stable(alone.results[0].model_dump())
     other = fpcore.run(trial(name="other", samples=[20], seeds=[1])).results[0]
@@ -322,14 +303,14 @@ def test_a_size_does_not_depend_on_the_sizes_before_it(trial: MakeConfig) -> Non
     assert other.phase1["loss"] != alone.results[0].phase1["loss"]
 
 
-def test_runs_that_differ_in_max_iter_share_their_first_iterations(trial: MakeConfig) -> None:
+def test_runs_that_differ_in_max_iter_share_their_first_iterations(trial: Toy) -> None:
     short, long = (fpcore.run(trial(name=f"n{n}", max_iter=n)).results[0] for n in (5, 8))
     for column, values in short.phase1.items():
         assert long.phase1[column][:4] == values
 
 
 def test_a_run_that_fails_leaves_nothing_and_no_record_is_touched(
-    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch
+    trial: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     earlier = fpcore.run(trial(name="earlier"))
     before = earlier.path.read_bytes()
@@ -356,7 +337,7 @@ def changed_texts(conversations: list[str], first: int, last: int) -> list[str]:
 
 
 def test_validation_text_changes_validation_alone(
-    trial: MakeConfig, write_corpus: WriteCorpus, conversations: list[str]
+    trial: Toy, write_corpus: WriteCorpus, conversations: list[str]
 ) -> None:
     first = fpcore.run(trial(patience=3))
     write_corpus(changed_texts(conversations, 55, 60))
@@ -373,7 +354,7 @@ def test_validation_text_changes_validation_alone(
 
 
 def test_development_selects_and_changes_nothing_else(
-    trial: MakeConfig, write_corpus: WriteCorpus, conversations: list[str]
+    trial: Toy, write_corpus: WriteCorpus, conversations: list[str]
 ) -> None:
     knobs = {"select_on": "dev", "patience": 3}
     val = fpcore.run(trial(patience=3))
@@ -391,7 +372,7 @@ def test_development_selects_and_changes_nothing_else(
         assert one.best_epoch == 1 + losses.index(min(losses))
 
 
-def test_a_size_can_be_trained_on_its_own(trial: MakeConfig) -> None:
+def test_a_size_can_be_trained_on_its_own(trial: Toy) -> None:
     config = trial(samples=[10])
     cpu, data = torch.device("cpu"), prepare(config)
     result = Training(Trial(config, data, 42, 10, cpu), Progress()).result()
@@ -399,25 +380,25 @@ def test_a_size_can_be_trained_on_its_own(trial: MakeConfig) -> None:
 
 
 @pytest.mark.parametrize("max_iter", [2, 8])
-def test_numbers_that_are_not_finite_stop_the_run(trial: MakeConfig, max_iter: int) -> None:
+def test_numbers_that_are_not_finite_stop_the_run(trial: Toy, max_iter: int) -> None:
     """Whether an iteration meets them, or only the contexts made with the last step's weights."""
     with pytest.raises(TrainingError, match=r"not finite.*phase1_lr below"):
         fpcore.run(trial(phase1_lr=1e30, max_iter=max_iter))
     assert not paths.runs().exists()
 
 
-def test_a_learning_rate_that_breaks_phase_2_stops_the_run(trial: MakeConfig) -> None:
+def test_a_learning_rate_that_breaks_phase_2_stops_the_run(trial: Toy) -> None:
     with pytest.raises(TrainingError, match="not finite in epoch 1; a phase2_lr below"):
         fpcore.run(trial(phase2_lr=1e30))
 
 
-def test_a_device_that_is_not_there(trial: MakeConfig) -> None:
+def test_a_device_that_is_not_there(trial: Toy) -> None:
     with pytest.raises(ConfigError, match="device cuda:99 is not on this machine; use auto or cpu"):
         fpcore.run(trial(device="cuda:99"))
 
 
 def test_a_first_size_without_tokens_is_refused(
-    trial: MakeConfig, write_corpus: WriteCorpus, conversations: list[str]
+    trial: Toy, write_corpus: WriteCorpus, conversations: list[str]
 ) -> None:
     write_corpus(["x", *conversations])
     with pytest.raises(fpcore.CorpusError, match=r"first 1 conversations of .* have fewer than 2"):
@@ -425,7 +406,7 @@ def test_a_first_size_without_tokens_is_refused(
 
 
 def test_progress_names_the_run_the_stage_and_the_time(
-    trial: MakeConfig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    trial: Toy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
     monkeypatch.setattr("fpcore.runs.progress.INTERVAL", 0)
@@ -439,12 +420,7 @@ def test_progress_names_the_run_the_stage_and_the_time(
     assert lines[-1].startswith("toy: 1 sizes and seeds trained in 0:0")
 
 
-def test_a_record_holds_plain_data_alone(trial: MakeConfig) -> None:
-    record = fpcore.run(trial())
-    assert json.loads(json.dumps(record.model_dump())) == record.model_dump()
-
-
-def test_a_sweep_shares_phase_1_and_gives_the_records_of_separate_runs(trial: MakeConfig) -> None:
+def test_a_sweep_shares_phase_1_and_gives_the_records_of_separate_runs(trial: Toy) -> None:
     stops = (4, 6, 7, 9, 12)
     shared = [fpcore.run(trial(name=f"s{n}", max_iter=n), share="sweep") for n in stops]
     alone = [fpcore.run(trial(name=f"a{n}", max_iter=n)) for n in stops]
@@ -458,7 +434,7 @@ def test_a_sweep_shares_phase_1_and_gives_the_records_of_separate_runs(trial: Ma
 
 @pytest.mark.parametrize("knobs", [{"phase2_lr": 0.01}, {"epochs": 2, "er_rows": 100}], ids=str)
 def test_a_run_takes_over_the_whole_phase_1_that_it_has_in_common(
-    trial: MakeConfig, knobs: dict[str, Any]
+    trial: Toy, knobs: dict[str, Any]
 ) -> None:
     fpcore.run(trial(name="one"), share="sweep")
     shared = fpcore.run(trial(name="other", **knobs), share="sweep")
@@ -469,7 +445,7 @@ def test_a_run_takes_over_the_whole_phase_1_that_it_has_in_common(
 
 @pytest.mark.parametrize("knobs", [{"context_noise": 0.2}, {"dist_reg_weight": 0.5}], ids=str)
 def test_runs_of_one_name_that_differ_otherwise_share_nothing(
-    trial: MakeConfig, knobs: dict[str, Any]
+    trial: Toy, knobs: dict[str, Any]
 ) -> None:
     fpcore.run(trial(name="one"), share="sweep")
     other = fpcore.run(trial(name="other", max_iter=12, **knobs), share="sweep")
@@ -477,7 +453,7 @@ def test_runs_of_one_name_that_differ_otherwise_share_nothing(
 
 
 def test_a_text_that_does_not_fit_names_what_to_lower(
-    trial: MakeConfig, monkeypatch: pytest.MonkeyPatch
+    trial: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def too_large(*_: Any) -> None:
         raise torch.OutOfMemoryError

@@ -11,14 +11,8 @@ from fpcore.runs.jobs import Outcome
 from fpcore.runs.notebook import NotebookError, execute
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("FPCORE_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 def test_what_dask_sets_in_its_workers_does_not_slow_the_notebook(
-    here: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, str] = {}
 
@@ -28,16 +22,16 @@ def test_what_dask_sets_in_its_workers_does_not_slow_the_notebook(
 
     monkeypatch.setattr(notebook, "_follow", follow)
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
-    execute("run", here / "x.ipynb", {}, print, {"OMP_NUM_THREADS": "1"})
+    execute("run", home / "x.ipynb", {}, print, {"OMP_NUM_THREADS": "1"})
     assert (seen["OMP_NUM_THREADS"], seen["PATH"]) == ("1", os.environ["PATH"])
     assert "MALLOC_TRIM_THRESHOLD_" not in seen
 
 
 @pytest.mark.parametrize("came", [b"", b"{}", b'{"name": "b", "config": {}, "results": []}'])
-def test_what_is_not_the_record_of_the_run_is_not_stored(here: Path, came: bytes) -> None:
+def test_what_is_not_the_record_of_the_run_is_not_stored(home: Path, came: bytes) -> None:
     with pytest.raises(NotebookError, match="something else"):
         Outcome(came, b"{}").store("a")
-    assert not (here / "reports").exists()
+    assert not (home / "reports").exists()
 
 
 @pytest.mark.parametrize(

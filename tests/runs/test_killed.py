@@ -45,5 +45,5 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_record(
 
     monkeypatch.setattr(Trainer, "iterate", iterate)
     assert stable(fpcore.run(config).model_dump()) == whole
-    assert 0 < len(iterations) < config.max_iter - 1
+    assert iterations[0] > 2  # the first of a run that goes on from nothing
     assert not folder("toy").exists()

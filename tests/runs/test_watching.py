@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from helpers.toy import Toy, WriteCorpus
+from helpers.toy import Toy
 
 import fpcore
 from fpcore import RunConfig, RunRecord
@@ -18,15 +18,8 @@ from fpcore.runs.lock import held, holder
 
 
 @pytest.fixture
-def config(
-    toy: Toy, write_corpus: WriteCorpus, conversations: list[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[RunConfig]:
-    """A config of the toy corpus whose every state is stored."""
-    path = write_corpus(conversations)
-    monkeypatch.setenv("FPCORE_HOME", str(path.parent / "home"))
-    monkeypatch.setattr(states, "INTERVAL", 0.0)
-    monkeypatch.setattr(states, "SHARE", 0)
-    yield toy(name="toy", corpus=str(path), embedding="random")
+def config(trial: Toy, every_state: None) -> Iterator[RunConfig]:
+    yield trial()
     plt.close("all")
 
 

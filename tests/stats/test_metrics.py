@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fpcore.stats.metrics import bits_per_byte, convergence_rate, effective_rank, perplexity
+from fpcore.stats.metrics import (
+    bits_per_byte,
+    convergence_rate,
+    effective_rank,
+    perplexity,
+    unigram_loss,
+)
 
 
 def matrix(*rows: list[float]) -> torch.Tensor:
@@ -145,3 +151,15 @@ def test_perplexity_by_hand() -> None:
 def test_bits_per_byte_by_hand() -> None:
     # Three tokens of probability 1/4 are 6 bits; they make 12 bytes.
     assert bits_per_byte(3 * math.log(4), 12) == pytest.approx(0.5)
+
+
+def test_unigram_by_hand() -> None:
+    # Counts 3, 1, 0, 0 with one added each are 4, 2, 1, 1 of 8: p = 1/2, 1/4, 1/8, 1/8.
+    train, held_out = torch.tensor([0, 0, 1, 0]), torch.tensor([0, 0, 1, 3])
+    expected = (math.log(2) + math.log(4) + math.log(8)) / 3  # the first token is not predicted
+    assert unigram_loss(train, held_out, 4) == pytest.approx(expected, rel=1e-12)
+
+
+def test_unigram_of_a_flat_text_is_the_vocabulary() -> None:
+    flat = torch.arange(50)
+    assert math.exp(unigram_loss(flat, flat, 50)) == pytest.approx(50)

@@ -164,14 +164,8 @@ def test_scheduler_and_workers_started_by_hand(
     assert {p.stem for folder in used for p in folder.glob("*.json")} == {"one", "two", "three"}
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("FPCORE_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 def test_a_hung_worker_costs_only_its_own_run(
-    here: Path, toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    home: Path, toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is stopped, not dead: another worker takes over, and ends what the first one left."""
     monkeypatch.setitem(cluster.SETTINGS, "distributed.scheduler.worker-ttl", "6s")
@@ -180,7 +174,7 @@ def test_a_hung_worker_costs_only_its_own_run(
 
     def show(table: cluster.Table) -> None:
         real(table)
-        states = here / ".cache" / "checkpoints" / "long"
+        states = home / ".cache" / "checkpoints" / "long"
         if not stopped and list(states.glob("*.phase1.safetensors")):
             worker = next(
                 child.parent()
@@ -202,11 +196,11 @@ def test_a_hung_worker_costs_only_its_own_run(
 
 
 def test_a_hung_kernel_is_ended(
-    here: Path, toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    home: Path, toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notebook, "HUNG", 3.0)
     monkeypatch.setattr(notebook, "CHECK", 0.2)
-    checkpoints = here / ".cache" / "checkpoints" / "long"
+    checkpoints = home / ".cache" / "checkpoints" / "long"
 
     def stop() -> None:
         while not list(checkpoints.glob("*.phase1.safetensors")):
@@ -217,7 +211,7 @@ def test_a_hung_kernel_is_ended(
 
     threading.Thread(target=stop, daemon=True).start()
     knobs = RunConfig(**toy | {"name": "long"} | LONG).model_dump()
-    output = here / "reports" / "runs" / "long.ipynb"
+    output = home / "reports" / "runs" / "long.ipynb"
     with pytest.raises(NotebookError, match="it hung: no processor used for"):
         execute("run", output, knobs | {"force": False, "share": ""}, print)
     assert not output.exists()
@@ -225,13 +219,13 @@ def test_a_hung_kernel_is_ended(
 
 @pytest.mark.parametrize("knobs", [{"max_itr": 3}, {"corpus": "no.txt"}])
 def test_a_notebook_that_fails_leaves_nothing(
-    here: Path, toy: dict[str, Any], knobs: dict[str, Any]
+    home: Path, toy: dict[str, Any], knobs: dict[str, Any]
 ) -> None:
     given = RunConfig(**toy).model_dump() | {"force": False, "share": ""} | knobs
     with pytest.raises(NotebookError) as caught:
-        execute("run", here / "reports" / "runs" / "x.ipynb", given, print)
+        execute("run", home / "reports" / "runs" / "x.ipynb", given, print)
     assert next(iter(knobs)) in str(caught.value)
-    assert list((here / "reports" / "runs").iterdir()) == []
+    assert list((home / "reports" / "runs").iterdir()) == []
 
 
 def test_no_scheduler_or_no_worker_at_the_address(

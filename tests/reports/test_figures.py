@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 from fpcore.analysis.comparison import load_comparison
-from fpcore.paths import ROOT
 from fpcore.records.record import load_record, load_records
 from fpcore.reports import figures
 from fpcore.reports.comparison.report import FIGURES
@@ -18,8 +17,7 @@ from fpcore.reports.figures.style import line_styles, run_color, run_styles
 
 
 @pytest.fixture(autouse=True)
-def _committed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+def _style(committed: None) -> Iterator[None]:
     figures.use_style()
     yield
     plt.close("all")

@@ -6,7 +6,6 @@ import pytest
 from helpers.records import record
 
 from fpcore import load_record
-from fpcore.paths import ROOT
 from fpcore.records.frames import curve
 from fpcore.records.record import RunRecord
 from fpcore.reports import scaling
@@ -15,8 +14,7 @@ from fpcore.stats.scaling_refits import robust_power_law
 
 
 @pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch) -> RunRecord:
-    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+def published(committed: None) -> RunRecord:
     return load_record("v5-published")
 
 

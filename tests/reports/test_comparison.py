@@ -27,8 +27,8 @@ def without_numbers(text: str) -> str:
     return re.sub(r"[-+±]?\d[\d,.]*%?", "#", text)
 
 
-def test_swapping_flips_every_sign_and_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+@pytest.mark.usefixtures("committed")
+def test_swapping_flips_every_sign_and_word() -> None:
     ab, ba = load_comparison("v5-small", "v6-small"), load_comparison("v6-small", "v5-small")
     turned = {"up": "down", "down": "up"}
     found = [*ab.differences, *ab.by_size("val_ppl").values(), *ab.windows.values()]
@@ -190,11 +190,9 @@ def test_the_embedded_font_has_every_character(tmp_path: Path) -> None:
     assert missing <= set("✕✓"), missing
 
 
+@pytest.mark.usefixtures("committed")
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.parent.name)
-def test_committed_reports_are_what_their_records_give(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+def test_committed_reports_are_what_their_records_give(path: Path) -> None:
     c = load_comparison(*path.parent.name.split("-vs-"))
     assert report.folder(c) == path.parent
     text = report.render(c)
