@@ -7,7 +7,8 @@ from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.checks.check import Check, Verdicts
 from fpcore.analysis.checks.registry import run_checks
-from fpcore.analysis.comparison import SUMMARY, Comparison, MetricDifference, compare_runs
+from fpcore.analysis.comparison import SUMMARY, Comparison, compare_runs
+from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.factors import Factor
 from fpcore.analysis.trade_off import in_words, trade_off
 from fpcore.notation import METRICS, Markdown, glued, metrics_where, number

@@ -11,7 +11,8 @@ import pandas as pd
 
 from fpcore import notation
 from fpcore.analysis import factors
-from fpcore.analysis.comparison import Comparison, MetricDifference
+from fpcore.analysis.comparison import Comparison
+from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.trade_off import in_words, trade_off
 from fpcore.config.run_config import KNOBS
 from fpcore.notation import DASH, METRICS, Markdown, number, percent, points
