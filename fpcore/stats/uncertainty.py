@@ -102,8 +102,8 @@ def _interval(samples: list[np.ndarray], level: float) -> tuple[float, float]:
         (error / total) ** 2 / (len(sample) - 1)
         for error, sample in zip(errors, samples, strict=True)
     )
-    half = float(stats.t.ppf((1 + level) / 2, dof)) * math.sqrt(total)
-    return centre - half, centre + half
+    low, high = stats.t.interval(level, dof, loc=centre, scale=math.sqrt(total))
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)
