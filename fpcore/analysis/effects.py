@@ -20,7 +20,7 @@ from fpcore.stats.uncertainty import (
     paired_bootstrap,
 )
 
-EACH = 1 - (1 - LEVEL) / 3  # of the three effects, so that those of one metric hold together
+EACH = 1 - (1 - LEVEL) / 3  # the level at which the three effects on a metric hold together
 Array = NDArray[np.float64]
 
 

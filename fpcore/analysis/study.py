@@ -22,7 +22,7 @@ from fpcore.analysis.effects import Effect, effects
 from fpcore.config.run_config import RunConfig
 from fpcore.config.study import Study
 from fpcore.errors import RecordError
-from fpcore.notation import metrics_where, plain
+from fpcore.notation import knob_value, metrics_where
 from fpcore.paths import shown
 from fpcore.records.by_seed import values
 from fpcore.records.frames import frame
@@ -30,7 +30,7 @@ from fpcore.records.pairs import same_results
 from fpcore.records.record import RunRecord, load_record
 from fpcore.stats.uncertainty import LEVEL, Direction, Values
 
-MOST_SEEDS = 10_000  # that are looked at
+MOST_SEEDS = 10_000  # a number of seeds above this is not worked out
 STUDIED = metrics_where(lambda m: m.in_study)
 
 
@@ -101,8 +101,8 @@ class Evidence:
     def label(self, record: RunRecord) -> str:
         """Name a run by the values of the varied knobs that are not the base's; else the base."""
         knobs = [k for k in self.study.knobs() if record.config[k] != self.base.config[k]]
-        shown = " / ".join(f"{k} {plain(record.config[k])}" for k in knobs)
-        own = " / ".join(f"{k} {plain(self.base.config[k])}" for k in self.study.grid)
+        shown = " / ".join(f"{k} {knob_value(record.config[k])}" for k in knobs)
+        own = " / ".join(f"{k} {knob_value(self.base.config[k])}" for k in self.study.grid)
         return shown or f"{own}（基準）"
 
     @cached_property

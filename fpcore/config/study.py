@@ -84,8 +84,8 @@ class Study(Checked):
     def configs(self) -> list[RunConfig]:
         """Return the config of every run: the grid in its order, then `also`; the base is there."""
         base = RunConfig.load(self.base)
-        points = [dict(zip(self.grid, values, strict=True)) for values in self._points()]
-        runs = [base.varied(**knobs) for knobs in [*points, *self.also]]
+        grid = [dict(zip(self.grid, values, strict=True)) for values in self._combinations()]
+        runs = [base.varied(**knobs) for knobs in [*grid, *self.also]]
         by_name = {run.run_name: run for run in [*runs, base]}
         return list(by_name.values())
 
@@ -116,5 +116,5 @@ class Study(Checked):
                 "on the development text."
             )
 
-    def _points(self) -> list[tuple[Any, ...]]:
+    def _combinations(self) -> list[tuple[Any, ...]]:
         return list(product(*self.grid.values()))

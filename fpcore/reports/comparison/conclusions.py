@@ -148,7 +148,7 @@ def _change(c: Comparison, factor: Factor) -> str:
     word, (x, y) = "変更", pairs[0]
     if len(pairs) == 1 and all(isinstance(v, int | float) for v in (x, y)):
         word = "変更" if isinstance(x, bool) else "増加" if y > x else "減少"
-    shown = "、".join(f"{notation.plain(x)}→{notation.plain(y)}" for x, y in pairs)
+    shown = "、".join(f"{notation.knob_value(x)}→{notation.knob_value(y)}" for x, y in pairs)
     return f"{word}（{shown}）"
 
 

@@ -40,7 +40,7 @@ __all__ = [
     "study",
 ]
 
-FEW_POINTS = 12  # of a line: each is marked
+FEW_POINTS = 12  # a line of fewer points has each of them marked
 BAND = "帯はシード間の最小–最大"
 
 
@@ -263,7 +263,7 @@ def _lines(rows: pd.DataFrame, x: str, y: str, hue: str, ax: Axes, legend_title:
     groups = rows.groupby(hue, sort=False)
     for style, (name, own) in zip(line_styles(rows, hue), groups, strict=True):
         band = ("pi", 100) if own["seed"].nunique() > 1 else None
-        few = "." if own[x].nunique() < FEW_POINTS else None  # print gives a trace in a few points
+        few = "." if own[x].nunique() < FEW_POINTS else None
         sns.lineplot(
             own.astype({y: float}), x=x, y=y, errorbar=band, ax=ax, legend=False,
             color=style.color, ls=style.dash, marker=style.marker if by_tokens else few,

@@ -13,7 +13,7 @@ from fpcore.reports import sentences
 from fpcore.reports.sentences import UNCLEAR, level, metric
 from fpcore.reports.study import clips
 
-MANY_SEEDS = 30  # more than anyone would run to see so small a difference
+MANY_SEEDS = 30  # nobody runs more seeds than this to see so small a difference
 
 
 def answer(e: Evidence) -> list[str]:
@@ -111,10 +111,10 @@ def _best(e: Evidence) -> list[str]:
     said = f"開発テキストの損失が最も低いのは {e.label(e.best)}"
     said += f"（Val PPL {notation.with_spread('val_ppl', ppl, spread)}"
     said += f"、結果がすべて同じ設定: {twins}）。" if twins else "）。"
-    return [said + _standing(e)]
+    return [said + _beside_the_best(e)]
 
 
-def _standing(e: Evidence) -> str:
+def _beside_the_best(e: Evidence) -> str:
     """Say beside which runs the best's Val PPL is lower, and beside which it cannot be told."""
     told = list(e.beside_best.values())
     lower, higher = told.count("up"), told.count("down")
