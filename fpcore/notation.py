@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-DASH = "–"  # what a record does not know
+DASH = "–"  # stands for a value that a record does not know
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def percent(share: float | None, digits: int = 1, signed: bool = False) -> str:
     return number(None if share is None else 100 * share, digits, "%", signed)
 
 
-def points(difference: float | None, digits: int = 1) -> str:
+def percentage_points(difference: float | None, digits: int = 1) -> str:
     """Return the difference of two shares in percentage points."""
     whole = None if difference is None else 100 * difference
     return number(whole, digits, " ポイント", signed=True)
@@ -206,7 +206,7 @@ def glued(text: str, word: str) -> str:
     return f"{text} {word}" if text[-1:].isascii() else text + word
 
 
-def plain(value: object) -> str:
+def knob_value(value: object) -> str:
     """Return the value of a knob as YAML would show it."""
     if isinstance(value, list):
         return ", ".join(str(v) for v in value)

@@ -6,11 +6,11 @@ Ratios are from 0 to 1; what a record does not know, or what cannot be compared,
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isclose, isnan, nan
+from math import isclose, isnan
 
 import pandas as pd
 
-from fpcore import notation
+from fpcore.analysis.difference import MetricDifference, told
 from fpcore.errors import RecordError
 from fpcore.notation import METRICS, metrics_where
 from fpcore.records.by_seed import alphas, seconds, values, windows
@@ -18,58 +18,11 @@ from fpcore.records.frames import curve, frame, traces
 from fpcore.records.pairs import incomparable, resampled, restricted
 from fpcore.records.record import RunRecord, load_record, load_records
 from fpcore.stats.scaling import PowerLaw
-from fpcore.stats.uncertainty import (
-    LEVEL,
-    Difference,
-    Direction,
-    LossDifference,
-    certain,
-    difference,
-)
+from fpcore.stats.uncertainty import LEVEL, Difference, LossDifference, difference
 
 # What the summary always gives, and what it gives where it is known.
 SUMMARY = sorted(metrics_where(lambda m: m.summary), key=lambda name: METRICS[name].summary or 0)
 BESIDE = metrics_where(lambda m: m.beside)
-
-
-FIELDS = "a b low high seeds a_spread b_spread difference relative direction".split()
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetricDifference(Difference):
-    """The difference of a metric, and what may be said of it.
-
-    Beside what the interval over seeds allows, `said` takes in how the difference is printed
-    (`tiny` where that is 0), other conversations of the validation text, and whether the metric
-    can be compared at all: one that cannot be is `unknown`, and its difference is NaN.
-    """
-
-    metric: str
-    said: Direction
-
-    @property
-    def difference(self) -> float:
-        """b - a, before any rounding."""
-        return nan if self.said == "unknown" else super().difference
-
-    @property
-    def direction(self) -> Direction:
-        """What may be said."""
-        return self.said
-
-    @property
-    def told(self) -> bool:
-        """Whether it has a direction."""
-        return self.said in ("up", "down")
-
-    @property
-    def certain(self) -> Direction:
-        """The direction where conclusions are drawn: from one seed, none can be."""
-        return certain(self.said, self.seeds)
-
-    def row(self) -> dict[str, object]:
-        """Return it as a row of a frame: `metric` and the columns of FIELDS."""
-        return {"metric": self.metric} | {field: getattr(self, field) for field in FIELDS}
 
 
 @dataclass(frozen=True)
@@ -258,20 +211,6 @@ class Comparison:
         rows = traces([record])
         own = rows[rows["samples"] == samples]
         return own.groupby("iteration")[["convergence_rate", "loss"]].mean()
-
-
-def told(metric: str, d: Difference, text: LossDifference | None) -> Direction:
-    """Return what may be said of the difference of a metric.
-
-    One that prints as 0 is `tiny`; one of several seeds that other conversations of the validation
-    text might turn round (`text`) is `unclear`.
-    """
-    if d.direction not in ("up", "down"):
-        return d.direction
-    if not any(ch in "123456789" for ch in notation.difference(metric, d.difference)):
-        return "tiny"
-    turned = text is not None and d.seeds > 1 and text.direction == "unclear"
-    return "unclear" if turned else d.direction
 
 
 def compare_runs(

@@ -1,12 +1,12 @@
 """Main effects and the interaction of two knobs of two values each (a 2 × 2 design)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from fpcore.analysis.comparison import told
+from fpcore.analysis.difference import MetricDifference, told
 from fpcore.notation import METRICS
 from fpcore.records.by_seed import loss_sums, values
 from fpcore.records.pairs import SEED
@@ -16,33 +16,38 @@ from fpcore.stats.uncertainty import (
     Difference,
     LossDifference,
     Values,
-    certain,
     difference,
     paired_bootstrap,
 )
 
-EACH = 1 - (1 - LEVEL) / 3  # of the three effects, so that those of one metric hold together
+EACH = 1 - (1 - LEVEL) / 3  # the level at which the three effects on a metric hold together
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect(MetricDifference):
+    """An effect on a metric; `of` names the knob, or for the interaction both."""
+
+    of: str
 
 
 def effects(
     records: Sequence[RunRecord], knobs: tuple[str, str], samples: int, metrics: Sequence[str]
-) -> pd.DataFrame:
+) -> list[Effect]:
     """Return every effect on every metric at one size, with its interval.
+
+    A main effect is the mean over the values of the other knob, taken seed by seed; the
+    interaction is the effect of p at the second value of q minus that at the first.
 
     Args:
         records: those of (p0, q0), (p0, q1), (p1, q0), (p1, q1), of the same seeds.
         knobs: p and q.
-
-    Returns:
-        Rows `effect` (the knob, or both joined), `metric`, `difference`, `low`, `high` and
-        `direction`. A main effect is the mean over the values of the other knob, taken seed by
-        seed; the interaction is the effect of p at the second value of q minus that at the first.
+        samples: the size, in training conversations.
+        metrics: the names of those that are looked at.
     """
     names = (*knobs, f"{knobs[0]} × {knobs[1]}")
-    return pd.DataFrame([
-        {"effect": name, "metric": metric, "difference": d.difference, "low": d.low}
-        | {"high": d.high, "direction": certain(told(metric, d, text), d.seeds)}
+    return [
+        Effect(**vars(d), metric=metric, said=told(metric, d, text), of=name)
         for metric in metrics
         for name, d, text in zip(
             names,
@@ -50,7 +55,7 @@ def effects(
             _over_conversations(records, samples) if METRICS[metric].of_loss else [None] * 3,
             strict=True,
         )
-    ])  # fmt: skip
+    ]
 
 
 def contrasts(a: Array, b: Array, c: Array, d: Array) -> list[tuple[Array, Array]]:

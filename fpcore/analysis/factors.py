@@ -3,14 +3,13 @@
 A factor is a tuple of knobs that can only change together; mostly it is one knob.
 """
 
-import hashlib
 from collections.abc import Iterable
 
 import yaml
 
 from fpcore.analysis.comparison import shared_iterations
-from fpcore.config.checked import MAX_NAME
 from fpcore.config.run_config import RunConfig, knobs_where
+from fpcore.errors import ConfigError
 from fpcore.records.frames import traces
 from fpcore.records.pairs import restricted, same_results
 from fpcore.records.record import RunRecord
@@ -116,25 +115,25 @@ def single(
 def missing_runs(a: RunRecord, b: RunRecord, records: Iterable[RunRecord]) -> dict[str, str]:
     """Return the YAML of each missing run that is `a` but for one factor of `b`, by its name.
 
-    Empty where one factor at most differs, where the config of `a` is not known, or where one of
-    them is a baseline, which has knobs of its own.
+    Empty where one factor at most differs, where the config of `a` is not known or no longer
+    allowed, or where one of them is a baseline, which has knobs of its own.
     """
     factors, records = changed_factors(a, b), list(records)
     foreign = {*a.config, *b.config} - {*RunConfig.model_fields}
     if len(factors) < 2 or "corpus" not in a.config or foreign:
         return {}
     lacking = [f for f in factors if single(a, b, f, records) is None]
-    return {missing_name(a, b, factor): _yaml(a, b, factor) for factor in lacking}
+    try:
+        missing = {factor: _missing(a, b, factor) for factor in lacking}
+    except ConfigError:
+        return {}
+    return {config.name: _yaml(a, b, factor, config) for factor, config in missing.items()}
 
 
-def missing_name(a: RunRecord, b: RunRecord, factor: Factor) -> str:
-    """Return the name of the run that is `a` but for one factor of `b`."""
-    text = "-".join(f"{knob}{flow(b.config[knob])}" for knob in factor)
-    kept = "".join(ch for ch in text if ch.isascii() and (ch.isalnum() or ch in "_.-"))
-    name = f"{a.name.removesuffix('-published')}-{kept}"
-    if len(name) <= MAX_NAME:
-        return name
-    return f"{name[: MAX_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+def _missing(a: RunRecord, b: RunRecord, factor: Factor) -> RunConfig:
+    """Return the config of the run that is `a` but for one factor of `b`."""
+    base = RunConfig(**a.config | {"name": a.name.removesuffix("-published")})
+    return base.varied(**{knob: b.config[knob] for knob in factor})
 
 
 def flow(value: object) -> str:
@@ -143,13 +142,10 @@ def flow(value: object) -> str:
     return text.removesuffix("...\n").strip()
 
 
-def _yaml(a: RunRecord, b: RunRecord, factor: Factor) -> str:
+def _yaml(a: RunRecord, b: RunRecord, factor: Factor, config: RunConfig) -> str:
     """Return the YAML of a missing run: only what differs from the defaults."""
     fields = RunConfig.model_fields
-    known = {k: v for k, v in a.config.items() if k in fields and k != "name"}
-    known |= {knob: b.config[knob] for knob in factor}
-    given = {"name": missing_name(a, b, factor)}
-    given |= {k: v for k, v in known.items() if v != fields[k].default}
+    given = {k: v for k, v in config.model_dump().items() if v != fields[k].default}
     comment = f"# {a.name} with {', '.join(factor)} of {b.name} alone\n"
     return comment + "".join(f"{k}: {flow(v)}\n" for k, v in given.items())
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from pathlib import Path
 
-from fpcore.analysis.comparison import SUMMARY, Comparison, MetricDifference, compare_runs
+from fpcore.analysis.comparison import SUMMARY, Comparison, compare_runs
+from fpcore.analysis.difference import MetricDifference
 from fpcore.claims import METRICS as TERMS
 from fpcore.claims import (
     Fact,

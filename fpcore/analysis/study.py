@@ -18,11 +18,11 @@ from scipy import stats
 from fpcore.analysis.checks.check import OK, ORDER, Check, Rule, Verdicts
 from fpcore.analysis.checks.registry import CHECKS
 from fpcore.analysis.comparison import Comparison, compare_runs
-from fpcore.analysis.effects import effects
+from fpcore.analysis.effects import Effect, effects
 from fpcore.config.run_config import RunConfig
 from fpcore.config.study import Study
 from fpcore.errors import RecordError
-from fpcore.notation import metrics_where, plain
+from fpcore.notation import knob_value, metrics_where
 from fpcore.paths import shown
 from fpcore.records.by_seed import values
 from fpcore.records.frames import frame
@@ -30,8 +30,28 @@ from fpcore.records.pairs import same_results
 from fpcore.records.record import RunRecord, load_record
 from fpcore.stats.uncertainty import LEVEL, Direction, Values
 
-MOST_SEEDS = 10_000  # that are looked at
+MOST_SEEDS = 10_000  # a number of seeds above this is not worked out
 STUDIED = metrics_where(lambda m: m.in_study)
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """How gradient clipping acted in a run, over all iterations, seeds and sizes.
+
+    `clip` is the knob and `lr` the learning rate of phase 1; `clipped` is the share of updates that
+    were clipped; `norm` is the median of the gradients' norms, `least` and `most` are their ends;
+    `scale` is the mean factor that clipping put on the gradient, min(1, clip / norm). Where a run
+    knows no norms, these are NaN, and its ends infinite.
+    """
+
+    run: str
+    clip: float
+    lr: float
+    clipped: float
+    norm: float
+    least: float
+    most: float
+    scale: float
 
 
 @dataclass(frozen=True)
@@ -81,8 +101,8 @@ class Evidence:
     def label(self, record: RunRecord) -> str:
         """Name a run by the values of the varied knobs that are not the base's; else the base."""
         knobs = [k for k in self.study.knobs() if record.config[k] != self.base.config[k]]
-        shown = " / ".join(f"{k} {plain(record.config[k])}" for k in knobs)
-        own = " / ".join(f"{k} {plain(self.base.config[k])}" for k in self.study.grid)
+        shown = " / ".join(f"{k} {knob_value(record.config[k])}" for k in knobs)
+        own = " / ".join(f"{k} {knob_value(self.base.config[k])}" for k in self.study.grid)
         return shown or f"{own}（基準）"
 
     @cached_property
@@ -136,22 +156,17 @@ class Evidence:
         return {m: moments(values(record, m)[self.samples]) for m in STUDIED}
 
     @cached_property
-    def effects(self) -> pd.DataFrame:
+    def effects(self) -> list[Effect]:
         """The main effects and the interaction (`effects`) of a 2 × 2 grid; empty for another."""
         knobs = tuple(self.study.grid)
         if len(knobs) != 2 or any(len(tried) != 2 for tried in self.study.grid.values()):
-            return pd.DataFrame()
+            return []
         return effects(self.records[:4], (knobs[0], knobs[1]), self.samples, STUDIED)
 
     @cached_property
-    def clipping(self) -> pd.DataFrame:
-        """By run: `clip`, `lr`, `clipped` (share of updates), `norm` (median), `least`, `most`,
-        `scale`.
-
-        Over all iterations, seeds and sizes; `scale` is the mean factor that clipping put on the
-        gradient, min(1, clip / norm).
-        """
-        return pd.DataFrame([_clipping(record) for record in self.records])
+    def clipping(self) -> list[Clipping]:
+        """How gradient clipping acted in every run."""
+        return [_clipping(record) for record in self.records]
 
 
 def gather(study: Study) -> Evidence:
@@ -201,19 +216,20 @@ def moments(by_seed: Values) -> tuple[float, float]:
     return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else math.nan
 
 
-def _clipping(record: RunRecord) -> dict[str, object]:
+def _clipping(record: RunRecord) -> Clipping:
     clip = float(record.config["gradient_clip"])
     norms = np.array(_trace(record, "grad_norm"))
-    return {
-        "run": record.name,
-        "clip": clip,
-        "lr": float(record.config["phase1_lr"]),
-        "clipped": float(np.mean(_trace(record, "clipped"))) if len(norms) else math.nan,
-        "norm": float(np.median(norms)) if len(norms) else math.nan,
-        "least": float(norms.min(initial=math.inf)),
-        "most": float(norms.max(initial=-math.inf)),
-        "scale": float(np.minimum(1, clip / norms).mean()) if len(norms) else math.nan,
-    }
+    known = len(norms) > 0
+    return Clipping(
+        run=record.name,
+        clip=clip,
+        lr=float(record.config["phase1_lr"]),
+        clipped=float(np.mean(_trace(record, "clipped"))) if known else math.nan,
+        norm=float(np.median(norms)) if known else math.nan,
+        least=float(norms.min(initial=math.inf)),
+        most=float(norms.max(initial=-math.inf)),
+        scale=float(np.minimum(1, clip / norms).mean()) if known else math.nan,
+    )
 
 
 def _trace(record: RunRecord, column: str) -> list[float]:

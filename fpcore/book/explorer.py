@@ -20,7 +20,7 @@ KEYS_TO_CONTROLS = Javascript(
     "document.addEventListener('focusin', ({target}) => target.closest('.fpcore-controls')"
     " && target.setAttribute('data-lm-suppress-shortcuts', 'true'));"
 )
-_chosen: dict[str, Any] = {}  # what the controls held last, for the next time the cell is run
+_chosen: dict[str, Any] = {}  # the last choices, for the next time that the cell is run
 STYLE = """
 .widget-html-content:has(.fpcore) { min-width: 0; }
 .fpcore { overflow-x: auto; overflow-wrap: anywhere; font-size: 14px; line-height: 1.6; }

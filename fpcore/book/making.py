@@ -44,7 +44,7 @@ class Book:
         Raises:
             ConfigError: no scheduler or worker at the address `scheduler`.
         """
-        from fpcore.runs import cluster  # torch and Dask are for those who train
+        from fpcore.runs import cluster  # it loads torch and Dask
 
         jobs = self._jobs(configs, force)
         chains = _chains(list(jobs.values()))
@@ -129,6 +129,6 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m fpcore.book", description=main.__doc__)
     parser.add_argument("command", choices=["build"])
     parser.parse_args()
-    from fpcore.book import site  # nbconvert is for those who build
+    from fpcore.book import site  # it loads nbconvert
 
     print(shown(site.build()))

@@ -99,7 +99,7 @@ def notebook_page(source: Path) -> Page:
 def record_page(record: RunRecord) -> Page:
     """Return the page of a run that has no executed notebook: its knobs and its results."""
     knobs = pd.DataFrame(
-        [(f"`{knob}`", notation.plain(value)) for knob, value in record.config.items()],
+        [(f"`{knob}`", notation.knob_value(value)) for knob, value in record.config.items()],
         columns=["パラメータ", "値"],
     )
     text = (

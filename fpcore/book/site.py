@@ -107,8 +107,12 @@ def sections(page: Page) -> list[tuple[str, str, str]]:
             parts.append((str(node.get("id", "")), node.get_text(), []))
         elif isinstance(node, NavigableString) and not node.find_parent(HEADINGS):
             parts[-1][2].append(str(node))
-    return [(anchor, title, _plain(text)) for anchor, title, text in parts if title or _plain(text)]
+    return [
+        (anchor, title, _searchable(text))
+        for anchor, title, text in parts
+        if title or _searchable(text)
+    ]
 
 
-def _plain(parts: Iterable[str]) -> str:
+def _searchable(parts: Iterable[str]) -> str:
     return " ".join(unicodedata.normalize("NFKC", " ".join(parts)).split())

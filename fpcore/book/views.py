@@ -69,7 +69,7 @@ class View:
     text: Markdown
     rows: pd.DataFrame
     figure: Figure | None = None
-    hints: tuple[str, ...] = ()  # of the points with gid hint-0, hint-1, … in the figure
+    hints: tuple[str, ...] = ()  # what the points with gid hint-0, hint-1, … say
 
 
 Show = Callable[[Choice], View]
@@ -119,7 +119,7 @@ def settings(choice: Choice) -> View:
     known = dict.fromkeys(k for config in configs.values() for k in config)
     knobs = [k for k in [*order, *known] if k in known and k != "name"]
     shown = {
-        knob: {name: _plain(config, knob) for name, config in configs.items()}
+        knob: {name: _shown(config, knob) for name, config in configs.items()}
         for knob in dict.fromkeys(knobs)
     }
     different = {knob: values for knob, values in shown.items() if len(set(values.values())) > 1}
@@ -179,8 +179,8 @@ def comparison(choice: Choice) -> View:
     return View(Markdown(text), c.summary)
 
 
-def _plain(config: dict[str, object], knob: str) -> str:
-    return notation.plain(config[knob]) if knob in config else DASH
+def _shown(config: dict[str, object], knob: str) -> str:
+    return notation.knob_value(config[knob]) if knob in config else DASH
 
 
 def _figure(ax: Axes) -> Figure:

@@ -17,9 +17,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from fpcore.errors import ConfigError, quoted, suggestion
 from fpcore.paths import shown
 
-MAX_NAME = 80  # characters; leaves room for suffixes within the 255 of common file systems
+MAX_NAME = 80  # characters of a name, so that suffixes fit into the 255 of common file systems
 NAME = rf"[A-Za-z0-9][A-Za-z0-9_.+-]{{0,{MAX_NAME - 1}}}"
-MAX_BYTES = 2**20
+MAX_BYTES = 2**20  # in a file of parameters; more is something else
 
 
 def _whole(value: Any) -> Any:

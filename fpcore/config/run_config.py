@@ -188,6 +188,17 @@ class RunConfig(Checked):
         """`name`, or where that is empty one made from what differs from the defaults."""
         return self.name or _made_name(self)
 
+    def varied(self, **knobs: Any) -> "RunConfig":
+        """Return this config with some knobs changed, called after it and what then differs.
+
+        Raises:
+            ConfigError: an unknown knob or a bad value.
+        """
+        varied = RunConfig(**self.model_dump() | knobs)
+        own = self.knobs()
+        changed = {key: value for key, value in varied.knobs().items() if value != own[key]}
+        return varied.model_copy(update={"name": _named(self.run_name, changed, varied)})
+
     def knobs(self) -> dict[str, Any]:
         """Return every knob but the name, as plain data: what makes two runs the same run."""
         return self.model_dump(exclude={"name"})
@@ -219,14 +230,19 @@ OFF_THE_PATH = knobs_where(lambda knob: {*knob.acts_on} <= {"phase 2", "measurin
 
 
 def _made_name(config: RunConfig) -> str:
-    """Join the label and each knob that differs from its default; a digest where text is lost."""
+    """Join the label and each knob that differs from its default."""
     fields = RunConfig.model_fields
     changed = {
         key: value
         for key, value in config.knobs().items()
         if key not in {"layers", "context_dim", "input_tokens"} and value != fields[key].default
     }
-    name = "-".join([config.label, *(key + short(value) for key, value in changed.items())])
+    return _named(config.label, changed, config)
+
+
+def _named(head: str, changed: dict[str, Any], config: RunConfig) -> str:
+    """Join a name and knobs with their values; a digest where it is too long or text is lost."""
+    name = "-".join([head, *(key + short(value) for key, value in changed.items())])
     lossy = any(
         short(changed[key]) != changed[key] for key in ("corpus", "embedding") if key in changed
     )

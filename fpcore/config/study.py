@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, ValidationError, field_validator
 
-from fpcore.config.checked import NAME, Checked, short
+from fpcore.config.checked import NAME, Checked
 from fpcore.config.run_config import RunConfig, knobs_where
 from fpcore.errors import ConfigError, quoted, suggestion
 from fpcore.paths import PARAMS
@@ -84,8 +84,8 @@ class Study(Checked):
     def configs(self) -> list[RunConfig]:
         """Return the config of every run: the grid in its order, then `also`; the base is there."""
         base = RunConfig.load(self.base)
-        points = [dict(zip(self.grid, values, strict=True)) for values in self._points()]
-        runs = [_varied(base, knobs) for knobs in [*points, *self.also]]
+        grid = [dict(zip(self.grid, values, strict=True)) for values in self._combinations()]
+        runs = [base.varied(**knobs) for knobs in [*grid, *self.also]]
         by_name = {run.run_name: run for run in [*runs, base]}
         return list(by_name.values())
 
@@ -116,13 +116,5 @@ class Study(Checked):
                 "on the development text."
             )
 
-    def _points(self) -> list[tuple[Any, ...]]:
+    def _combinations(self) -> list[tuple[Any, ...]]:
         return list(product(*self.grid.values()))
-
-
-def _varied(base: RunConfig, knobs: dict[str, Any]) -> RunConfig:
-    """Return the base with some knobs changed, named after what then differs."""
-    varied = RunConfig(**base.model_dump() | knobs)
-    own, new = base.knobs(), varied.knobs()
-    parts = [f"{k}{short(v)}" for k, v in new.items() if v != own[k]]
-    return RunConfig(**new | {"name": "-".join([base.run_name, *parts])})

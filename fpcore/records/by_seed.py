@@ -47,7 +47,7 @@ def alphas(
 
 def seconds(record: RunRecord, whole: RunRecord) -> Values:
     """Return the time of all stages at the compared sizes, by seed."""
-    if whole.seconds is not None:  # of the whole run, so of no part of it
+    if whole.seconds is not None:  # print gives the time of the whole run
         return {None: whole.seconds if len(record.results) == len(whole.results) else nan}
     times: Values = {}
     for result in record.results:

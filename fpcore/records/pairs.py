@@ -26,10 +26,11 @@ WORDS = {
 TEXT_DIGESTS = ("validation_ids", "vocabulary")
 # What makes the validation text, where its digest is not known.
 TEXT_KNOBS = [name for name, knob in KNOBS.items() if "text" in knob.acts_on]
-OF_TOKENS = metrics_where(lambda m: m.needs == "tokens")  # depend on text and vocabulary
-OF_BYTES = metrics_where(lambda m: m.needs == "bytes")  # on the text alone
+# Metrics that depend on the text and its vocabulary, on the text alone, on the rows measured.
+OF_TOKENS = metrics_where(lambda m: m.needs == "tokens")
+OF_BYTES = metrics_where(lambda m: m.needs == "bytes")
 OF_ROWS = {name: f"{name}_rows" for name in metrics_where(lambda m: m.needs == "rows")}
-SEED = 0  # of the resampling: the same records always give the same interval
+SEED = 0  # conversations are drawn anew from this seed, so that records fix their interval
 
 
 def restricted(a: RunRecord, b: RunRecord) -> tuple[RunRecord, RunRecord]:

@@ -18,8 +18,8 @@ from fpcore.paths import runs, shown, write_atomically
 
 # Dates, timings and the machine: all that may differ between two runs of one config.
 VOLATILE = ("seconds", "environment", "started", "shared_iterations")
-MAX_BYTES = 2**28  # of a record
-COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns that hold no measures
+MAX_BYTES = 2**28  # a file that is larger is no record
+COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns of traces that are no floats
 # The knobs that may be None.
 OPTIONAL = {k for k, f in RunConfig.model_fields.items() if NoneType in get_args(f.annotation)}
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"

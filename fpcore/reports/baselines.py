@@ -51,7 +51,7 @@ def standing(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     lines: list[str] = []
     for run in runs:
         if run.name not in held:
-            lines += [*_standing(run, baselines), *_beside_unigram(run)]
+            lines += [*_against(run, baselines), *_beside_unigram(run)]
             lines += [line] if (line := sentences.worth(run, of[run.name])) else []
     return Markdown("\n".join(f"- {line}" for line in lines))
 
@@ -171,7 +171,7 @@ def _unigram(record: RunRecord, samples: int) -> dict[str, str]:
     }
 
 
-def _standing(run: RunRecord, baselines: list[RunRecord]) -> list[str]:
+def _against(run: RunRecord, baselines: list[RunRecord]) -> list[str]:
     """Return one sentence per baseline, then which ones the run beats and which beat it."""
     told: dict[str, list[str]] = {"down": [], "up": [], "unclear": []}
     lines = []

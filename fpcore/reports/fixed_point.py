@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from fpcore import notation
-from fpcore.notation import DASH, Markdown, number, percent, points
+from fpcore.notation import DASH, Markdown, number, percent, percentage_points
 from fpcore.paths import reports
 from fpcore.reports import figures
-from fpcore.reports.figures.fixed_point import MEASURES, SHARES
+from fpcore.reports.figures.fixed_point import QUANTILES, SPREADS
 from fpcore.reports.page import publish
 from fpcore.runs.diagnosis import LOOKS, Diagnosis, TextDiagnosis
 from fpcore.stats.fixed_point import TOLERANCE
@@ -88,7 +88,7 @@ def residuals(d: Diagnosis) -> Markdown:
     rows = trace[trace["step"].isin([*LOOKS, _steps(d)])].to_dict("records")
     shown = [
         {"歩": number(row["step"], 0)}
-        | {label: _small(row[k]) for k, label in SHARES.items()}
+        | {label: _small(row[k]) for k, label in QUANTILES.items()}
         | {"閾値未満": percent(row["converged"]), "固定点": percent(row["fixed"])}
         | {"縮小率（局所）": number(row["local_median"], 3), "（全体）": number(row["rms"], 3)}
         for row in rows
@@ -99,7 +99,7 @@ def residuals(d: Diagnosis) -> Markdown:
 def spectra(d: Diagnosis) -> Markdown:
     """Effective Rank by iteration, centred and not, with the participation ratio (PR)."""
     both = d.train.spectra.merge(d.val.spectra, on="step", suffixes=("_train", "_val"))
-    names = MEASURES
+    names = SPREADS
     shown = [
         {"歩": number(row["step"], 0)}
         | {f"訓練 {label}": percent(row[f"{k}_train"]) for k, label in names.items()}
@@ -111,7 +111,8 @@ def spectra(d: Diagnosis) -> Markdown:
     note = (
         f"PR は participation ratio (Σλ)² / Σλ²。どれも D に対する比で、各 {d.rows:,} 行。"
         f"雑音を含む最後の P の訓練 ER {percent(start)} と検証 ER {percent(val)} の差は "
-        f"{points(start - val)}、同じ雑音なしの {_steps(d)} 歩の後どうしでは {points(end - val)}。"
+        f"{percentage_points(start - val)}、同じ雑音なしの {_steps(d)} 歩の後どうしでは "
+        f"{percentage_points(end - val)}。"
     )
     return Markdown(f"{notation.table(pd.DataFrame(shown))}\n\n{note}")
 

@@ -10,7 +10,16 @@ import pandas as pd
 
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import RecordError
-from fpcore.notation import METRICS, Markdown, metric, metrics_where, number, percent, plain, table
+from fpcore.notation import (
+    METRICS,
+    Markdown,
+    knob_value,
+    metric,
+    metrics_where,
+    number,
+    percent,
+    table,
+)
 from fpcore.paths import shown
 from fpcore.records.frames import curve
 from fpcore.records.record import RunRecord, record_path
@@ -31,7 +40,7 @@ def watch(name: str) -> Markdown:
         RecordError: no run of this name is in work, or was interrupted.
     """
     path, folder = record_path(name), checkpoint.folder(name)
-    parts = [*_finished(folder), *_standing(folder)]
+    parts = [*_finished(folder), *_in_work(folder)]
     holder = lock.holder(name)
     if not parts and not holder:
         there = f"; its record is {shown(path)}" if path.is_file() else ""
@@ -54,7 +63,7 @@ def _finished(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _standing(folder: Path) -> list[dict[str, Any]]:
+def _in_work(folder: Path) -> list[dict[str, Any]]:
     """Return where the size in work stands: in phase 2 where that has a state, else in phase 1."""
     paths = {phase: next(folder.glob(f"*.{phase}.safetensors"), None) for phase in PHASES}
     known = {phase: path and states.about(path) for phase, path in paths.items()}
@@ -108,8 +117,8 @@ def config_table(config: RunConfig) -> Markdown:
     rows = [
         {
             "パラメータ": f"`{knob}`",
-            "値": plain(value),
-            "既定値": plain(fields[knob].default),
+            "値": knob_value(value),
+            "既定値": knob_value(fields[knob].default),
             "変更": "★" if knob != "name" and value != fields[knob].default else "",
         }
         for knob, value in values.items()

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fpcore import notation
-from fpcore.analysis.comparison import Comparison, MetricDifference, compare_runs
+from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.analysis.difference import MetricDifference
 from fpcore.notation import glued, number, percent, sizes
 from fpcore.records.record import RunRecord
 from fpcore.stats.scaling import PowerLaw

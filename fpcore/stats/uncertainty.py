@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-LEVEL = 0.95  # of an interval, where nothing else is said
+LEVEL = 0.95  # the share of cases in which an interval shall hold, where nothing else is said
 Direction = Literal["up", "down", "same", "tiny", "unclear", "unknown"]
-Values = dict[int | None, float]  # by seed; None where the record does not tell it
-DRAWS = 10_000
+Values = dict[int | None, float]  # one value by seed; the seed is None where a record has none
+DRAWS = 10_000  # how often conversations are drawn anew
 Array = NDArray[np.float64]
 
 
@@ -92,18 +92,22 @@ def _mean(values: Values) -> float:
 
 
 def _interval(samples: list[np.ndarray], level: float) -> tuple[float, float]:
-    """Return the interval of the sum of the means of some samples (Welch's degrees of freedom)."""
+    """Return the interval of the sum of the means of some samples, each [seeds of one run].
+
+    Student's t with Welch's degrees of freedom, which for one sample are its size less 1. The
+    tests of scipy warn where all values are equal, which is common here: a knob without effect.
+    """
     centre = float(sum(sample.mean() for sample in samples))
     errors = [float(sample.var(ddof=1)) / len(sample) for sample in samples]
     total = sum(errors)
     if not total:
         return centre, centre
-    dof = 1 / sum(  # by shares, as squares of large errors are beyond the largest float
+    dof = 1 / sum(  # from shares: squares of large errors are beyond the largest float
         (error / total) ** 2 / (len(sample) - 1)
         for error, sample in zip(errors, samples, strict=True)
     )
-    half = float(stats.t.ppf((1 + level) / 2, dof)) * math.sqrt(total)
-    return centre - half, centre + half
+    low, high = stats.t.interval(level, dof, loc=centre, scale=math.sqrt(total))
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)

@@ -92,12 +92,12 @@ def test_effects_of_two_factors_are_taken_apart() -> None:
     more = {"gap": 0.02, "val_er": 0.66, "convergence_rate": 0.84}
     names = ("study-max_iter100", "study-max_iter100-gradient_clip2.0")
     e = evidence("two-factors", **dict.fromkeys(names, more))
-    rows = e.effects[e.effects["metric"] == "val_er"].set_index("effect").to_dict("index")
-    assert rows["max_iter"]["difference"] == pytest.approx(-0.04)
-    assert rows["gradient_clip"]["difference"] == 0
-    assert rows["max_iter × gradient_clip"]["difference"] == 0
-    ppl = e.effects[e.effects["metric"] == "val_ppl"].set_index("effect").to_dict("index")
-    assert ppl["max_iter"]["direction"] == "up" and ppl["max_iter"]["low"] > 0
+    rank = {effect.of: effect for effect in e.effects if effect.metric == "val_er"}
+    assert rank["max_iter"].difference == pytest.approx(-0.04)
+    assert rank["gradient_clip"].difference == 0
+    assert rank["max_iter × gradient_clip"].difference == 0
+    ppl = {effect.of: effect for effect in e.effects if effect.metric == "val_ppl"}
+    assert ppl["max_iter"].certain == "up" and ppl["max_iter"].low > 0
     assert e.unchanged == ["study-gradient_clip2.0"]
     said = "\n".join(answers.answer(e))
     assert "`gradient_clip` の主効果: どの指標もまったく変わらない" in said
@@ -106,8 +106,7 @@ def test_effects_of_two_factors_are_taken_apart() -> None:
 
 def test_an_interaction_is_seen() -> None:
     e = evidence("two-factors", **{"study-max_iter100-gradient_clip2.0": {"val_er": 0.60}})
-    rows = e.effects[e.effects["metric"] == "val_er"].set_index("effect").to_dict("index")
-    gaps = [row["difference"] for row in rows.values()]
+    gaps = [effect.difference for effect in e.effects if effect.metric == "val_er"]
     assert gaps == pytest.approx([-0.05, -0.05, -0.10])
 
 
@@ -182,9 +181,9 @@ def test_clipping_and_making_a_difference_are_kept_apart() -> None:
     }
     runs["study-gradient_clip0.003"] |= {"val_er": 0.6}
     e = evidence("gradient-clip", **runs)
-    rows = {row["run"]: row for row in e.clipping.to_dict("records")}
-    assert rows["study-gradient_clip0.01"]["clipped"] == pytest.approx(1 / 3)
-    assert rows["study-gradient_clip0.003"]["scale"] == pytest.approx((0.15 + 0.3 + 0.75) / 3)
+    clipping = {own.run: own for own in e.clipping}
+    assert clipping["study-gradient_clip0.01"].clipped == pytest.approx(1 / 3)
+    assert clipping["study-gradient_clip0.003"].scale == pytest.approx((0.15 + 0.3 + 0.75) / 3)
     said = answers.answer(e)
     assert "クリップが一度も働かない値: 0.1, 0.5, 1, 2。" in said
     idle = next(line for line in said if line.startswith("gradient_clip 0.001"))
@@ -251,7 +250,7 @@ def test_one_seed_allows_no_conclusion() -> None:
         for r in two.records
     ]
     effects = Evidence(two.study, tuple(single)).effects
-    assert set(effects["direction"]) <= {"same", "unclear"}
+    assert {effect.certain for effect in effects} <= {"same", "unclear"}
 
 
 def test_a_main_effect_on_perplexity_must_survive_other_conversations() -> None:
@@ -267,9 +266,9 @@ def test_a_main_effect_on_perplexity_must_survive_other_conversations() -> None:
             ppl = math.exp(sum(sums) / sum(COUNTS))
             results.append(r.model_copy(update={"val_loss_sums": sums, "val_ppl": ppl}))
         moved.append(own.model_copy(update={"results": results}))
-    rows = Evidence(e.study, tuple(moved)).effects
-    row = rows[(rows["metric"] == "val_ppl") & (rows["effect"] == "max_iter")].iloc[0]
-    assert row["low"] > 0 and row["direction"] == "unclear"
+    found = Evidence(e.study, tuple(moved)).effects
+    moved_ppl = next(x for x in found if (x.metric, x.of) == ("val_ppl", "max_iter"))
+    assert moved_ppl.low > 0 and moved_ppl.certain == "unclear"
 
 
 def test_checks_look_at_every_run_beside_the_base() -> None:

@@ -284,6 +284,21 @@ def test_made_names_are_allowed_and_tell_configs_apart(
     assert (one.run_name == other.run_name) == (one.knobs() == other.knobs())
 
 
+def test_a_varied_config_is_called_after_what_differs() -> None:
+    base = RunConfig(name="base", max_iter=80)
+    assert base.varied(max_iter=100, er_rows=None).name == "base-max_iter100-er_rowsnull"
+    assert (
+        base.varied(max_iter=100, er_rows=None).knobs()
+        == RunConfig(max_iter=100, er_rows=None).knobs()
+    )
+    assert base.varied(max_iter=80) == base
+    folders = [base.varied(embedding=f"{x}/w.safetensors").name for x in "ab"]
+    assert folders[0] != folders[1]
+    assert len(RunConfig(name="n" * 79).varied(max_iter=100).name) == 80
+    with pytest.raises(ConfigError, match="epochs must be"):
+        base.varied(epochs=0)
+
+
 def test_a_long_made_name_is_cut_and_still_tells_configs_apart() -> None:
     configs = [RunConfig(samples=[*range(1, 60), last]) for last in (60, 61)]
     names = [config.run_name for config in configs]

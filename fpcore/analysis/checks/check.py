@@ -15,7 +15,7 @@ Verdict = Literal["問題なし", "注意", "誤り"]
 OK: Verdict = "問題なし"
 CARE: Verdict = "注意"
 WRONG: Verdict = "誤り"
-ORDER = (OK, CARE, WRONG)  # the worst last
+ORDER = (OK, CARE, WRONG)  # from the best verdict to the worst
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def one_factor(records: list[RunRecord]) -> Check:
     title, (a, b) = "変えた条件は 1 つか", _pair(records)
     found, hidden = factors.changed_factors(a, b), factors.unknown(a, b)
     listed = "、".join(
-        f"`{k}` {notation.plain(a.config[k])} → {notation.plain(b.config[k])}"
+        f"`{k}` {notation.knob_value(a.config[k])} → {notation.knob_value(b.config[k])}"
         for f in found
         for k in f
     )

@@ -27,10 +27,10 @@ from fpcore.stats.scaling import (
 )
 
 ENVIRONMENT = ("device", "precision", "packages", "threads")
-PRINTED = 0.0051  # what rounding to whole percent allows
-MANY_ENOUGH = 4  # for a bend to be seen
+PRINTED = 0.0051  # a rate printed in whole percent may be this far from the true one
+MANY_ENOUGH = 4  # sizes; fewer cannot show a bend
 FEW_SIZES = 6  # an interval of α from fewer rests on 3 degrees of freedom or less
-NOTHING = 1e-6  # what is smaller is rounding
+NOTHING = 1e-6  # a change of an exponent below this is rounding
 RARE = 0.05  # a p-value below this speaks for the saturating law
 
 

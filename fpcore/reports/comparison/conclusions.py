@@ -7,7 +7,8 @@ from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.checks.check import Check, Verdicts
 from fpcore.analysis.checks.registry import run_checks
-from fpcore.analysis.comparison import SUMMARY, Comparison, MetricDifference, compare_runs
+from fpcore.analysis.comparison import SUMMARY, Comparison, compare_runs
+from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.factors import Factor
 from fpcore.analysis.trade_off import in_words, trade_off
 from fpcore.notation import METRICS, Markdown, glued, metrics_where, number
@@ -147,7 +148,7 @@ def _change(c: Comparison, factor: Factor) -> str:
     word, (x, y) = "変更", pairs[0]
     if len(pairs) == 1 and all(isinstance(v, int | float) for v in (x, y)):
         word = "変更" if isinstance(x, bool) else "増加" if y > x else "減少"
-    shown = "、".join(f"{notation.plain(x)}→{notation.plain(y)}" for x, y in pairs)
+    shown = "、".join(f"{notation.knob_value(x)}→{notation.knob_value(y)}" for x, y in pairs)
     return f"{word}（{shown}）"
 
 

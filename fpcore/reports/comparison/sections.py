@@ -11,10 +11,11 @@ import pandas as pd
 
 from fpcore import notation
 from fpcore.analysis import factors
-from fpcore.analysis.comparison import Comparison, MetricDifference
+from fpcore.analysis.comparison import Comparison
+from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.trade_off import in_words, trade_off
 from fpcore.config.run_config import KNOBS
-from fpcore.notation import DASH, METRICS, Markdown, number, percent, points
+from fpcore.notation import DASH, METRICS, Markdown, number, percent, percentage_points
 from fpcore.records.frames import frame
 from fpcore.records.record import RunRecord
 from fpcore.reports import sentences
@@ -47,8 +48,8 @@ def conditions(c: Comparison) -> Markdown:
     shown = pd.DataFrame(
         {
             "パラメータ": [f"`{knob}`" for knob in t["knob"]],
-            c.a.name: [notation.plain(v) for v in t["a"]],
-            f"{c.b.name} ": [notation.plain(v) for v in t["b"]],
+            c.a.name: [notation.knob_value(v) for v in t["a"]],
+            f"{c.b.name} ": [notation.knob_value(v) for v in t["b"]],
             "変更": [percent(v, 0, signed=True) for v in t["relative"]],
         }
     )
@@ -74,7 +75,7 @@ def common(c: Comparison) -> Markdown:
     if c.a.label and c.a.label == c.b.label:
         lines.insert(0, f"- アーキテクチャ: {c.a.label}")
     for group, knobs in GROUPS.items():
-        same = [f"`{k}` {notation.plain(c.common[k])}" for k in knobs if k in c.common]
+        same = [f"`{k}` {notation.knob_value(c.common[k])}" for k in knobs if k in c.common]
         lines += [f"- {group}: {'、'.join(same)}"] if same else []
     return Markdown("\n".join(lines))
 
@@ -109,11 +110,11 @@ def effective_rank(c: Comparison) -> Markdown:
             "サンプル数": [str(n) for n in found],
             f"{c.a.name} Val ER": _spreads(found.values(), "a"),
             f"{c.b.name} Val ER ": _spreads(found.values(), "b"),
-            "差分": [points(d.difference) for d in found.values()],
+            "差分": [percentage_points(d.difference) for d in found.values()],
         }
     )
     said = sentences.direction(found, f"{c.b.name} の Val ER は {c.a.name} より、", "高い", "低い")
-    gaps = sentences.spread((d.difference for d in found.values()), points)
+    gaps = sentences.spread((d.difference for d in found.values()), percentage_points)
     return _observed(notation.table(shown), said + gaps, c, "val_er")
 
 

@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-if TYPE_CHECKING:  # torch is for those who diagnose
+if TYPE_CHECKING:  # it loads torch
     from fpcore.runs.diagnosis import Diagnosis
 
 __all__ = [
@@ -18,8 +18,8 @@ __all__ = [
     "spectra",
 ]
 
-SHARES = {"median": "中央値", "q90": "90 %", "q99": "99 %", "max": "最大"}
-MEASURES = {"er": "ER", "er_centered": "ER（中心化）", "pr": "PR", "pr_centered": "PR（中心化）"}
+QUANTILES = {"median": "中央値", "q90": "90 %", "q99": "99 %", "max": "最大"}
+SPREADS = {"er": "ER", "er_centered": "ER（中心化）", "pr": "PR", "pr_centered": "PR（中心化）"}
 
 
 def residuals(d: "Diagnosis", ax: Axes) -> Axes:
@@ -28,7 +28,7 @@ def residuals(d: "Diagnosis", ax: Axes) -> Axes:
 
     trace = d.train.settling
     for (column, label), color in zip(
-        SHARES.items(), sns.color_palette("colorblind"), strict=False
+        QUANTILES.items(), sns.color_palette("colorblind"), strict=False
     ):
         ax.plot(trace["step"], trace[column].replace(0, np.nan), color=color, label=label)
     ax.axhline(d.threshold, color="0.35", ls=":", lw=1.4, label="訓練の閾値に相当")
@@ -45,7 +45,7 @@ def spectra(d: "Diagnosis", ax: Axes) -> Axes:
     """Draw effective rank and participation ratio by iteration, of both texts."""
     colors = sns.color_palette("colorblind")
     for text, name, color in ((d.train, "訓練", colors[0]), (d.val, "検証", colors[1])):
-        for column, label in MEASURES.items():
+        for column, label in SPREADS.items():
             centered = column.endswith("centered")  # a ring around the other's point
             ax.plot(
                 text.spectra["step"],

@@ -40,7 +40,7 @@ __all__ = [
     "study",
 ]
 
-FEW_POINTS = 12  # of a line: each is marked
+FEW_POINTS = 12  # a line of fewer points has each of them marked
 BAND = "帯はシード間の最小–最大"
 
 
@@ -257,30 +257,21 @@ def speedups(rows: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def _lines(
-    rows: pd.DataFrame,
-    x: str,
-    y: str,
-    hue: str,
-    ax: Axes,
-    legend_title: str = "",
-) -> None:
+def _lines(rows: pd.DataFrame, x: str, y: str, hue: str, ax: Axes, legend_title: str = "") -> None:
     """Draw means over seeds, with a band from the smallest to the largest where there are more."""
     by_tokens = x == "train_tokens"
-    for style, (name, own) in zip(
-        line_styles(rows, hue), rows.groupby(hue, sort=False), strict=True
-    ):
-        color = style.color
-        marker = style.marker if by_tokens else None
-        stats = own.groupby(x)[y].agg(["mean", "min", "max"])
-        few = "." if len(stats) < FEW_POINTS else None  # print gives a trace in a few points
-        ax.plot(
-            stats.index, stats["mean"], ls=style.dash, color=color, marker=marker or few, label=name
-        )
+    groups = rows.groupby(hue, sort=False)
+    for style, (name, own) in zip(line_styles(rows, hue), groups, strict=True):
+        band = ("pi", 100) if own["seed"].nunique() > 1 else None
+        few = "." if own[x].nunique() < FEW_POINTS else None
+        sns.lineplot(
+            own.astype({y: float}), x=x, y=y, errorbar=band, ax=ax, legend=False,
+            color=style.color, ls=style.dash, marker=style.marker if by_tokens else few,
+            mec=style.color, label=str(name),
+        )  # fmt: skip
         if not by_tokens:  # identical curves hide each other; their ends do not
-            ax.plot(stats.index[-1:], stats["mean"].iloc[-1:], "o", color=color, ms=5)
-        if own["seed"].nunique() > 1:
-            ax.fill_between(stats.index, stats["min"], stats["max"], color=color, alpha=0.2)
+            end = own[own[x] == own[x].max()]
+            ax.plot(end[x].iloc[:1], [end[y].mean()], "o", color=style.color, ms=5)
     legend(ax, legend_title)
 
 

@@ -43,10 +43,11 @@ DASHES: list[str | tuple[int, tuple[int, ...]]] = [
 ]  # fmt: skip
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
-FEW_LINES, MOST_LINES = 6, 40  # more are named beside the axes, and not at all
-CLOSE = 0.07  # of the axis: ticks this near would touch
-WIDTH, HEIGHT = 6.4, 4.0  # of the book's figures, in inches
-LETTER = 0.09, 0.21  # of a legend, in inches
+# Above the first number of lines the legend stands beside the axes, above the second there is none.
+FEW_LINES, MOST_LINES = 6, 40
+CLOSE = 0.07  # ticks nearer to each other than this share of the axis would touch
+WIDTH, HEIGHT = 6.4, 4.0  # every figure of the book has this size, in inches
+LETTER = 0.09, 0.21  # a letter of a legend takes this width and height, in inches
 
 
 def use_style() -> None:

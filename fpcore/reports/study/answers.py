@@ -1,10 +1,10 @@
 """What a study answers, sentence by sentence: each follows from its intervals by rule."""
 
 import math
-from typing import Any
 
 from fpcore import notation
 from fpcore.analysis import factors
+from fpcore.analysis.effects import Effect
 from fpcore.analysis.study import MOST_SEEDS, Evidence, seeds_needed
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
@@ -13,7 +13,7 @@ from fpcore.reports import sentences
 from fpcore.reports.sentences import UNCLEAR, level, metric
 from fpcore.reports.study import clips
 
-MANY_SEEDS = 30  # more than anyone would run to see so small a difference
+MANY_SEEDS = 30  # nobody runs more seeds than this to see so small a difference
 
 
 def answer(e: Evidence) -> list[str]:
@@ -42,26 +42,24 @@ def _basis(e: Evidence) -> str:
 
 def _effects(e: Evidence) -> list[str]:
     """Say of each main effect and of the interaction what it does to each metric."""
-    if e.effects.empty:
-        return []
-    groups = e.effects.groupby("effect", sort=False)
-    return [_effect(str(name), rows.to_dict("records")) for name, rows in groups]
+    names = dict.fromkeys(effect.of for effect in e.effects)
+    return [_effect(name, [d for d in e.effects if d.of == name]) for name in names]
 
 
-def _effect(name: str, rows: list[dict[Any, Any]]) -> str:
+def _effect(name: str, found: list[Effect]) -> str:
     """Say of one effect which metrics it moves; every one is named once."""
     crossed = "×" in name
     head = f"`{name}` の交互作用" if crossed else f"`{name}` の主効果"
-    known = [row for row in rows if row["direction"] != "unknown"]
-    if all(row["direction"] == "same" for row in known):
+    known = [d for d in found if d.direction != "unknown"]
+    if all(d.direction == "same" for d in known):
         return f"{head}: どの指標もまったく変わらない。" if known else ""
-    said = "、".join(metric(row["metric"], row["difference"], row["direction"]) for row in known)
+    said = "、".join(metric(d.metric, d.difference, d.certain) for d in known)
     return f"{head}（{'効果の差' if crossed else '後の値 − 前の値'}）: {said}。"
 
 
 def _kept_rank(e: Evidence) -> list[str]:
     """Say which runs raise the convergence rate, and what that does to the effective rank."""
-    if not e.effects.empty:
+    if e.effects:
         return []
     moved = {r.name: e.direction(r.name, "convergence_rate") for r in e.varied}
     if set(moved.values()) == {"unknown"}:
@@ -113,10 +111,10 @@ def _best(e: Evidence) -> list[str]:
     said = f"開発テキストの損失が最も低いのは {e.label(e.best)}"
     said += f"（Val PPL {notation.with_spread('val_ppl', ppl, spread)}"
     said += f"、結果がすべて同じ設定: {twins}）。" if twins else "）。"
-    return [said + _standing(e)]
+    return [said + _beside_the_best(e)]
 
 
-def _standing(e: Evidence) -> str:
+def _beside_the_best(e: Evidence) -> str:
     """Say beside which runs the best's Val PPL is lower, and beside which it cannot be told."""
     told = list(e.beside_best.values())
     lower, higher = told.count("up"), told.count("down")

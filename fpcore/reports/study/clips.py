@@ -1,10 +1,9 @@
 """What a study says of gradient clipping: where it acts, and apart from that what it changes."""
 
 import math
-from typing import Any
 
 from fpcore.analysis.comparison import Comparison, compare_runs
-from fpcore.analysis.study import STUDIED, Evidence
+from fpcore.analysis.study import STUDIED, Clipping, Evidence
 from fpcore.notation import number, percent
 from fpcore.reports.sentences import UNCLEAR, metric
 
@@ -13,38 +12,37 @@ def answer(e: Evidence) -> list[str]:
     """Return the sentences; none for a study that leaves `gradient_clip` alone."""
     if "gradient_clip" not in e.study.knobs():
         return []
-    rows = e.clipping.to_dict("records")
-    acting = [row for row in rows if row["clipped"] > 0]
-    idle = sorted({row["clip"] for row in rows if row["clipped"] == 0})
-    lines = [_threshold(next(row for row in rows if row["run"] == e.base.name))]
+    acting = [own for own in e.clipping if own.clipped > 0]
+    idle = sorted({own.clip for own in e.clipping if own.clipped == 0})
+    lines = [_threshold(next(own for own in e.clipping if own.run == e.base.name))]
     if idle:
         lines.append(f"クリップが一度も働かない値: {', '.join(f'{clip:g}' for clip in idle)}。")
-    return [*lines, *(_acting(e, row) for row in acting), *_rates(e, acting)]
+    return [*lines, *(_acting(e, own) for own in acting), *_rates(e, acting)]
 
 
-def _threshold(base: dict[Any, Any]) -> str:
+def _threshold(base: Clipping) -> str:
     """Say between which norms clipping starts to act, and acts on every update."""
-    least, most = number(base["least"], 4), number(base["most"], 4)
+    least, most = number(base.least, 4), number(base.most, 4)
     return (
-        f"基準の勾配ノルムは {least}–{most}（中央値 {number(base['norm'], 4)}）なので、クリップは "
+        f"基準の勾配ノルムは {least}–{most}（中央値 {number(base.norm, 4)}）なので、クリップは "
         f"{most} より小さいと一部の更新で、{least} より小さいとすべての更新で働く。"
     )
 
 
-def _acting(e: Evidence, row: dict[Any, Any]) -> str:
+def _acting(e: Evidence, own: Clipping) -> str:
     """Say how much a clip that acts does to the gradients, and what comes of it."""
-    share, scale = percent(row["clipped"], 1), number(row["scale"], 2)
-    name = e.label(e.record(row["run"]))
+    share, scale = percent(own.clipped, 1), number(own.scale, 2)
+    name = e.label(e.record(own.run))
     head = f"{name}: 更新の {share} でクリップが働き、勾配は平均 {scale} 倍"
-    if row["run"] == e.base.name:
+    if own.run == e.base.name:
         return f"{head}（基準そのもの）。"
-    moved = _moved(e.comparisons[row["run"]])
+    moved = _moved(e.comparisons[own.run])
     if not moved:
         return f"{head}。働いても、どの指標にも基準との{UNCLEAR}。"
     return f"{head}。基準より {moved}。"
 
 
-def _rates(e: Evidence, acting: list[dict[Any, Any]]) -> list[str]:
+def _rates(e: Evidence, acting: list[Clipping]) -> list[str]:
     """Set each run with another phase1_lr beside the base, and the clip that scales alike."""
     base = e.base.config["phase1_lr"]
     lines = []
@@ -55,16 +53,16 @@ def _rates(e: Evidence, acting: list[dict[Any, Any]]) -> list[str]:
         moved = _moved(e.comparisons[record.name])
         said = f"基準より {moved}" if moved else f"どの指標にも基準との{UNCLEAR}"
         line = f"{e.label(record)}（基準の {number(share, 2)} 倍）: {said}。"
-        near = min(acting, key=lambda row: abs(math.log(row["scale"] / share)), default=None)
+        near = min(acting, key=lambda own: abs(math.log(own.scale / share)), default=None)
         lines.append(line + (_beside(e, record.name, near) if near else ""))
     return lines
 
 
-def _beside(e: Evidence, run: str, clip: dict[Any, Any]) -> str:
+def _beside(e: Evidence, run: str, clip: Clipping) -> str:
     """Compare a run of a smaller learning rate with the clip that scales gradients most alike."""
-    c = compare_runs(e.record(clip["run"]), e.record(run), level=e.level)
+    c = compare_runs(e.record(clip.run), e.record(run), level=e.level)
     moved = _moved(c)
-    head = f"勾配を平均 {number(clip['scale'], 2)} 倍にする {e.label(e.record(clip['run']))} "
+    head = f"勾配を平均 {number(clip.scale, 2)} 倍にする {e.label(e.record(clip.run))} "
     return f"{head}より {moved}。" if moved else f"{head}とは、どの指標にも{UNCLEAR}。"
 
 

@@ -2,12 +2,11 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from fpcore import notation
-from fpcore.analysis.study import STUDIED, Evidence, moments
+from fpcore.analysis.study import STUDIED, Clipping, Evidence, moments
 from fpcore.notation import METRICS, Markdown, metrics_where, number, percent
 from fpcore.paths import reports
 from fpcore.records.by_seed import values
@@ -98,17 +97,17 @@ def differences(e: Evidence) -> Markdown:
 
 def effects(e: Evidence) -> Markdown:
     """主効果と交互作用, of two knobs of two values each."""
-    if e.effects.empty:
+    if not e.effects:
         return Markdown("2 条件 × 2 値の格子ではないので、主効果の表はない。")
     rows = [
         {
-            "効果": f"`{row['effect']}`",
-            "指標": METRICS[row["metric"]].label,
-            "差": notation.difference(row["metric"], row["difference"]),
-            "区間": notation.interval(row["metric"], row["low"], row["high"]),
-            "": SAID.get(row["direction"], "差があるとは言えない"),
+            "効果": f"`{effect.of}`",
+            "指標": METRICS[effect.metric].label,
+            "差": notation.difference(effect.metric, effect.difference),
+            "区間": notation.interval(effect.metric, effect.low, effect.high),
+            "": SAID.get(effect.certain, "差があるとは言えない"),
         }
-        for row in e.effects.to_dict("records")
+        for effect in e.effects
     ]
     note = (
         "主効果は、もう一方の条件の 2 値で平均した差（後の値 − 前の値）。"
@@ -121,15 +120,15 @@ def clipping(e: Evidence) -> Markdown:
     """勾配ノルムとクリップ, of every run with a phase 1 over all iterations, seeds and sizes."""
     rows = [
         {
-            "設定": e.label(e.record(row["run"])),
-            "gradient_clip": f"{row['clip']:g}",
-            "phase1_lr": f"{row['lr']:g}",
-            "勾配ノルム（中央値）": number(row["norm"], 4),
-            "最小–最大": _span(row),
-            "クリップされた更新": percent(row["clipped"], 1),
-            "勾配の平均倍率": number(row["scale"], 3),
+            "設定": e.label(e.record(own.run)),
+            "gradient_clip": f"{own.clip:g}",
+            "phase1_lr": f"{own.lr:g}",
+            "勾配ノルム（中央値）": number(own.norm, 4),
+            "最小–最大": _span(own),
+            "クリップされた更新": percent(own.clipped, 1),
+            "勾配の平均倍率": number(own.scale, 3),
         }
-        for row in e.clipping.to_dict("records")
+        for own in e.clipping
     ]
     return notation.table(pd.DataFrame(rows))
 
@@ -150,7 +149,7 @@ def render(e: Evidence) -> Markdown:
         f"## 結果\n\n{results(e)}",
         f"### サイズごとの Val PPL\n\n{by_size(e)}",
         f"## 基準との差\n\n{differences(e)}",
-        *([] if e.effects.empty else [f"## 主効果と交互作用\n\n{effects(e)}"]),
+        *([] if not e.effects else [f"## 主効果と交互作用\n\n{effects(e)}"]),
         f"## 勾配ノルムとクリップ\n\n{clipping(e)}",
         f"## 次に試すこと\n\n{next_steps(e)}",
         f"## 検証\n\n{e.checks.listed()}",
@@ -168,10 +167,10 @@ def write(e: Evidence) -> Path:
     return publish(target, render(e), {"study": lambda: figures.study(e.frame, figures.panels(3))})
 
 
-def _span(row: dict[Any, Any]) -> str:
-    if math.isinf(row["most"]):
+def _span(own: Clipping) -> str:
+    if math.isinf(own.most):
         return notation.DASH
-    return f"{number(row['least'], 4)}–{number(row['most'], 4)}"
+    return f"{number(own.least, 4)}–{number(own.most, 4)}"
 
 
 def _iterations(record: RunRecord, samples: int) -> str:
