@@ -7,6 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
+FACTOR_DIGITS = 1e9  # factors from here on are written with an exponent
 DASH = "–"  # stands for a value that a record does not know
 
 
@@ -128,6 +129,13 @@ def number(value: float | None, digits: int, unit: str = "", signed: bool = Fals
     if signed and float(text.replace(",", "")) == 0:
         text = "±" + text[1:]
     return text + unit
+
+
+def factor(value: float | None) -> str:
+    """Return a factor whose size is not known beforehand: short, whatever its magnitude."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return number(value, 1) if value < FACTOR_DIGITS else f"{value:.3g}"
 
 
 def percent(share: float | None, digits: int = 1, signed: bool = False) -> str:

@@ -96,7 +96,7 @@ def _run(record: RunRecord) -> str:
     means = last[OF_RUN].astype(float).mean()
     facts = {notation.METRICS[m].label: notation.metric(m, means[m]) for m in OF_RUN}
     points = curve(record)
-    if len(points) > 1:
+    if points["train_tokens"].nunique() > 1:
         fit = fit_power_law(points["train_tokens"].tolist(), points["val_ppl"].tolist())
         facts[notation.METRICS["alpha"].label] = notation.metric("alpha", fit.alpha)
     source = "この本で測定" if record.source == "measured" else "原文から転記"

@@ -13,6 +13,7 @@ from fpcore.errors import RecordError
 from fpcore.notation import (
     METRICS,
     Markdown,
+    factor,
     knob_value,
     metric,
     metrics_where,
@@ -135,7 +136,7 @@ def fits_table(records: Iterable[RunRecord]) -> Markdown:
     rows = []
     for record in records:
         points = curve(record)
-        fit = fit_power_law(*_columns(points)) if len(points) > 1 else None
+        fit = fit_power_law(*_columns(points)) if points["train_tokens"].nunique() > 1 else None
         rows.append({"run": record.name, **law_row(fit, len(points))})
     return table(pd.DataFrame(rows))
 
@@ -145,7 +146,7 @@ def law_row(fit: PowerLaw | None, n: int) -> dict[str, str]:
     return {
         "α": number(fit.alpha if fit else None, 4),
         "標準誤差": number(fit.stderr if fit else None, 4),
-        "A": number(fit.A if fit else None, 1),
+        "A": factor(fit.A if fit else None),
         "R²": number(fit.r_squared if fit else None, 4),
         "n": str(n),
     }

@@ -44,6 +44,10 @@ from fpcore.stats.scaling_refits import (
 FEW_DOF = 3  # with fewer degrees of freedom a law is not put to the test by its own data
 TRIALS = 1000
 POWER, SATURATING = "べき乗則", "飽和則"
+COLUMNS = (
+    "run", "法則", "パラメータと 95 % 区間", "bootstrap の区間", "Huber",
+    "残差 RMS (nat)", "自由度", "p",
+)  # fmt: skip
 _NAMES = {"alpha": "α", "floor": "E∞", "B": "B", "beta": "β"}
 
 
@@ -123,49 +127,55 @@ def _laws(record: RunRecord) -> list[dict[str, str]]:
     tokens, ppl = _columns(curve(record))
     if len(tokens) < 3:
         return []
-    power, law = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
-    columns = zip(_fitted(tokens, ppl), _redrawn(tokens, ppl), _robust(tokens, ppl), strict=True)
-    rms = [loss_rms(power, tokens, ppl), law.rms]
-    dof, p = [power.n - 2, law.dof], [DASH, number(saturation_p(power, law, tokens, ppl), 3)]
+    rows = []
+    for name, cells in ((POWER, _power), (SATURATING, _saturating)):
+        why = undetermined(name, tokens, ppl)
+        found = [f"{DASH}（{why}）", *[DASH] * 3, "0", DASH] if why else cells(tokens, ppl)
+        rows.append(dict(zip(COLUMNS, (record.name, name, *found), strict=True)))
+    return rows
+
+
+def undetermined(law: str, tokens: list[float], ppl: list[float]) -> str:
+    """Return why a law cannot be fitted to these sizes; an empty string where it can."""
+    least = 2 if law == POWER else 3
+    if len(set(tokens)) < least:
+        return f"トークン数の違うサイズが {least} 未満"
+    if law == SATURATING and min(ppl) < 1:
+        return "1 未満の PPL がある"
+    return ""
+
+
+def _power(tokens: list[float], ppl: list[float]) -> list[str]:
+    law, robust = fit_power_law(tokens, ppl), robust_power_law(tokens, ppl)
+    enough = len(tokens) > 3 and len(set(tokens)) > 2
+    redrawn = (
+        f"α {_ends(bootstrap_power_law(tokens, ppl).interval('alpha'), 3)}" if enough else DASH
+    )
     return [
-        {"run": record.name, "法則": name, "パラメータと 95 % 区間": fitted}
-        | {"bootstrap の区間": redrawn, "Huber": robust}
-        | {"残差 RMS (nat)": number(rms[i], 4), "自由度": str(dof[i]), "p": p[i]}
-        for i, (name, (fitted, redrawn, robust)) in enumerate(
-            zip((POWER, SATURATING), columns, strict=True)
-        )
+        f"α {number(law.alpha, 3)} {_ends(power_interval(law), 3)}",
+        redrawn,
+        f"α {number(robust.alpha, 3)}",
+        number(loss_rms(law, tokens, ppl), 4),
+        str(law.n - 2),
+        DASH,
     ]
 
 
-def _fitted(tokens: list[float], ppl: list[float]) -> tuple[str, str]:
-    """Return both laws' parameters by least squares with their intervals."""
-    power, law = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
-    ends = saturating_intervals(tokens, ppl)
-    return (
-        f"α {number(power.alpha, 3)} {_ends(power_interval(power), 3)}",
+def _saturating(tokens: list[float], ppl: list[float]) -> list[str]:
+    law, robust = fit_saturating_law(tokens, ppl), robust_saturating_law(tokens, ppl)
+    ends, redrawn = saturating_intervals(tokens, ppl), DASH
+    if len(tokens) > 3 and len(set(tokens)) > 3:
+        drawn = bootstrap_saturating_law(tokens, ppl)
+        redrawn = f"E∞ {_ends(drawn.interval('floor'), 2)}、β {_ends(drawn.interval('beta'), 3)}"
+    return [
         f"E∞ {number(law.floor, 2)} {_ends(ends['floor'], 2)}、"
         f"β {number(law.beta, 3)} {_ends(ends['beta'], 3)}",
-    )
-
-
-def _redrawn(tokens: list[float], ppl: list[float]) -> tuple[str, str]:
-    """Return the bootstrap's intervals of both laws' parameters; dashes from too few sizes."""
-    if len(tokens) < 4:
-        return DASH, DASH
-    power, law = bootstrap_power_law(tokens, ppl), bootstrap_saturating_law(tokens, ppl)
-    return (
-        f"α {_ends(power.interval('alpha'), 3)}",
-        f"E∞ {_ends(law.interval('floor'), 2)}、β {_ends(law.interval('beta'), 3)}",
-    )
-
-
-def _robust(tokens: list[float], ppl: list[float]) -> tuple[str, str]:
-    """Return both laws' parameters by Huber's loss."""
-    power, law = robust_power_law(tokens, ppl), robust_saturating_law(tokens, ppl)
-    return (
-        f"α {number(power.alpha, 3)}",
-        f"E∞ {number(law.floor, 2)}、β {number(law.beta, 3)}",
-    )
+        redrawn,
+        f"E∞ {number(robust.floor, 2)}、β {number(robust.beta, 3)}",
+        number(law.rms, 4),
+        str(law.dof),
+        number(saturation_p(fit_power_law(tokens, ppl), law, tokens, ppl), 3),
+    ]
 
 
 def _held_out(record: RunRecord) -> list[dict[str, str]]:
@@ -173,16 +183,17 @@ def _held_out(record: RunRecord) -> list[dict[str, str]]:
     if len(tokens) < 4:
         return []
     known, at, measured = (tokens[:-1], ppl[:-1]), tokens[-1], ppl[-1]
-    found = {
-        POWER: (fit_power_law(*known)(at), power_prediction(*known, at)),
-        SATURATING: (fit_saturating_law(*known)(at), saturating_prediction(*known, at)),
-    }
+    predicted: dict[str, tuple[float, Interval]] = {}
+    if not undetermined(POWER, *known):
+        predicted[POWER] = fit_power_law(*known)(at), power_prediction(*known, at)
+    if not undetermined(SATURATING, *known):
+        predicted[SATURATING] = fit_saturating_law(*known)(at), saturating_prediction(*known, at)
     return [
         {"run": record.name, "法則": name, "トークン": number(at, 0)}
         | {"予測": number(value, 1), "区間": _ends(ends, 1), "測定": number(measured, 1)}
         | {"予測の誤差": percent(value / measured - 1, signed=True)}
         | {"区間に": _held(ends, measured)}
-        for name, (value, ends) in found.items()
+        for name, (value, ends) in predicted.items()
     ]
 
 

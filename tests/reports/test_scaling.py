@@ -2,13 +2,16 @@
 
 import re
 
+import matplotlib.pyplot as plt
 import pytest
 from helpers.records import record
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from fpcore import load_record
+from fpcore import compare_runs, load_record
 from fpcore.records.frames import curve
-from fpcore.records.record import RunRecord
-from fpcore.reports import scaling
+from fpcore.records.record import RunRecord, SizeResult
+from fpcore.reports import comparison, figures, scaling
 from fpcore.stats.scaling import fit_saturating_law
 from fpcore.stats.scaling_refits import robust_power_law
 
@@ -72,3 +75,37 @@ def test_a_law_without_an_interval_holds_nothing(published: RunRecord) -> None:
     bent = scaling.held_out_table([four]).splitlines()[3]
     cells = [cell.strip() for cell in bent.split("|")]
     assert "飽和則" in bent and "inf" not in bent and cells[5] == cells[8] == "–"
+
+
+CURVES = st.lists(
+    st.tuples(
+        st.sampled_from([10_000, 11_000, 12_100, 41_683, 42_146, 10**12]),
+        st.sampled_from([0.5, 1.0, 99.9, 100.0, 101.0, 101.304, 1e300]),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(CURVES)
+@settings(max_examples=60)
+def test_any_curve_has_tables_a_figure_and_a_report(curve: list[tuple[int, float]]) -> None:
+    """What is not determined is a dash with its reason; no curve takes another run's down."""
+    results = [
+        SizeResult(samples=i, seed=42, train_tokens=tokens, val_ppl=ppl)
+        for i, (tokens, ppl) in enumerate(sorted(curve), 1)
+    ]
+    odd = RunRecord(name="odd", config={}, results=results)
+    records = [odd, record("usual")]
+    for made in (scaling.laws_table, scaling.local_table, scaling.held_out_table,
+                 scaling.windows_table, scaling.fits_table):  # fmt: skip
+        text = made(records)
+        assert "usual" in text and "nan" not in text
+        assert not re.search(r"\d{40}", text)
+    figures.power_laws(records, figures.axes()).figure.canvas.draw()
+    plt.close("all")
+    assert comparison.render(compare_runs(odd, odd.model_copy(update={"name": "copy"})))
+
+
+def test_no_run_at_all_is_said() -> None:
+    assert "ない" in scaling.laws_table([]) and "ない" in scaling.windows_table([])

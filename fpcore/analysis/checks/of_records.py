@@ -210,12 +210,17 @@ def _epoch_limits(records: list[RunRecord]) -> dict[str, int]:
 def bends(points: pd.DataFrame) -> list[str]:
     """Return what speaks against a power law, or against knowing its exponent."""
     tokens, ppl = points["train_tokens"].tolist(), points["val_ppl"].tolist()
+    different = len(set(tokens))
+    if different < 2 or (different < 3 <= len(points)) or min(ppl) < 1:
+        why = "1 未満の PPL がある" if min(ppl) < 1 else "トークン数の違うサイズが足りない"
+        return [f"n={len(points)} だが、{why}ので曲がりを調べられない"]
     if len(points) < MANY_ENOUGH:
         half = number(fit_power_law(tokens, ppl).half_width, 3)
         return [f"n={len(points)} では曲がりを調べられない（α の 95 % 区間は ±{half}）"]
     local = local_exponents(tokens, ppl)
     power, floor = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
     found = []
+    local = [alpha for alpha in local if not math.isnan(alpha)]
     monotone = local in (sorted(local), sorted(local, reverse=True))
     if monotone and abs(local[-1] - local[0]) > NOTHING:
         shown = ", ".join(number(alpha, 3) for alpha in local)

@@ -100,7 +100,7 @@ def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
             fit = fit_power_law(own["train_tokens"].tolist(), own["val_ppl"].tolist())
             grid = np.geomspace(*fit.tokens, 50)
             ax.plot(grid, [fit(x) for x in grid], ls=style.dash, color=color, lw=1.3)
-            if own["train_tokens"].nunique() > 3:
+            if own["train_tokens"].nunique() > 3 and own["val_ppl"].min() >= 1:
                 law = fit_saturating_law(own["train_tokens"].tolist(), own["val_ppl"].tolist())
                 ax.plot(grid, [law(x) for x in grid], ls=":", color=color, lw=1.3)
             label = f"{name}（α={fit.alpha:.3f}, R²={fit.r_squared:.3f}, n={fit.n}）"

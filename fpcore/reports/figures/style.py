@@ -45,6 +45,7 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 # Above the first number of lines the legend stands beside the axes, above the second there is none.
 FEW_LINES, MOST_LINES = 6, 40
+MOST_PPL = 1e9  # no vocabulary is larger
 CLOSE = 0.07  # ticks nearer to each other than this share of the axis would touch
 WIDTH, HEIGHT = 6.4, 4.0  # every figure of the book has this size, in inches
 LETTER = 0.09, 0.21  # a letter of a legend takes this width and height, in inches
@@ -130,7 +131,12 @@ def token_axis(ax: Axes, tokens: pd.Series) -> None:
 
 
 def ppl_axis(ax: Axes) -> None:
-    """Make perplexity logarithmic: numbers at 1, 2, 5, within a decade at every step."""
+    """Make perplexity logarithmic: numbers at 1, 2, 5, within a decade at every step.
+
+    What is above MOST_PPL (a run that has broken) lies outside of the figure.
+    """
+    if ax.dataLim.y1 > MOST_PPL:
+        ax.set_ylim(min(ax.dataLim.y0, MOST_PPL) / 2, MOST_PPL)
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     steps = range(1, 10) if high < 10 * low else (1, 2, 5)
