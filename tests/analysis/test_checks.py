@@ -1,7 +1,8 @@
 """Each check with records that trigger it and records that do not, by small edits."""
 
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import Any, get_type_hints
 
 import pytest
 from helpers.records import (
@@ -16,7 +17,7 @@ from helpers.records import (
 )
 
 from fpcore.analysis.checks import of_pairs, of_records, registry
-from fpcore.analysis.checks.check import CARE, OK, WRONG
+from fpcore.analysis.checks.check import CARE, OK, WRONG, Check
 from fpcore.records.pairs import distinct
 from fpcore.records.record import RunRecord
 
@@ -186,6 +187,19 @@ def test_the_list_puts_the_worst_first() -> None:
     order: list[str] = [WRONG, CARE, OK]
     assert verdicts == sorted(verdicts, key=order.index)
     assert len(verdicts) == len(registry.CHECKS) and verdicts[0] == WRONG
+
+
+def test_every_check_of_a_module_is_run_once() -> None:
+    for module, paired in ((of_pairs, True), (of_records, False)):
+        own = {
+            rule
+            for rule in vars(module).values()
+            if isinstance(rule, FunctionType) and rule.__module__ == module.__name__
+            if get_type_hints(rule).get("return") is Check
+        }
+        assert {check.rule for check in registry.CHECKS if check.paired is paired} == own
+    places = [check.place for check in registry.CHECKS]
+    assert places == sorted(set(places))
 
 
 def traced(base: RunRecord, samples: int) -> RunRecord:

@@ -207,6 +207,15 @@ def test_frame_of_a_published_record_knows_little() -> None:
     assert row == {"run": "printed", "samples": 50, "val_ppl": 598.6}
 
 
+def test_results_of_a_size_and_a_part_of_a_record() -> None:
+    one = record("one", result(), result(seed=43, samples=20), result(seed=43))
+    assert (one.sizes, one.largest) == ([10, 20], 20)
+    assert [r.seed for r in one.at(10)] == [42, 43] and one.at(30) == []
+    part = one.where(lambda r: r.seed == 43)
+    assert [(r.seed, r.samples) for r in part.results] == [(43, 20), (43, 10)]
+    assert (part.name, part.config) == (one.name, one.config)
+
+
 def test_frame_of_nothing_has_its_columns() -> None:
     assert len(frame([])) == 0
     assert list(frame([])) == list(frame([record()]))
