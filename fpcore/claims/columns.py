@@ -7,22 +7,16 @@ do not agree on a convention, nothing is said.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
 from fpcore.claims.arithmetic import (
     BASE_B,
     DIFFERENCE,
-    INVERSE,
-    RATIO,
-    RELATIVE,
-    SHARES,
-    Kind,
-    fits,
     kinds_for,
     shown,
 )
+from fpcore.claims.conventions import GROUPS, Convention, Item, Scheme, Score
 from fpcore.claims.document import Report
 from fpcore.claims.facts import is_difference
 from fpcore.claims.finding import Finding
@@ -33,82 +27,8 @@ from fpcore.claims.terms import TERMS, any_of, better, column
 
 _RATIO, _EXACT = any_of(TERMS["ratios"]), any_of(TERMS["exact"])
 _MINUS = re.compile(r"\s*(?:-|−|引く|minus)\s*", re.IGNORECASE)
-_GROUPS = ((DIFFERENCE, SHARES, RELATIVE), (BASE_B,), (RATIO,), (INVERSE,))
 _SAMPLE = 40  # rows that choose the convention of a long table
 _OPAQUE = re.compile(r"→|⇒|->|\bvs\b|[×x/=<>]\s*\d", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Item:
-    """A printed difference of row i, and what its row is about."""
-
-    i: int
-    d: Number
-    metric: str
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """Where operands stand: columns p and q of a row, or column q of a base row and of the row.
-
-    `base` is the number of the base row, -1 for the row above, None for two columns. `likely` says
-    that the head names the base row, or that it alone has no difference.
-    """
-
-    p: int
-    q: int
-    base: int | None = None
-    likely: bool = False
-
-    def operands(self, grid: Grid, i: int, k: int = 0) -> tuple[Number, Number] | None:
-        """Return the two numbers for a row, the k-th of their cells; None where one is missing."""
-        at = i if self.base is None else i - 1 if self.base == -1 else self.base
-        if at < 0 or (self.base is not None and at == i):
-            return None
-        a = grid.number(at, self.p if self.base is None else self.q, k)
-        b = grid.number(i, self.q, k)
-        return (a, b) if a and b and not a.ranged and not b.ranged else None
-
-    def line(self, grid: Grid, i: int) -> tuple[int, int]:
-        """Return the lines of the two operands."""
-        at = i if self.base is None else (i - 1 if self.base == -1 else self.base)
-        p = self.p if self.base is None else self.q
-        return grid.rows[at][p].line, grid.rows[i][self.q].line
-
-
-@dataclass(frozen=True)
-class Convention:
-    """How a column is computed: operands, kinds, and sign (+1, -1, 0 amount, 2 better is plus)."""
-
-    scheme: Scheme
-    kinds: tuple[Kind, ...]
-    sign: int
-
-    def fit(self, grid: Grid, item: Item, ratio: bool, exact: bool) -> bool | None:
-        """Say whether an item follows from its operands; None where it has none."""
-        first = self.scheme.operands(grid, item.i)
-        if first is None:
-            return None
-        second = self.scheme.operands(grid, item.i, 1)
-        found = [self._fit(a, b, item, ratio, exact) for a, b in filter(None, (first, second))]
-        return True if True in found else False if False in found else None
-
-    def _fit(self, a: Number, b: Number, item: Item, ratio: bool, exact: bool) -> bool | None:
-        allowed = [k for k in kinds_for(item.d, a, b, ratio) if k in self.kinds]
-        if not allowed:
-            return None if not kinds_for(item.d, a, b, ratio) else False
-        sign = better(item.metric) if self.sign == 2 else self.sign
-        sign = 1 if set(allowed) <= {RATIO, INVERSE} else sign
-        return any(fits(item.d, k, a, b, sign, exact) for k in allowed)
-
-
-@dataclass(frozen=True)
-class Score:
-    """How many items of a sample a convention explains, and which it does not."""
-
-    convention: Convention
-    right: int
-    wrong: tuple[Item, ...]
 
 
 def column_slips(report: Report) -> Iterator[Finding]:
@@ -191,7 +111,7 @@ class _Table:
         signed = any(x.d.signed for x in items)
         gains = [2] if any(better(x.metric) for x in items) else []
         signs = ([sign] if sign else [1, -1, *gains]) if signed else [0]
-        for kinds in _GROUPS:
+        for kinds in GROUPS:
             for one in signs:
                 yield Convention(s, kinds, one)
 
@@ -284,12 +204,12 @@ class _Table:
             schemes += [Scheme(p, q) for p, q in combinations(self.numeric[:8], 2)]
             bases = [-1, 0, len(self.grid.rows) - 1]
             schemes += [Scheme(q, q, base) for q in self.numeric[:8] for base in bases]
-        groups = _GROUPS[:1] if sure else _GROUPS
+        groups = GROUPS[:1] if sure else GROUPS
         found = [
             Convention(s, kinds, 0)
             for s in dict.fromkeys(schemes)
             for kinds in groups
-            if s != c.scheme or kinds != (BASE_B,) or c.kinds != _GROUPS[0] or not right
+            if s != c.scheme or kinds != (BASE_B,) or c.kinds != GROUPS[0] or not right
         ]
         return any(x.fit(self.grid, item, ratio or not sure, exact) for x in found)
 

@@ -17,13 +17,26 @@ class Column:
     metric: str
     rows: tuple[tuple[int, Number], ...]
 
+    @property
+    def title(self) -> str:
+        """Return the text of its head."""
+        return self.grid.heads[self.j].text
+
+    def line(self, i: int) -> int:
+        """Return the line of its value in a row."""
+        return self.grid.rows[i][self.j].line
+
+    def rivals(self, other: "Column") -> bool:
+        """Say whether both hold one metric in one table."""
+        return self.grid is other.grid and self.metric == other.metric and self.j != other.j
+
     def extreme(self, sign: int) -> tuple[int, Number]:
         """Return the row and number of the lowest (sign -1) or highest value."""
         return max(self.rows, key=lambda r: sign * r[1].value)
 
     def named(self, name: str) -> list[tuple[int, Number]]:
         """Return the rows that have a name in a cell or, all of them, in the head."""
-        label = read_label(self.grid.heads[self.j].text)
+        label = read_label(self.title)
         if name in label.words:
             return list(self.rows)
         return [
