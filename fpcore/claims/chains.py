@@ -27,7 +27,7 @@ from fpcore.claims.quantities import Number
 from fpcore.claims.terms import METRICS, SENSES, WORD, metrics_in, sign_of
 from fpcore.claims.verdicts import unborne
 
-ABOUT = r"(?:約|およそ|ほぼ|~|about |by |around )*"
+ABOUT = r"(?:約|およそ|ほぼ|~|about |by |around )*\s*"
 _ARROW = re.compile(r"\s*(?:\([^()\d]{0,20}\))?\s*(?:→|⇒|->|=>|➔|➡|⟶)\s*(?:[^\W\d]{1,8}\s?)?")
 _FROM = re.compile(r"\s*から\s*|\s+to\s+")
 _VS = re.compile(
@@ -35,7 +35,20 @@ _VS = re.compile(
     re.IGNORECASE,
 )
 _TO = re.compile(r"\s*(?:へ|に|まで|と)")
-_SAYS = re.compile(rf"\)?\s*(?:へ|に|まで|と|で|、|,|となり|:)?\s*{ABOUT}")
+_SAYS = re.compile(
+    rf"\)?\s*(?:へ|に|まで|と|で|、|,\s*(?:i\.e\.,?\s*)?by\s|,|by\s|となり|:)?\s*{ABOUT}",
+    re.IGNORECASE,
+)
+_ADDED = re.compile(r"\s*(?:,|、|by\b)")
+_CLOSED = re.compile(r"\s*\)")
+_OPENED = re.compile(r"\s*(?:に|へ|まで|と)?\s*(?:[^\d()、。,→]{0,8})?\(")
+_NEXT_WORD = re.compile(rf"\s*の?\s*({WORD.pattern})", re.IGNORECASE)
+_GAP_WORD = re.compile(rf"\s*の?\s*({WORD.pattern}|倍速|高速)[^()、。,;]{{0,32}}", re.IGNORECASE)
+_GAP_TIMES = re.compile(r"[^\d()、。,;]{0,24}")
+_WORD_IS = re.compile(
+    rf"({WORD.pattern})(?:率|幅|量|度|分)?\s*(?:は|が|:)\s*{ABOUT}$", re.IGNORECASE
+)
+_CONDITION = re.compile(r"\b(?:at|with|for|using|when|in|by)\b|で|設定|条件|場合|時", re.IGNORECASE)
 _WORD_THEN = re.compile(rf"({WORD.pattern})[しすたるっ]{{0,3}}\s*\(\s*$", re.IGNORECASE)
 _VERB = re.compile(r"\b(?:by|costs?|brings|saves?|only brings)\s+(?:only |about )?$", re.IGNORECASE)
 _FROM_WORD = re.compile(rf"({WORD.pattern})(?:\s+[a-z]+)?\s+from\s+$", re.IGNORECASE)
@@ -166,39 +179,50 @@ def _kinds(
 
 def _behind(text: str, chain: Chain, numbers: tuple[Number, ...]) -> Iterator[tuple[Number, str]]:
     """Yield the changes in brackets right behind a chain, and 「に x% 改善」."""
-    opened = re.compile(r"\s*(?:に|へ|まで|と)?\s*(?:[^\d()、。,→]{0,8})?\(").match(text, chain.end)
+    opened = _OPENED.match(text, chain.end)
     if opened:
-        close = text.find(")", opened.end())
-        inside = text[opened.end() : close if close > 0 else len(text)]
-        if not _OTHER_BASE.search(inside) and not re.search(r"→|->", inside):
-            own = [n for n in numbers if opened.end() <= n.start < opened.end() + len(inside)]
-            for n in own[:2]:
-                if n.signed or n.unit in ("%", "x") or n.points:
-                    yield n, _word_in(inside)
+        yield from _inside(text, opened.end(), numbers)
         return
     for n in numbers:
         says = _SAYS.match(text, chain.end) if n.start >= chain.end else None
-        if says and says.end() == n.start and n.unit in ("%", "x"):
-            word = re.compile(rf"\s*の?\s*({WORD.pattern})", re.IGNORECASE).match(text, n.end)
-            if word and not _DENIED.match(text, word.end()):
-                yield n, word[1]
+        if not says or says.end() != n.start or n.unit not in ("%", "x"):
+            continue
+        word = _NEXT_WORD.match(text, n.end)
+        if word and not _DENIED.match(text, word.end()):
+            yield n, word[1]
+        elif _ADDED.match(says[0]) and (_CLOSED.match(text, n.end) or "by" in says[0]):
+            yield n, ""
+
+
+def _inside(text: str, start: int, numbers: tuple[Number, ...]) -> Iterator[tuple[Number, str]]:
+    close = text.find(")", start)
+    inside = text[start : close if close > 0 else len(text)]
+    if not _OTHER_BASE.search(inside) and not re.search(r"→|->", inside):
+        own = [n for n in numbers if start <= n.start < start + len(inside)]
+        for n in own[:2]:
+            if n.signed or n.unit in ("%", "x") or n.points:
+                yield n, _word_in(inside)
 
 
 def _before(text: str, chain: Chain, numbers: tuple[Number, ...]) -> Iterator[tuple[Number, str]]:
-    """Yield the change of 「x% 高い（A vs B）」."""
+    """Yield the change of 「x% 高い（A vs B）」 and 「改善は x%（A→B）」."""
     opened = text.rfind("(", 0, chain.numbers[0].start)
     if opened < 0 or text[opened + 1 : chain.numbers[0].start].strip(" ") != "":
         return
-    for n in numbers:
-        bare = n.end <= opened and not (n.unit or n.counter or text[n.end : opened].strip())
-        if bare and re.search(r"差(?:は|が|:)\s*$", text[: n.start]):
+    for n in (n for n in numbers if n.end <= opened and not n.counter):
+        gap, before = text[n.end : opened], text[: n.start]
+        word = _GAP_WORD.fullmatch(gap)
+        said = _WORD_IS.search(before) if not gap.strip() else None
+        if word and not _CONDITION.search(gap) and (n.unit or not re.search(r"\d", gap)):
+            yield n, word[1]
+        elif said and n.unit in ("%", "x"):
+            yield n, said[1]
+        elif (
+            (n.unit == "x" and _GAP_TIMES.fullmatch(gap) and not _CONDITION.search(gap))
+            or (not gap.strip() and n.unit in ("%", "x") and _VERB.search(before))
+            or (not gap.strip() and not n.unit and re.search(r"差(?:は|が|:)\s*$", before))
+        ):
             yield n, ""
-        if n.end <= opened and n.unit in ("%", "x"):
-            m = re.compile(
-                rf"(?:\s*の?\s*({WORD.pattern}|倍速|高速)\w{{0,4}}|)\s*", re.IGNORECASE
-            ).fullmatch(text, n.end, opened)
-            if m and (m[1] or n.unit == "x" or _VERB.search(text[: n.start])):
-                yield n, m[1] or ""
 
 
 def _word_in(text: str) -> str:

@@ -13,6 +13,7 @@ from fpcore.claims.comparisons import comparison_slips
 from fpcore.claims.conflicts import conflicts, unequal_columns
 from fpcore.claims.counts import count_slips
 from fpcore.claims.document import Report, read_report
+from fpcore.claims.entries import entry_slips
 from fpcore.claims.equations import equation_slips
 from fpcore.claims.extremes import extreme_slips
 from fpcore.claims.facts import Fact, read_facts
@@ -63,6 +64,7 @@ def _examined(text: str) -> Examination:
         *window_slips(report, facts),
         *change_slips(report, index, facts, clauses),
         *comparison_slips(report, index, clauses),
+        *entry_slips(report, clauses),
         *statement_slips(report, index, clauses),
         *(f for b in besides(report, clauses) for f in _beside(b, index)),
         *bold_slips(report),

@@ -16,7 +16,7 @@ from fpcore.claims.arithmetic import (
     kinds_for,
     shown,
 )
-from fpcore.claims.conventions import GROUPS, Convention, Item, Scheme, Score
+from fpcore.claims.conventions import GROUPS, Convention, Item, Scheme, Score, is_arrow
 from fpcore.claims.document import Report
 from fpcore.claims.facts import is_difference
 from fpcore.claims.finding import Finding
@@ -27,6 +27,8 @@ from fpcore.claims.terms import TERMS, any_of, better, column
 
 _RATIO, _EXACT = any_of(TERMS["ratios"]), any_of(TERMS["exact"])
 _MINUS = re.compile(r"\s*(?:-|−|引く|minus)\s*", re.IGNORECASE)
+_OVER = re.compile(r"\s*[/÷]\s*")
+_FORMULA = re.compile(r"(?:^|\()\s*([^\s()/-]+)\s*[-/]\s*([^\s()/-]+)\s*(?:\)|$)")
 _SAMPLE = 40  # rows that choose the convention of a long table
 _OPAQUE = re.compile(r"→|⇒|->|\bvs\b|[×x/=<>]\s*\d", re.IGNORECASE)
 
@@ -34,9 +36,12 @@ _OPAQUE = re.compile(r"→|⇒|->|\bvs\b|[×x/=<>]\s*\d", re.IGNORECASE)
 def column_slips(report: Report) -> Iterator[Finding]:
     """Yield the slips in difference columns and rows of all tables."""
     for grid in report.grids:
-        if any(is_difference(h.text) for h in grid.heads[1:]):
-            yield from _Table(report, grid).slips()
-        elif any(is_difference(r[0].text) for r in grid.rows) and len(grid.rows) < 60:
+        table = _Table(report, grid)
+        if any(table.is_change(j) for j in range(1, len(grid.heads))):
+            yield from table.slips()
+        elif len(grid.rows) < 60 and any(
+            is_difference(r[0].text) or _FORMULA.search(r[0].text) for r in grid.rows
+        ):
             yield from _Table(report, grid.turn).slips()
 
 
@@ -51,13 +56,13 @@ class _Table:
         for j, head in enumerate(self.grid.heads):
             kind = column(head.text)
             numbers = sum(row[j].number is not None for row in self.grid.rows[:_SAMPLE])
-            if not is_difference(head.text) and kind not in ("position", "layer") and numbers:
+            if not self.is_change(j) and kind not in ("position", "layer") and numbers:
                 found.append(j)
         return found
 
     def slips(self) -> Iterator[Finding]:
         for j, head in enumerate(self.grid.heads):
-            if j and is_difference(head.text) and column(head.text) != "note":
+            if j and self.is_change(j) and column(head.text) != "note":
                 for part in (0, 1):
                     yield from self._column(j, part)
 
@@ -85,7 +90,8 @@ class _Table:
         if not items:
             return
         head = self.grid.heads[j].text
-        ratio, exact = bool(_RATIO.search(head)) or head.endswith("比"), bool(_EXACT.search(head))
+        ratio = bool(_RATIO.search(head)) or head.endswith("比") or "/" in self.formula(j)
+        exact = bool(_EXACT.search(head))
         canonical, explicit = self._canonical(j)
         sample = items[:_SAMPLE]
         scores: list[Score] = []
@@ -121,6 +127,9 @@ class _Table:
         if named:
             return named
         before = [k for k in self.numeric if k < j]
+        arrows = [k for k in before if any(is_arrow(r[k]) for r in self.grid.rows[:_SAMPLE])]
+        if arrows:
+            return [Scheme(k, k) for k in arrows], 0
         found = [Scheme(before[-2], before[-1])] if len(before) > 1 else []
         if len(before) > 2 and not self.grid.turned:
             found += [Scheme(p, q) for p, q in combinations(before[-5:], 2)]
@@ -139,9 +148,21 @@ class _Table:
             return None
         first, second = sorted(places, key=lambda k: places[k])
         between = text[places[first] + len(own[first]) : places[second]]
-        if not _MINUS.fullmatch(between):
-            return [Scheme(first, second)], 0
-        return [Scheme(second, first)], 1
+        if _MINUS.fullmatch(between):
+            return [Scheme(second, first)], 1
+        if _OVER.fullmatch(between):
+            return [Scheme(second, first)], 0
+        return [Scheme(first, second)], 0
+
+    def is_change(self, j: int) -> bool:
+        """Say whether a column is of differences, by a word or a formula in its head."""
+        return is_difference(self.grid.heads[j].text) or bool(self.formula(j))
+
+    def formula(self, j: int) -> str:
+        """Return 「旧 - 新」 or 「B/A」 where a head consists of it, with names of two columns."""
+        m = _FORMULA.search(self.grid.heads[j].text.lower())
+        names = {self._name(k) for k in range(len(self.grid.heads)) if k != j} if m else set()
+        return m[0] if m and m[1] in names and m[2] in names and m[1] != m[2] else ""
 
     def _name(self, k: int) -> str:
         words = read_label(self.grid.heads[k].text).words
@@ -154,7 +175,7 @@ class _Table:
             i for i, r in enumerate(rows) if r[j].empty or not r[j].numbers or _zero(r[j].numbers)
         ]
         title = self.grid.heads[j].text
-        named = [i for i, r in enumerate(rows) if len(r[0].text) > 1 and r[0].text in title]
+        named = [i for i, r in enumerate(rows) if _named_in(r[0].text, title)]
         found = []
         likely = [*named, *(empty if len(empty) == 1 else [])]
         for q in (k for k in reversed(before) if k):
@@ -171,7 +192,9 @@ class _Table:
         scheme = score.convention.scheme
         pair = scheme.base is None and (explicit or self._parallel(scheme, j))
         maybe = pair and len(wrong) <= max(right, 1) and len(wrong) < 3
-        maybe = maybe or (scheme.likely and len(wrong) == 1 <= right)
+        maybe = maybe or (
+            scheme.likely and len(wrong) == 1 and (right >= 1 or self._sole(scheme, j))
+        )
         for item in wrong[:_SAMPLE] if sure or maybe else ():
             if item.d.digits < 2 and not sure:
                 continue
@@ -180,8 +203,20 @@ class _Table:
             if sure or explicit or not self._flipped(item, score.convention, ratio, exact):
                 yield item
 
+    def _sole(self, s: Scheme, j: int) -> bool:
+        """Say whether a head names the base row, and only one column can be meant."""
+        before = [k for k in self.numeric if 0 < k < j]
+        named = s.base is not None and s.base >= 0
+        return (
+            named
+            and before == [s.q]
+            and _named_in(self.grid.rows[s.base or 0][0].text, self.grid.heads[j].text)
+        )
+
     def _parallel(self, s: Scheme, j: int) -> bool:
         """Say whether two columns before a difference are of one kind: values of two things."""
+        if s.arrow:
+            return True
         if s.q != j - 1 or s.p != j - 2:
             return False
         kinds = {column(self.grid.heads[k].text) for k in (s.p, s.q)}
@@ -203,19 +238,22 @@ class _Table:
         if not sure or (len(self.numeric) > 2 and len(self.grid.rows) < 4):
             schemes += [Scheme(p, q) for p, q in combinations(self.numeric[:8], 2)]
             bases = [-1, 0, len(self.grid.rows) - 1]
+            bases = bases if not sure or c.scheme.base is not None else []
             schemes += [Scheme(q, q, base) for q in self.numeric[:8] for base in bases]
         groups = GROUPS[:1] if sure else GROUPS
         found = [
             Convention(s, kinds, 0)
             for s in dict.fromkeys(schemes)
             for kinds in groups
+            if not (item.d.signed and kinds in GROUPS[2:])
             if s != c.scheme or kinds != (BASE_B,) or c.kinds != GROUPS[0] or not right
         ]
         return any(x.fit(self.grid, item, ratio or not sure, exact) for x in found)
 
     def _finding(self, c: Convention, item: Item, j: int, ratio: bool) -> Finding:
         a, b = c.scheme.operands(self.grid, item.i) or (item.d, item.d)
-        kind = next((k for k in kinds_for(item.d, a, b, ratio) if k in c.kinds), c.kinds[0])
+        known = kinds_for(item.d, a, b, ratio) or list(c.kinds)
+        kind = next((k for k in known if k in c.kinds), known[0])
         if c.sign == -1 or (c.sign == 2 and better(item.metric) < 0):
             a, b = (b, a) if kind is DIFFERENCE else (a, b)
         lines = c.scheme.line(self.grid, item.i)
@@ -232,5 +270,13 @@ class _Table:
         return Finding("算術", tuple(dict.fromkeys((cell.line, *lines))), text)
 
 
+def _named_in(row: str, title: str) -> bool:
+    """Say whether a head like 「松比」 names a row like 「松 (再実行)」."""
+    bare = re.sub(r"\(.*?\)", "", row).strip()
+    whole = re.search(rf"(?<![A-Za-z0-9.]){re.escape(bare)}(?![A-Za-z0-9.])", title)
+    return (len(bare) > 1 and bool(whole)) or ("基準" in row and "基準" in title)
+
+
 def _zero(numbers: tuple[Number, ...]) -> bool:
-    return all(n.value == 0 or (n.unit == "x" and n.value == 1) for n in numbers)
+    ones = (n.value == 0 or (n.value == 1 and (n.unit == "x" or n.digits > 1)) for n in numbers)
+    return all(ones)

@@ -1,5 +1,6 @@
 """Conventions: from which numbers of a table a column of differences is computed, and how."""
 
+import re
 from dataclasses import dataclass
 
 from fpcore.claims.arithmetic import (
@@ -13,7 +14,7 @@ from fpcore.claims.arithmetic import (
     fits,
     kinds_for,
 )
-from fpcore.claims.grid import Grid
+from fpcore.claims.grid import Cell, Grid
 from fpcore.claims.quantities import Number
 from fpcore.claims.terms import better
 
@@ -47,15 +48,36 @@ class Scheme:
         at = i if self.base is None else i - 1 if self.base == -1 else self.base
         if at < 0 or (self.base is not None and at == i):
             return None
+        if self.arrow:
+            return _arrow_ends(grid.rows[i][self.q])
         a = grid.number(at, self.p if self.base is None else self.q, k)
         b = grid.number(i, self.q, k)
         return (a, b) if a and b and not a.ranged and not b.ranged else None
+
+    @property
+    def arrow(self) -> bool:
+        """Say whether both operands stand in one cell: 「44.0 → 39.6」."""
+        return self.base is None and self.p == self.q
 
     def line(self, grid: Grid, i: int) -> tuple[int, int]:
         """Return the lines of the two operands."""
         at = i if self.base is None else (i - 1 if self.base == -1 else self.base)
         p = self.p if self.base is None else self.q
         return grid.rows[at][p].line, grid.rows[i][self.q].line
+
+
+def _arrow_ends(cell: Cell) -> tuple[Number, Number] | None:
+    """Return the two numbers of a cell that an arrow joins."""
+    if len(cell.numbers) != 2 or any(n.ranged or n.about for n in cell.numbers):
+        return None
+    a, b = cell.numbers
+    joined = re.fullmatch(r"\s*(?:→|⇒|->|=>)\s*", cell.text[a.end : b.start])
+    return (a, b) if joined and a.unit == b.unit else None
+
+
+def is_arrow(cell: Cell) -> bool:
+    """Say whether a cell leads from one number to another."""
+    return _arrow_ends(cell) is not None
 
 
 @dataclass(frozen=True)
@@ -76,9 +98,14 @@ class Convention:
         return True if True in found else False if False in found else None
 
     def _fit(self, a: Number, b: Number, item: Item, ratio: bool, exact: bool) -> bool | None:
-        allowed = [k for k in kinds_for(item.d, a, b, ratio) if k in self.kinds]
+        known = kinds_for(item.d, a, b, ratio)
+        allowed = [k for k in known if k in self.kinds]
+        if item.d.unit == "x" and not allowed:
+            allowed = known if self.scheme.arrow else []
+            if not allowed:
+                return None  # a ratio in a column of differences has operands of its own
         if not allowed:
-            return None if not kinds_for(item.d, a, b, ratio) else False
+            return False if known else None
         sign = better(item.metric) if self.sign == 2 else self.sign
         sign = 1 if set(allowed) <= {RATIO, INVERSE} else sign
         return any(fits(item.d, k, a, b, sign, exact) for k in allowed)

@@ -34,6 +34,12 @@ _GAP_IS = re.compile(
     rf"\)?\s*(?:の|との)?(?:間の)?(?:差分?|ギャップ|gap|difference)(?:は|が|:|=|\s)*{ABOUT}",
     re.IGNORECASE,
 )
+_EARLIER = re.compile(
+    r"\s*[^\W\d]{0,5}\(\s*(?:先週|先月|昨日|前日|前回|従来|旧|before|previously|was)"
+    r"[^\d()、,;]{0,10}",
+    re.IGNORECASE,
+)
+_THEN = re.compile(r"\s*[^\W\d]{0,5}\s*[、,;]\s*")
 _AND = re.compile(r"[^、。\d]*(?:と|vs\.?|対|and|、)[^、。\d]*", re.IGNORECASE)
 
 
@@ -96,6 +102,8 @@ def _compared(text: str, a: Number, b: Number, d: Number) -> list[tuple[Kind, Nu
     subject = re.fullmatch(r"\)?\s*(?:は|が|で、)[^、。\d]{0,25}", between)
     if subject and d.unit == "x" and _OF.fullmatch(text, b.end, d.start):
         return [(RATIO, b, a)]
+    if _EARLIER.fullmatch(between) and _THEN.fullmatch(text, b.end, d.start) and d.signed:
+        return [(k, b, a) for k in kinds_for(d, b, a) if k is not BASE_B]
     word = re.compile(rf"\s*({WORD.pattern})", re.IGNORECASE).match(text, d.end)
     if METRIC.search(text[b.end : d.start]):
         return []  # the numbers may be keys: 「0.1 は 0.2 より PPL が 5% 低い」
