@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fpcore.claims.document import Report
+from fpcore.claims.grid import Grid
 from fpcore.claims.labels import read_label
 from fpcore.claims.names import Clause, Index
 from fpcore.claims.terms import sign_of
@@ -11,7 +12,7 @@ from fpcore.claims.values import Column, columns
 
 _FAMILY = {"ppl": ("val_ppl", "ppl"), "er": ("val_er", "er")}
 _SUPER = {"最大", "最小", "最高", "最良", "best", "max", "min"}
-_MOST = 8  # tables of a section: of more, it is unclear which one a sentence means
+_MOST = 8  # tables: of more, it is unclear which one a sentence means
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Beside:
         """Return the pairs of columns of one table: of the name in the clause, and the other."""
         names = [x.name for x in self.clause.names]
         found = []
-        for x in self.meant():
+        values = [x for x in self.columns if x.metric]
+        for x in self.meant() if self.clause.metrics else values:
             others = [y for y in self.columns if y.rivals(x)]
             mine = names and names[0] in read_label(x.title).words
             if mine and len(others) == 1 and len(x.rows) == len(others[0].rows):
@@ -66,11 +68,19 @@ class Opposed:
         return sum(g > 0 for g, _ in gaps), sum(g >= 0 for g, _ in gaps)
 
 
+def tables_of(report: Report, c: Clause) -> list[Grid]:
+    """Return the tables of the section of a clause; all, where its heading names nothing."""
+    own = report.grids_in(c.sentence.place)
+    titles = c.sentence.place.titles[1:]
+    general = titles and not read_label(titles[-1], heading=True).words
+    return own if own or not general else report.grids
+
+
 def besides(report: Report, clauses: list[Clause]) -> Iterator[Beside]:
     """Yield the clauses that may be held against the tables of their sections."""
     known: dict[int, list[Column]] = {}
     for c in clauses:
-        grids = report.grids_in(c.sentence.place)
+        grids = tables_of(report, c)
         if not grids or len(grids) > _MOST or c.loose or len(c.text) > 300 or c.sentence.title:
             continue
         for grid in grids:

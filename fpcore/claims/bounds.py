@@ -15,7 +15,7 @@ _EVERY = re.compile(
     r"|cases?)",
     re.IGNORECASE,
 )
-_BOUND = re.compile(r"を?\s*(?P<under>下回|未満|以下)|を?\s*(?P<over>上回|超え|以上)")
+_BOUND = re.compile(r"\s*を?\s*(?P<under>下回|未満|以下)|\s*を?\s*(?P<over>上回|超え|以上)")
 _BOUND_EN = re.compile(
     r"(?P<under>below|under|less than)|(?P<over>above|over|more than)", re.IGNORECASE
 )

@@ -39,11 +39,18 @@ _SAYS = re.compile(
     rf"\)?\s*(?:へ|に|まで|と|で|、|,\s*(?:i\.e\.,?\s*)?by\s|,|by\s|となり|:)?\s*{ABOUT}",
     re.IGNORECASE,
 )
+_LEAD = re.compile(
+    r"\s*(?:[\d,]+\s?(?:サンプル|件|会話|samples)\s?(?:で|の|:)?\s?)?[^\d()、,]{0,12}"
+)
 _ADDED = re.compile(r"\s*(?:,|、|by\b)")
 _CLOSED = re.compile(r"\s*\)")
 _OPENED = re.compile(r"\s*(?:に|へ|まで|と)?\s*(?:[^\d()、。,→]{0,8})?\(")
 _NEXT_WORD = re.compile(rf"\s*の?\s*({WORD.pattern})", re.IGNORECASE)
-_GAP_WORD = re.compile(rf"\s*の?\s*({WORD.pattern}|倍速|高速)[^()、。,;]{{0,32}}", re.IGNORECASE)
+_GAP_WORD = re.compile(
+    rf"\s*の?\s*({WORD.pattern}|倍速|高速|more|less)[^()、。,;]{{0,32}}", re.IGNORECASE
+)
+_PLAIN = re.compile(rf"\W*{ABOUT}[^\d]{{0,2}}|.*\d.*")
+_NO_WORD = re.compile(rf"(?:{WORD.pattern})(?:率|幅)?", re.IGNORECASE)
 _GAP_TIMES = re.compile(r"[^\d()、。,;]{0,24}")
 _WORD_IS = re.compile(
     rf"({WORD.pattern})(?:率|幅|量|度|分)?\s*(?:は|が|:)\s*{ABOUT}$", re.IGNORECASE
@@ -200,14 +207,15 @@ def _inside(text: str, start: int, numbers: tuple[Number, ...]) -> Iterator[tupl
     if not _OTHER_BASE.search(inside) and not re.search(r"→|->", inside):
         own = [n for n in numbers if start <= n.start < start + len(inside)]
         for n in own[:2]:
-            if n.signed or n.unit in ("%", "x") or n.points:
+            plain = _PLAIN.fullmatch(_NO_WORD.sub("", text[start : n.start]))
+            if n.signed or (plain and n.unit in ("%", "x")) or n.points:
                 yield n, _word_in(inside)
 
 
 def _before(text: str, chain: Chain, numbers: tuple[Number, ...]) -> Iterator[tuple[Number, str]]:
     """Yield the change of 「x% 高い（A vs B）」 and 「改善は x%（A→B）」."""
     opened = text.rfind("(", 0, chain.numbers[0].start)
-    if opened < 0 or text[opened + 1 : chain.numbers[0].start].strip(" ") != "":
+    if opened < 0 or not _LEAD.fullmatch(text, opened + 1, chain.numbers[0].start):
         return
     for n in (n for n in numbers if n.end <= opened and not n.counter):
         gap, before = text[n.end : opened], text[: n.start]

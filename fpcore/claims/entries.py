@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fpcore.claims.arithmetic import BASE_B, DIFFERENCE, RATIO, RELATIVE, Kind, fits, kinds_for
+from fpcore.claims.beside import tables_of
 from fpcore.claims.chains import ABOUT
 from fpcore.claims.document import Report, Sentence
 from fpcore.claims.finding import Finding
@@ -53,7 +54,7 @@ class Claim:
 def entry_slips(report: Report, clauses: list[Clause]) -> Iterator[Finding]:
     """Yield the numbers that no column of the tables beside a sentence bears out."""
     for c in clauses:
-        grids = report.grids_in(c.sentence.place)
+        grids = tables_of(report, c)
         if not 0 < len(grids) <= _MOST or c.loose or c.sentence.title or len(c.text) > 300:
             continue
         for claim in _claims(c):

@@ -27,11 +27,13 @@ _SUPERLATIVE = re.compile(
 )
 _FILLER = re.compile(
     r"この表|表|では|中で|うち|全体|結果|で|の|は|が|を|も|に|と|、|値|サイズ|手法|モデル|構成"
-    r"|設定|条件|もの|した|達成|記録|示し|得|である|ある|なっ|た|最も|\W|the|was|is|with|of|by|and",
+    r"|設定|条件|もの|した|達成|記録|示し|得|である|ある|なっ|た|だけ|だ|最も|\W|the|was|is|with|of|by|and",
     re.IGNORECASE,
 )
 _FEW = 2
 _ORDER = re.compile(r"の順に?[^、。\d]{0,16}?(?P<up>高|大き|長)?(?P<down>低|小さ|短)?(?:い|く)")
+_SETTING = re.compile(r"[A-Za-z_τσα]+\s?=\s?[\d.eE+-]+")
+_RIGHT = "right"
 _Row = tuple[int, Number]
 
 
@@ -55,7 +57,7 @@ def _parts(b: Beside, index: Index) -> list[Beside]:
     """Return a clause, or its parts between commas where several have a superlative."""
     text = b.clause.text
     several = len(_SUPERLATIVE.findall(text)) > 1
-    return parts(b, index, re.split("[、,]", text)) if several else [b]
+    return parts(b, index, re.split("[、,]|だが|ですが|一方", text)) if several else [b]
 
 
 def _superlatives(b: Beside) -> Iterator[Finding]:
@@ -63,19 +65,51 @@ def _superlatives(b: Beside) -> Iterator[Finding]:
     if m is None:
         return
     wrong = []
-    for x in b.meant() if b.clause.metrics else b.columns:
+    for x in _candidates(b):
         sign = {"low": -1, "high": 1, "best": better(x.metric), "worst": -better(x.metric)}
-        rows = _rows(b, x, sign[str(m.lastgroup)]) if x.metric else []
-        if not rows:
-            continue
-        most = x.extreme(sign[str(m.lastgroup)])
-        same = any(n.value == most[1].value or n.agrees(most[1]) for _, n in rows)
-        if not sign[str(m.lastgroup)] or same or (b.clause.names and len(rows) == len(x.rows)):
+        slip = _slip(b, x, sign[str(m.lastgroup)])
+        if slip == _RIGHT:
             return
-        wrong.append(_Slip(x, rows[0], most))
+        wrong += [slip] if isinstance(slip, _Slip) else []
     b.report.count(bool(wrong))
     if len(wrong) == 1 or (wrong and b.clause.metrics):
         yield _not_extreme(b, m[0], wrong[0])
+
+
+def _candidates(b: Beside) -> list[Column]:
+    """Return the columns that a superlative may be of."""
+    if b.clause.metrics:
+        return b.meant()
+    named = [x for x in b.columns if not x.metric and len(x.name) > 1 and x.name in b.clause.text]
+    return named or [x for x in b.columns if x.metric]
+
+
+def _slip(b: Beside, x: Column, sign: int) -> "_Slip | str":
+    """Return how a superlative is wrong of a column, that it is right, or nothing."""
+    rows = _rows(b, x, sign)
+    if not rows:
+        return ""
+    names = {m.name for m in b.clause.names}
+    if not sign or (names and len(rows) == len(x.rows)):
+        return _RIGHT
+    for among in (list(x.rows), *_conditions(b, x, rows[0])):
+        most = max(among, key=lambda r: sign * r[1].value)
+        if any(n.value == most[1].value or n.agrees(most[1]) for _, n in rows):
+            return _RIGHT
+    return _Slip(x, rows[0], x.extreme(sign))
+
+
+def _conditions(b: Beside, x: Column, said: _Row) -> Iterator[list[_Row]]:
+    """Yield the rows that share a number of the clause with the row of a value."""
+    for k in _keys(b):
+        alike = [r for r in x.rows if k.value in _key_values(x, r)]
+        if said in alike and len(alike) > 1:
+            yield alike
+
+
+def _key_values(x: Column, row: _Row) -> set[float]:
+    cells = enumerate(x.grid.rows[row[0]])
+    return {n.value for j, cell in cells if j != x.j for n in cell.numbers}
 
 
 def _one_superlative(b: Beside) -> re.Match[str] | None:
@@ -83,11 +117,34 @@ def _one_superlative(b: Beside) -> re.Match[str] | None:
     c = b.clause
     found = list(_SUPERLATIVE.finditer(c.text))
     names = {x.name for x in c.names}
-    counted = any(n.counter for n in c.numbers)
-    if len(found) != 1 or len(c.numbers) > 1 or len(names) > 1 or counted:
+    if len(found) != 1 or len(_said(b)) > 1 or len(names) > 1:
         return None
-    known = bool(c.numbers or names) and _bare(b, found[0])
+    known = bool(_said(b) or names) and _bare(b, found[0])
     return found[0] if known else None
+
+
+def _said(b: Beside) -> list[Number]:
+    """Return the numbers of a clause that may be values: no keys, and no changes in brackets."""
+    keys = _keys(b)
+    return [n for n in b.clause.numbers if n not in keys and not _is_change(b, n)]
+
+
+def _keys(b: Beside) -> list[Number]:
+    """Return the numbers of a clause that tell rows apart: counted, set with =, or before で."""
+    text, numbers = b.clause.text, b.clause.numbers
+    last = numbers[-1] if numbers else None
+    return [
+        n
+        for n in numbers
+        if n.counter
+        or re.search(r"\w\s?=\s?$", text[: n.start])
+        or re.match(r"\s?では" if n is last else r"\s?(?:では|が)", text[n.end :])
+    ]
+
+
+def _is_change(b: Beside, n: Number) -> bool:
+    inside = b.clause.text.rfind("(", 0, n.start) > b.clause.text.rfind(")", 0, n.start)
+    return inside and n.signed and bool(n.unit)
 
 
 def _bare(b: Beside, m: re.Match[str]) -> bool:
@@ -95,21 +152,28 @@ def _bare(b: Beside, m: re.Match[str]) -> bool:
     c = b.clause
     bare = list(c.text)
     spans = [(x.start, x.end) for x in c.names] + [(s, e) for _, s, e in c.metrics]
+    spans += [k.span() for k in _SETTING.finditer(c.text)]
+    for x in _candidates(b):
+        at = c.text.find(x.name) if not x.metric else -1
+        spans += [(at, at + len(x.name))] if at >= 0 else []
     for start, end in (*spans, m.span(), *((n.start, n.end) for n in c.numbers)):
         bare[start:end] = " " * (end - start)
-    return len(_FILLER.sub("", "".join(bare))) <= _FEW
+    text = re.sub(r"\([^()]*\)", " ", "".join(bare))
+    return len(_FILLER.sub("", text)) <= _FEW
 
 
 def _rows(b: Beside, x: Column, sign: int) -> list[_Row]:
     """Return the rows of a column that a clause calls extreme."""
-    c = b.clause
-    if not c.metrics and not c.numbers:
+    c, said = b.clause, _said(b)
+    if not c.metrics and not said:
         return []
     whose = x.named(c.names[0].name) if c.names else list(x.rows)
-    rows = [r for r in whose if not c.numbers or r[1].agrees(c.numbers[0])]
+    rows = [r for r in whose if not said or r[1].agrees(said[0])]
+    if any(k.value not in _key_values(x, r) for r in rows for k in _keys(b)):
+        return []  # a condition that no column of the table has
     if not rows and len(whose) == 1 and c.metrics:
-        said = [r for r in x.rows if r[1].agrees(c.numbers[0])]
-        return whose if said and said[0] == x.extreme(sign) else said
+        printed = [r for r in x.rows if r[1].agrees(said[0])]
+        return whose if printed and printed[0] == x.extreme(sign) else printed
     return rows
 
 

@@ -78,7 +78,8 @@ def _first(pattern: re.Pattern[str], text: str) -> int | None:
 
 def _words(text: str) -> frozenset[str]:
     parts = (p.strip(" .-_#*~").lower() for p in _SPLIT.split(text))
-    return frozenset(p for p in parts if p and p not in _NEUTRALS and p not in ("全体", "overall"))
+    parts = (p for p in parts if re.search(r"\w", p))
+    return frozenset(p for p in parts if p not in _NEUTRALS and p not in ("全体", "overall"))
 
 
 def united(labels: Iterable[Label]) -> Label:

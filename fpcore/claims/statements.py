@@ -32,12 +32,21 @@ class Couple:
     y: Number
 
 
+@dataclass(frozen=True)
+class Value:
+    """A number that a sentence gives to a metric."""
+
+    metric: str
+    n: Number
+
+
 def statement_slips(report: Report, index: Index, clauses: list[Clause]) -> Iterator[Finding]:
     """Yield the slips of sentences that state values of tables."""
     for c in clauses:
         if c.loose or len(c.text) > LONGEST:
             continue
         yield from _misprints(report, index, c)
+        yield from _listed(report, index, c)
         if c.names:
             yield from _attributions(report, index, c)
             yield from _levels(report, index, c)
@@ -148,12 +157,24 @@ def _levels(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
                 continue
             if (n.signed and not METRICS[metric].get("signed")) or n.about or n.ranged or n.points:
                 continue
-            yield from _level(report, index, c, name.name, metric, n)
+            yield from _level(report, index, c, name.name, Value(metric, n))
 
 
-def _level(
-    report: Report, index: Index, c: Clause, name: str, metric: str, n: Number
-) -> Iterator[Finding]:
+def _listed(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
+    """Check 「A: x」 in a list under a heading or label that names one metric."""
+    title = c.sentence.place.label or (c.sentence.place.titles or ("",))[-1]
+    metrics = {m for m, _, _ in metrics_in(title)}
+    names = [m for m in c.names if not c.text[: m.start].strip()]
+    if len(metrics) != 1 or not names or not c.numbers or c.metrics or c.qualifiers:
+        return
+    n, name = c.numbers[0], names[0]
+    plain_value = not (n.counter or n.about or n.ranged or n.points or n.signed)
+    if plain_value and re.fullmatch(r"\s*[:=は]\s*", c.text[name.end : n.start]):
+        yield from _level(report, index, c, name.name, Value(metrics.pop(), n))
+
+
+def _level(report: Report, index: Index, c: Clause, name: str, said: Value) -> Iterator[Finding]:
+    metric, n = said.metric, said.n
     known = [f for f in index.values(c, name, metric) if f.number.unit == n.unit]
     known = [f for f in known if f.line != c.sentence.line]
     near = [f for f in known if abs(f.number.value - n.value) < 0.3 * abs(f.number.value)]

@@ -1,11 +1,13 @@
 """The columns of values of a table, as superlatives and bold type speak of them."""
 
+import re
 from dataclasses import dataclass
 
 from fpcore.claims.facts import is_difference, roles
 from fpcore.claims.grid import Grid
 from fpcore.claims.labels import read_label
 from fpcore.claims.quantities import Number
+from fpcore.claims.terms import column
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,11 @@ class Column:
     def title(self) -> str:
         """Return the text of its head."""
         return self.grid.heads[self.j].text
+
+    @property
+    def name(self) -> str:
+        """Return its head without brackets."""
+        return re.sub(r"\(.*?\)|\[.*?\]", "", self.title).strip()
 
     def line(self, i: int) -> int:
         """Return the line of its value in a row."""
@@ -50,13 +57,14 @@ def columns(grid: Grid) -> list[Column]:
     """Return the columns of values of a table, without rows of totals and differences."""
     found = []
     role = roles(grid)
-    for j in (*role.values, *role.differences):
+    plain = [j for j in role.keys if j and not column(grid.heads[j].text)]
+    for j in (*role.values, *role.differences, *plain):
         rows = []
         for i, row in enumerate(grid.rows):
             n = grid.number(i, j)
             if n and not is_difference(row[0].text) and not n.ranged:
                 rows.append((i, n))
-        change = j in role.differences
+        change = j not in role.values
         metric = "" if change else read_label(grid.heads[j].text).metric
         if (metric or change) and len(rows) > 1 and len({n.unit for _, n in rows}) == 1:
             found.append(Column(grid, j, metric, tuple(rows)))
