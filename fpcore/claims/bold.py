@@ -17,7 +17,7 @@ def bold_slips(report: Report) -> Iterator[Finding]:
 
     A row that is bold as a whole marks itself, not its values, and says nothing of the best.
     """
-    marks = [m for grid in report.grids for m in _marks(grid)]
+    marks = [m for grid in report.grids for m in _consistent(grid)]
     report.count(len(marks))
     right = [m for m in marks if m[3]]
     wrong = [m for m in marks if not m[3]]
@@ -34,16 +34,28 @@ def bold_slips(report: Report) -> Iterator[Finding]:
 
 
 _Spot = tuple[int, Number, int]
+_Mark = tuple[Grid, _Spot, _Spot, bool]
 
 
-def _marks(grid: Grid) -> Iterator[tuple[Grid, _Spot, _Spot, bool]]:
+def _consistent(grid: Grid) -> list[_Mark]:
+    """Return the marks of columns or those of rows, where several values bear one of them out."""
+    across, along = list(_of_columns(grid)), list(_of_rows(grid))
+    less, more = sorted((along, across), key=lambda marks: sum(m[3] for m in marks))
+    clear = sum(m[3] for m in more) > max(1, sum(m[3] for m in less))
+    return more if clear else [*across, *along]
+
+
+def _of_columns(grid: Grid) -> Iterator[_Mark]:
     """Yield each value that alone is bold in its column, the best one, and whether they agree."""
-    found = columns(grid)
     whole = {i for i, row in enumerate(grid.rows) if row[0].bold or all(c.bold for c in row)}
-    for x in (x for x in found if x.metric):
+    for x in (x for x in columns(grid) if x.metric):
         spots = [(i, n, x.j) for i, n in x.rows]
         if not any(grid.rows[i][x.j].bold for i in whole):
             yield from _mark(grid, spots, better(x.metric))
+
+
+def _of_rows(grid: Grid) -> Iterator[_Mark]:
+    """Yield each value that alone is bold in its row, the best one, and whether they agree."""
     values = roles(grid).values
     for i, row in enumerate(grid.rows) if 2 <= len(values) <= 12 else []:
         heads = {read_label(grid.heads[j].text).metric for j in values}
@@ -54,7 +66,7 @@ def _marks(grid: Grid) -> Iterator[tuple[Grid, _Spot, _Spot, bool]]:
             yield from _mark(grid, numbers, better(metric))
 
 
-def _mark(grid: Grid, spots: list[_Spot], sign: int) -> Iterator[tuple[Grid, _Spot, _Spot, bool]]:
+def _mark(grid: Grid, spots: list[_Spot], sign: int) -> Iterator[_Mark]:
     bold = [s for s in spots if grid.rows[s[0]][s[2]].bold]
     if len(bold) == 1 and sign and len(spots) > 1:
         most = max(spots, key=lambda s: sign * s[1].value)

@@ -16,6 +16,7 @@ from fpcore.claims.labels import SIZE
 from fpcore.claims.names import MANY, Clause, Index
 from fpcore.claims.quantities import Number
 from fpcore.claims.terms import METRICS, SENSES, WORD, sign_of
+from fpcore.claims.verdicts import contradiction
 
 _FAMILY = {"ppl": ("val_ppl", "train_ppl", "ppl"), "er": ("val_er", "train_er", "er")}
 _APART = re.compile(
@@ -172,7 +173,7 @@ def _check(report: Report, c: Clause, change: Change, pairs: Pairs) -> Iterator[
     sign = -sign if names == {pairs.first} else sign
     told = [(x, y) for x, y in near if sign * (y.number.value - x.number.value) >= 0]
     if not told:
-        yield _contradiction(report, c, word, near[-1])
+        yield contradiction(report, c, word, near[-1])
 
 
 def _rather(c: Clause) -> bool:
@@ -223,7 +224,7 @@ def _trend(report: Report, index: Index, c: Clause, pairs: Pairs) -> Iterator[Fi
     if grown or traced or _APART.search(c.text):
         return
     if all(sign * (y.number.value - x.number.value) < 0 for x, y in values):
-        yield _contradiction(report, c, word, values[-1])
+        yield contradiction(report, c, word, values[-1])
 
 
 def _rank(report: Report, c: Clause, pairs: Pairs) -> Iterator[Finding]:
@@ -244,7 +245,7 @@ def _rank(report: Report, c: Clause, pairs: Pairs) -> Iterator[Finding]:
     values = [p if told[0].name == pairs.second else p[::-1] for p in values]
     known = told[0].name in (pairs.first, pairs.second) and values
     if known and all(_wrong(y, x, sense, metric) for x, y in values):
-        yield _contradiction(report, c, words[0], values[-1])
+        yield contradiction(report, c, words[0], values[-1])
 
 
 def _wrong(y: Fact, x: Fact, sense: str, metric: str) -> bool:
@@ -297,15 +298,3 @@ def _misfit(report: Report, c: Clause, change: Change, pair: tuple[Fact, Fact]) 
         f"another size.",
     )
     return Finding("算術", (c.sentence.line, x.line, y.line), text)
-
-
-def _contradiction(report: Report, c: Clause, word: str, pair: tuple[Fact, Fact]) -> Finding:
-    x, y = pair
-    name = METRICS[x.metric]["name"]
-    text = report.say(
-        f"{name}の「{word}」は数値と逆である（{x.run} は {x.number.text}、{x.line} 行。{y.run} は "
-        f"{y.number.text}、{y.line} 行）。",
-        f"'{word}' contradicts {name}: {x.run} has {x.number.text} (line {x.line}), {y.run} "
-        f"{y.number.text} (line {y.line}).",
-    )
-    return Finding("方向", (c.sentence.line, x.line, y.line), text)

@@ -7,22 +7,16 @@ do not agree on a convention, nothing is said.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
 from fpcore.claims.arithmetic import (
     BASE_B,
     DIFFERENCE,
-    INVERSE,
-    RATIO,
-    RELATIVE,
-    SHARES,
-    Kind,
-    fits,
     kinds_for,
     shown,
 )
+from fpcore.claims.conventions import GROUPS, Convention, Item, Scheme, Score, is_arrow
 from fpcore.claims.document import Report
 from fpcore.claims.facts import is_difference
 from fpcore.claims.finding import Finding
@@ -33,90 +27,21 @@ from fpcore.claims.terms import TERMS, any_of, better, column
 
 _RATIO, _EXACT = any_of(TERMS["ratios"]), any_of(TERMS["exact"])
 _MINUS = re.compile(r"\s*(?:-|−|引く|minus)\s*", re.IGNORECASE)
-_GROUPS = ((DIFFERENCE, SHARES, RELATIVE), (BASE_B,), (RATIO,), (INVERSE,))
+_OVER = re.compile(r"\s*[/÷]\s*")
+_FORMULA = re.compile(r"(?:^|\()\s*([^\s()/-]+)\s*[-/]\s*([^\s()/-]+)\s*(?:\)|$)")
 _SAMPLE = 40  # rows that choose the convention of a long table
 _OPAQUE = re.compile(r"→|⇒|->|\bvs\b|[×x/=<>]\s*\d", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Item:
-    """A printed difference of row i, and what its row is about."""
-
-    i: int
-    d: Number
-    metric: str
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """Where operands stand: columns p and q of a row, or column q of a base row and of the row.
-
-    `base` is the number of the base row, -1 for the row above, None for two columns. `likely` says
-    that the head names the base row, or that it alone has no difference.
-    """
-
-    p: int
-    q: int
-    base: int | None = None
-    likely: bool = False
-
-    def operands(self, grid: Grid, i: int, k: int = 0) -> tuple[Number, Number] | None:
-        """Return the two numbers for a row, the k-th of their cells; None where one is missing."""
-        at = i if self.base is None else i - 1 if self.base == -1 else self.base
-        if at < 0 or (self.base is not None and at == i):
-            return None
-        a = grid.number(at, self.p if self.base is None else self.q, k)
-        b = grid.number(i, self.q, k)
-        return (a, b) if a and b and not a.ranged and not b.ranged else None
-
-    def line(self, grid: Grid, i: int) -> tuple[int, int]:
-        """Return the lines of the two operands."""
-        at = i if self.base is None else (i - 1 if self.base == -1 else self.base)
-        p = self.p if self.base is None else self.q
-        return grid.rows[at][p].line, grid.rows[i][self.q].line
-
-
-@dataclass(frozen=True)
-class Convention:
-    """How a column is computed: operands, kinds, and sign (+1, -1, 0 amount, 2 better is plus)."""
-
-    scheme: Scheme
-    kinds: tuple[Kind, ...]
-    sign: int
-
-    def fit(self, grid: Grid, item: Item, ratio: bool, exact: bool) -> bool | None:
-        """Say whether an item follows from its operands; None where it has none."""
-        first = self.scheme.operands(grid, item.i)
-        if first is None:
-            return None
-        second = self.scheme.operands(grid, item.i, 1)
-        found = [self._fit(a, b, item, ratio, exact) for a, b in filter(None, (first, second))]
-        return True if True in found else False if False in found else None
-
-    def _fit(self, a: Number, b: Number, item: Item, ratio: bool, exact: bool) -> bool | None:
-        allowed = [k for k in kinds_for(item.d, a, b, ratio) if k in self.kinds]
-        if not allowed:
-            return None if not kinds_for(item.d, a, b, ratio) else False
-        sign = better(item.metric) if self.sign == 2 else self.sign
-        sign = 1 if set(allowed) <= {RATIO, INVERSE} else sign
-        return any(fits(item.d, k, a, b, sign, exact) for k in allowed)
-
-
-@dataclass(frozen=True)
-class Score:
-    """How many items of a sample a convention explains, and which it does not."""
-
-    convention: Convention
-    right: int
-    wrong: tuple[Item, ...]
 
 
 def column_slips(report: Report) -> Iterator[Finding]:
     """Yield the slips in difference columns and rows of all tables."""
     for grid in report.grids:
-        if any(is_difference(h.text) for h in grid.heads[1:]):
-            yield from _Table(report, grid).slips()
-        elif any(is_difference(r[0].text) for r in grid.rows) and len(grid.rows) < 60:
+        table = _Table(report, grid)
+        if any(table.is_change(j) for j in range(1, len(grid.heads))):
+            yield from table.slips()
+        elif len(grid.rows) < 60 and any(
+            is_difference(r[0].text) or _FORMULA.search(r[0].text) for r in grid.rows
+        ):
             yield from _Table(report, grid.turn).slips()
 
 
@@ -131,13 +56,13 @@ class _Table:
         for j, head in enumerate(self.grid.heads):
             kind = column(head.text)
             numbers = sum(row[j].number is not None for row in self.grid.rows[:_SAMPLE])
-            if not is_difference(head.text) and kind not in ("position", "layer") and numbers:
+            if not self.is_change(j) and kind not in ("position", "layer") and numbers:
                 found.append(j)
         return found
 
     def slips(self) -> Iterator[Finding]:
         for j, head in enumerate(self.grid.heads):
-            if j and is_difference(head.text) and column(head.text) != "note":
+            if j and self.is_change(j) and column(head.text) != "note":
                 for part in (0, 1):
                     yield from self._column(j, part)
 
@@ -165,7 +90,8 @@ class _Table:
         if not items:
             return
         head = self.grid.heads[j].text
-        ratio, exact = bool(_RATIO.search(head)) or head.endswith("比"), bool(_EXACT.search(head))
+        ratio = bool(_RATIO.search(head)) or head.endswith("比") or "/" in self.formula(j)
+        exact = bool(_EXACT.search(head))
         canonical, explicit = self._canonical(j)
         sample = items[:_SAMPLE]
         scores: list[Score] = []
@@ -191,7 +117,7 @@ class _Table:
         signed = any(x.d.signed for x in items)
         gains = [2] if any(better(x.metric) for x in items) else []
         signs = ([sign] if sign else [1, -1, *gains]) if signed else [0]
-        for kinds in _GROUPS:
+        for kinds in GROUPS:
             for one in signs:
                 yield Convention(s, kinds, one)
 
@@ -201,6 +127,9 @@ class _Table:
         if named:
             return named
         before = [k for k in self.numeric if k < j]
+        arrows = [k for k in before if any(is_arrow(r[k]) for r in self.grid.rows[:_SAMPLE])]
+        if arrows:
+            return [Scheme(k, k) for k in arrows], 0
         found = [Scheme(before[-2], before[-1])] if len(before) > 1 else []
         if len(before) > 2 and not self.grid.turned:
             found += [Scheme(p, q) for p, q in combinations(before[-5:], 2)]
@@ -219,9 +148,21 @@ class _Table:
             return None
         first, second = sorted(places, key=lambda k: places[k])
         between = text[places[first] + len(own[first]) : places[second]]
-        if not _MINUS.fullmatch(between):
-            return [Scheme(first, second)], 0
-        return [Scheme(second, first)], 1
+        if _MINUS.fullmatch(between):
+            return [Scheme(second, first)], 1
+        if _OVER.fullmatch(between):
+            return [Scheme(second, first)], 0
+        return [Scheme(first, second)], 0
+
+    def is_change(self, j: int) -> bool:
+        """Say whether a column is of differences, by a word or a formula in its head."""
+        return is_difference(self.grid.heads[j].text) or bool(self.formula(j))
+
+    def formula(self, j: int) -> str:
+        """Return 「旧 - 新」 or 「B/A」 where a head consists of it, with names of two columns."""
+        m = _FORMULA.search(self.grid.heads[j].text.lower())
+        names = {self._name(k) for k in range(len(self.grid.heads)) if k != j} if m else set()
+        return m[0] if m and m[1] in names and m[2] in names and m[1] != m[2] else ""
 
     def _name(self, k: int) -> str:
         words = read_label(self.grid.heads[k].text).words
@@ -234,7 +175,7 @@ class _Table:
             i for i, r in enumerate(rows) if r[j].empty or not r[j].numbers or _zero(r[j].numbers)
         ]
         title = self.grid.heads[j].text
-        named = [i for i, r in enumerate(rows) if len(r[0].text) > 1 and r[0].text in title]
+        named = [i for i, r in enumerate(rows) if _named_in(r[0].text, title)]
         found = []
         likely = [*named, *(empty if len(empty) == 1 else [])]
         for q in (k for k in reversed(before) if k):
@@ -251,7 +192,9 @@ class _Table:
         scheme = score.convention.scheme
         pair = scheme.base is None and (explicit or self._parallel(scheme, j))
         maybe = pair and len(wrong) <= max(right, 1) and len(wrong) < 3
-        maybe = maybe or (scheme.likely and len(wrong) == 1 <= right)
+        maybe = maybe or (
+            scheme.likely and len(wrong) == 1 and (right >= 1 or self._sole(scheme, j))
+        )
         for item in wrong[:_SAMPLE] if sure or maybe else ():
             if item.d.digits < 2 and not sure:
                 continue
@@ -260,8 +203,20 @@ class _Table:
             if sure or explicit or not self._flipped(item, score.convention, ratio, exact):
                 yield item
 
+    def _sole(self, s: Scheme, j: int) -> bool:
+        """Say whether a head names the base row, and only one column can be meant."""
+        before = [k for k in self.numeric if 0 < k < j]
+        named = s.base is not None and s.base >= 0
+        return (
+            named
+            and before == [s.q]
+            and _named_in(self.grid.rows[s.base or 0][0].text, self.grid.heads[j].text)
+        )
+
     def _parallel(self, s: Scheme, j: int) -> bool:
         """Say whether two columns before a difference are of one kind: values of two things."""
+        if s.arrow:
+            return True
         if s.q != j - 1 or s.p != j - 2:
             return False
         kinds = {column(self.grid.heads[k].text) for k in (s.p, s.q)}
@@ -283,19 +238,22 @@ class _Table:
         if not sure or (len(self.numeric) > 2 and len(self.grid.rows) < 4):
             schemes += [Scheme(p, q) for p, q in combinations(self.numeric[:8], 2)]
             bases = [-1, 0, len(self.grid.rows) - 1]
+            bases = bases if not sure or c.scheme.base is not None else []
             schemes += [Scheme(q, q, base) for q in self.numeric[:8] for base in bases]
-        groups = _GROUPS[:1] if sure else _GROUPS
+        groups = GROUPS[:1] if sure else GROUPS
         found = [
             Convention(s, kinds, 0)
             for s in dict.fromkeys(schemes)
             for kinds in groups
-            if s != c.scheme or kinds != (BASE_B,) or c.kinds != _GROUPS[0] or not right
+            if not (item.d.signed and kinds in GROUPS[2:])
+            if s != c.scheme or kinds != (BASE_B,) or c.kinds != GROUPS[0] or not right
         ]
         return any(x.fit(self.grid, item, ratio or not sure, exact) for x in found)
 
     def _finding(self, c: Convention, item: Item, j: int, ratio: bool) -> Finding:
         a, b = c.scheme.operands(self.grid, item.i) or (item.d, item.d)
-        kind = next((k for k in kinds_for(item.d, a, b, ratio) if k in c.kinds), c.kinds[0])
+        known = kinds_for(item.d, a, b, ratio) or list(c.kinds)
+        kind = next((k for k in known if k in c.kinds), known[0])
         if c.sign == -1 or (c.sign == 2 and better(item.metric) < 0):
             a, b = (b, a) if kind is DIFFERENCE else (a, b)
         lines = c.scheme.line(self.grid, item.i)
@@ -312,5 +270,13 @@ class _Table:
         return Finding("算術", tuple(dict.fromkeys((cell.line, *lines))), text)
 
 
+def _named_in(row: str, title: str) -> bool:
+    """Say whether a head like 「松比」 names a row like 「松 (再実行)」."""
+    bare = re.sub(r"\(.*?\)", "", row).strip()
+    whole = re.search(rf"(?<![A-Za-z0-9.]){re.escape(bare)}(?![A-Za-z0-9.])", title)
+    return (len(bare) > 1 and bool(whole)) or ("基準" in row and "基準" in title)
+
+
 def _zero(numbers: tuple[Number, ...]) -> bool:
-    return all(n.value == 0 or (n.unit == "x" and n.value == 1) for n in numbers)
+    ones = (n.value == 0 or (n.value == 1 and (n.unit == "x" or n.digits > 1)) for n in numbers)
+    return all(ones)

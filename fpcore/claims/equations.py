@@ -18,7 +18,9 @@ from fpcore.claims.labels import read_label
 from fpcore.claims.quantities import Number, numbers_in
 
 _OPERATOR = re.compile(r"\s*(?:\([^()\d]{0,12}\))?\s*([-+×*÷/x])\s*(?:[^\W\d_]{1,8}\s*)?(?=$)")
-_EQUALS = re.compile(r"\s*(?:\([^()\d]{0,12}\))?\s*([=≈≒])\s*(?:約|~|≈)?\s*")
+_EQUALS = re.compile(
+    r"\s*(?:\([^()\d]{0,12}\)|(?<=[\d ])[^\W\d_]{1,10})?\s*([=≈≒])\s*(?:約|~|≈)?\s*"
+)
 _BEFORE = re.compile(
     r"(?:[-+×*÷/^_\d.%√Σ∑]|[-+×*÷/^\w]\(|\b[A-Za-z]|\b(?:exp|log|ln|sqrt|max|min))\s*$|[A-Za-z]$"
 )
@@ -31,6 +33,11 @@ _COUNT = re.compile(
 _AMONG = re.compile(
     r"(?<![\d.])(\d[\d,]*)\s?(件|個|回|問|例|サンプル|トークン|文|語)\s?(?:の?うち"
     r"|中)の?、?\s?(\d[\d,]*)\s?\2?\s*[((]\s*(\d+(?:\.(\d+))?)\s?%"
+)
+_OF = re.compile(
+    r"(?<![\d.,/])(\d[\d,]*)\s+(?:out\s+)?of\s+(?:the\s+)?(\d[\d,]*)\s*"
+    r"[^\W\d]*(?:\s[^\W\d]+){0,2}\s*\(\s*(\d+(?:\.(\d+))?)\s?%\s*\)",
+    re.IGNORECASE,
 )
 _LAW = re.compile(
     r"PPL\s*(?:=|≈|∝)\s*(?:[\d.,]+\s*(?:×|x|\*|·)?\s*)?[A-Za-z]\w*\s*\^?\s*[({]?\s*(-\s*0?\.\d+)",
@@ -165,6 +172,7 @@ def _wrong(report: Report, text: str, line: int, s: _Sum) -> Finding:
 def _shares(report: Report, text: str, line: int) -> Iterator[Finding]:
     """Check 「12/40 (30%)」 and 「40 件中 12 件（30%）」."""
     found = [(m, m[1], m[2], m[3], m[4]) for m in _COUNT.finditer(text)]
+    found += [(m, m[1], m[2], m[3], m[4]) for m in _OF.finditer(text)]
     found += [(m, m[3], m[1], m[4], m[5]) for m in _AMONG.finditer(text)]
     for m, part, whole, percent, decimals in found:
         n, of = (float(x.replace(",", "")) for x in (part, whole))
@@ -188,18 +196,20 @@ def _shares(report: Report, text: str, line: int) -> Iterator[Finding]:
         )
 
 
-_LOSS_OF = {
-    "val_ppl": "val_loss",
-    "train_ppl": "train_loss",
-    "test_ppl": "test_loss",
-    "ppl": "loss",
-}
+_LOSS_OF = (
+    ("val_ppl", "val_loss"),
+    ("train_ppl", "train_loss"),
+    ("test_ppl", "test_loss"),
+    ("ppl", "loss"),
+    ("ppl", "val_loss"),
+    ("val_ppl", "loss"),
+)
 
 
 def _exponentials(report: Report, grid: Grid) -> Iterator[Finding]:
     """Check PPL = exp(loss) in the rows of a table where at least two other rows bear it out."""
     heads = {read_label(grid.heads[j].text).metric: j for j in roles(grid).values}
-    for ppl, loss in _LOSS_OF.items():
+    for ppl, loss in _LOSS_OF:
         if ppl not in heads or loss not in heads:
             continue
         rows = [

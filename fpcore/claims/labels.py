@@ -27,7 +27,7 @@ _NUMBERING = re.compile(
     r"^\s*(?:(?:\d+(?:[.-]\d+)*[.)]?|[A-Z][.)]|Phase \d+:?|Step \d+:?)\s+|[①-⑳])"
 )
 _SPLIT = re.compile(
-    r"[\s、。・,/:;|()\[\]{}「」【】→⇒=<>\"'!?&+]+|--+|ごとの|別の|の|における|による"
+    r"[\s、。・,/:;|()\[\]{}「」【】→⇒=<>\"'!?&]+|--+|(?<!\w)\++|\++(?!\w)|ごとの|別の|の|における|による"
     r"|と(?=[A-Za-zァ-ヴ一-龥])|では|には|は$|が$|を$"
 )
 _VERSUS = re.compile(
@@ -78,7 +78,8 @@ def _first(pattern: re.Pattern[str], text: str) -> int | None:
 
 def _words(text: str) -> frozenset[str]:
     parts = (p.strip(" .-_#*~").lower() for p in _SPLIT.split(text))
-    return frozenset(p for p in parts if p and p not in _NEUTRALS and p not in ("全体", "overall"))
+    parts = (p for p in parts if re.search(r"\w", p))
+    return frozenset(p for p in parts if p not in _NEUTRALS and p not in ("全体", "overall"))
 
 
 def united(labels: Iterable[Label]) -> Label:

@@ -19,6 +19,7 @@ _OPENERS = re.compile(
 )
 _FEW = 1  # letters that may be left of a plain opening
 MANY = 300  # facts that a sentence may speak of; of more, none is checked
+LONGEST = 600  # characters of a sentence that is checked against tables
 FAMILY = {"ppl": ("val_ppl", "ppl"), "er": ("val_er", "er"), "accuracy": ("accuracy",)}
 _CONDITION = re.compile(
     r"\d+\s?(?:層|次元|dim|layers?|ブロック)|(?:dim|lr|学習率|層)\s*[=:]?\s*\d|seed|シード\s?\d",

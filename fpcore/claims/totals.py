@@ -21,7 +21,7 @@ _TOTAL = re.compile(
 _SHARE = re.compile(r"割合|比率|構成比|share|^%$|percent|fraction", re.IGNORECASE)
 _TOTAL_OF = re.compile(r"(?:合計|総|Total\s)\s*(\S.*)", re.IGNORECASE)
 _MEAN = re.compile(rf"(?:{'|'.join(map(re.escape, TERMS['means']))})\s*(?:\(.*\))?", re.IGNORECASE)
-_PARTLY = re.compile(r"小計|subtotal|その他|など|うち|…|\.\.\.|除", re.IGNORECASE)
+_PARTLY = re.compile(r"小計|subtotal|など|うち|…|\.\.\.|除", re.IGNORECASE)
 _STATISTIC = re.compile(
     r"標準偏差|std.*|sd|分散|最大|最小|最良|max|min|best|中央値|median|n|比率|割合|%", re.IGNORECASE
 )
@@ -142,6 +142,10 @@ def _column(grid: Grid, j: int, parts: list[int], i: int, kind: str) -> bool | N
     if found is None:
         return None
     numbers, total = found
+    if kind == "total" and min(n.value for n in numbers) <= total.value <= max(
+        n.value for n in numbers
+    ):
+        return None  # it is a mean, or of other parts
     if total.unit in ("%", "x") and kind == "total" and abs(_due(numbers, kind)[0] - 100) > 5:
         return None
     value, half = _due(numbers, kind)

@@ -1,11 +1,13 @@
 """The columns of values of a table, as superlatives and bold type speak of them."""
 
+import re
 from dataclasses import dataclass
 
 from fpcore.claims.facts import is_difference, roles
 from fpcore.claims.grid import Grid
 from fpcore.claims.labels import read_label
 from fpcore.claims.quantities import Number
+from fpcore.claims.terms import column
 
 
 @dataclass(frozen=True)
@@ -17,13 +19,31 @@ class Column:
     metric: str
     rows: tuple[tuple[int, Number], ...]
 
+    @property
+    def title(self) -> str:
+        """Return the text of its head."""
+        return self.grid.heads[self.j].text
+
+    @property
+    def name(self) -> str:
+        """Return its head without brackets."""
+        return re.sub(r"\(.*?\)|\[.*?\]", "", self.title).strip()
+
+    def line(self, i: int) -> int:
+        """Return the line of its value in a row."""
+        return self.grid.rows[i][self.j].line
+
+    def rivals(self, other: "Column") -> bool:
+        """Say whether both hold one metric in one table."""
+        return self.grid is other.grid and self.metric == other.metric and self.j != other.j
+
     def extreme(self, sign: int) -> tuple[int, Number]:
         """Return the row and number of the lowest (sign -1) or highest value."""
         return max(self.rows, key=lambda r: sign * r[1].value)
 
     def named(self, name: str) -> list[tuple[int, Number]]:
         """Return the rows that have a name in a cell or, all of them, in the head."""
-        label = read_label(self.grid.heads[self.j].text)
+        label = read_label(self.title)
         if name in label.words:
             return list(self.rows)
         return [
@@ -37,13 +57,14 @@ def columns(grid: Grid) -> list[Column]:
     """Return the columns of values of a table, without rows of totals and differences."""
     found = []
     role = roles(grid)
-    for j in (*role.values, *role.differences):
+    plain = [j for j in role.keys if j and not column(grid.heads[j].text)]
+    for j in (*role.values, *role.differences, *plain):
         rows = []
         for i, row in enumerate(grid.rows):
             n = grid.number(i, j)
             if n and not is_difference(row[0].text) and not n.ranged:
                 rows.append((i, n))
-        change = j in role.differences
+        change = j not in role.values
         metric = "" if change else read_label(grid.heads[j].text).metric
         if (metric or change) and len(rows) > 1 and len({n.unit for _, n in rows}) == 1:
             found.append(Column(grid, j, metric, tuple(rows)))
