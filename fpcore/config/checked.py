@@ -187,3 +187,13 @@ class Checked(BaseModel):
         if key not in fields:
             return f"{quoted(key)[1:-1]} is not a knob of {cls.__name__}{suggestion(key, fields)}"
         return f"{key} must be {fields[key].description}, not {quoted(given.get(key))}"
+
+
+def check_share(share: object) -> None:
+    """Refuse what cannot name the folder in which runs share phase 1.
+
+    Raises:
+        ConfigError: neither a name nor empty.
+    """
+    if not isinstance(share, str) or not re.fullmatch(rf"({NAME})?", share):
+        raise ConfigError(f"share must be a name such as study, or empty, not {quoted(share)}.")

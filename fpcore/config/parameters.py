@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from fpcore.config import checked
-from fpcore.config.checked import NAME
+from fpcore.config.checked import check_share
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError, quoted, suggestion
 
@@ -60,8 +60,7 @@ def run_config(namespace: dict[str, Any]) -> tuple[RunConfig, bool, str]:
     force, share = values.pop("force"), values.pop("share")
     if type(force) is not bool:
         raise ConfigError(f"force must be {WORDS[bool]}, not {quoted(force)}.")
-    if not isinstance(share, str) or not re.fullmatch(rf"({NAME})?", share):
-        raise ConfigError(f"share must be a name such as study, or empty, not {quoted(share)}.")
+    check_share(share)
     return RunConfig(**values), force, share
 
 

@@ -22,6 +22,9 @@ SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,  # a job whose worker dies is tried once more
     "distributed.scheduler.worker-ttl": "60s",  # a worker silent for so long counts as dead
     "distributed.scheduler.work-stealing": False,
+    # Other users of this machine reach loopback ports, too: pages of a cluster are not served.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
 ATTEMPTS = 2
 PATIENCE = 30  # seconds to wait for the first worker at an address
@@ -114,8 +117,10 @@ def train(
         The names of the runs that were made, and by name the sentences of those that were not.
 
     Raises:
-        ConfigError: no scheduler or worker at the address.
+        ConfigError: no scheduler or worker at the address, or a negative number of workers.
     """
+    if workers < 0:
+        raise ConfigError(f"workers must be a whole number of at least 0, not {workers}.")
     count = min(len(chains), workers or _count(len(chains)))
     placed = [[_placed(job, scheduler, count) for job in chain] for chain in chains]
     table = Table({job.name: Row(job.name) for chain in placed for job in chain})
@@ -175,7 +180,9 @@ def _cluster(count: int) -> Any:
             LocalCluster,
             n_workers=count,
             threads_per_worker=1,
-            dashboard_address=":0",  # any free port
+            security=True,  # TLS with certificates of this cluster's own
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             memory_limit=0,
             local_directory=str(cache("dask")),
             silence_logs="CRITICAL",
@@ -191,6 +198,11 @@ def _cluster(count: int) -> Any:
 def _at(scheduler: str) -> Iterator[Client]:
     try:
         client = _patiently(Client, scheduler, timeout=PATIENCE)
+    except TypeError:
+        raise ConfigError(
+            f"scheduler {scheduler} needs certificates: name them in Dask's configuration under "
+            "distributed.comm.tls (ca-file, client.cert, client.key)."
+        ) from None
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"scheduler {scheduler} cannot be reached ({type(error).__name__}); start it with "

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
+from fpcore.config.checked import check_share
 from fpcore.config.run_config import RunConfig
 from fpcore.data.dataset import Data, prepare
 from fpcore.errors import RecordError, TrainingError
@@ -144,13 +145,15 @@ def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord
     checkpoint, and ends with the same record.
 
     Raises:
-        ConfigError: a device that is not there, or a format that it does not multiply.
+        ConfigError: a device that is not there, a format that it does not multiply, or a `share`
+            that is no name.
         CorpusError: texts, tokenizer or embedding cannot be had.
         HeldError: another process works on a run of this name.
         RecordError: the name belongs to another config, or its record is damaged.
         StorageError: a record or checkpoint cannot be written.
         TrainingError: a loss that is not finite.
     """
+    check_share(share)  # it names a folder
     return recorded(
         config, force, lambda: _work(config, share), lambda: checkpoint.remove(config.run_name)
     )

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from fpcore.errors import HeldError
-from fpcore.paths import cache, unwritable, write_atomically
+from fpcore.paths import home, unwritable, write_atomically
 
 WAIT = 5.0  # seconds; the kernel of a killed notebook sees within one that its parent is gone
 JOB = "FPCORE_JOB"  # environment: several attempts at one job have the same; the last one counts
@@ -60,7 +60,7 @@ def holder(name: str) -> dict[str, Any] | None:
 
 
 def _paths(name: str) -> tuple[Path, Path]:
-    path = cache("locks") / f"{name}.lock"
+    path = home() / ".locks" / f"{name}.lock"  # where deleting the cache does not reach
     return path, path.with_suffix(".json")
 
 
@@ -90,8 +90,17 @@ def _stop_earlier_attempt(lock: FileLock, about: Path) -> None:
         return
     found, own = _read(about), _self()
     if own["job"] and all(found.get(key) == own[key] for key in ("job", "host")):
-        with suppress(OSError, TypeError):
-            os.kill(found["process"], signal.SIGKILL)
+        _kill_if_attempt(found.get("process"), own["job"])
+
+
+def _kill_if_attempt(process: object, job: str) -> None:
+    """Kill a process if it really is an attempt at this job: a note may have been edited."""
+    if type(process) is not int or process <= 1 or process == os.getpid():
+        return
+    with suppress(psutil.Error, OSError, OverflowError):
+        attempt = psutil.Process(process)
+        if attempt.environ().get(JOB) == job:
+            attempt.kill()
 
 
 def _sentence(name: str, who: dict[str, Any]) -> str:

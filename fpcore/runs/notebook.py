@@ -20,6 +20,7 @@ from fpcore.runs.progress import MARK
 HUNG = 600.0  # seconds in which processes that work use more than IDLE of a processor
 IDLE = 0.02  # a kernel that waits uses less than half of this
 CHECK = 1.0  # seconds between two looks
+PARENT = "FPCORE_PARENT"  # environment: the process without which a notebook must not go on
 
 
 class NotebookError(FpcoreError):
@@ -49,7 +50,8 @@ def execute(
     command += ["--log-output", "--no-progress-bar"]
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        _follow(command, on_line, _inherited() | (environment or {}))
+        own = {PARENT: str(os.getpid())}
+        _follow(command, on_line, _inherited() | own | (environment or {}))
         temporary.replace(output)
     except OSError as error:
         raise unwritable(output, error) from None
@@ -164,10 +166,10 @@ class _Watch:
 
 def main() -> None:
     """Be papermill's command, and tidy what it made, until the process that started it is gone."""
-    from papermill.cli import papermill
+    output, parent = Path(sys.argv[2]), int(os.environ[PARENT])
+    threading.Thread(target=_end_with, args=(parent, output), daemon=True).start()
+    from papermill.cli import papermill  # takes long, and the parent may be gone meanwhile
 
-    output = Path(sys.argv[2])
-    threading.Thread(target=_end_with, args=(os.getppid(), output), daemon=True).start()
     try:
         papermill()
     except SystemExit as end:

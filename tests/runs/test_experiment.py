@@ -443,6 +443,13 @@ def test_a_run_takes_over_the_whole_phase_1_that_it_has_in_common(
     assert stable(shared.model_dump()["results"]) == stable(alone.model_dump()["results"])
 
 
+@pytest.mark.parametrize("share", ["../../x", "a/b", " ", ".x", "x" * 90, 3])
+def test_what_cannot_be_a_name_shares_nothing(trial: Toy, home: Path, share: object) -> None:
+    with pytest.raises(ConfigError, match="share must be a name such as study, or empty, not"):
+        fpcore.run(trial(), share=share)  # type: ignore[arg-type]
+    assert not list(home.rglob("*.safetensors"))
+
+
 @pytest.mark.parametrize("knobs", [{"context_noise": 0.2}, {"dist_reg_weight": 0.5}], ids=str)
 def test_runs_of_one_name_that_differ_otherwise_share_nothing(
     trial: Toy, knobs: dict[str, Any]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import psutil
 import pytest
 import yaml
@@ -245,3 +246,51 @@ def test_no_scheduler_or_no_worker_at_the_address(
     address = json.loads(file.read_text())["address"]
     with pytest.raises(ConfigError, match="has no worker; start one with `dask worker"):
         Book().train([config], force=False, scheduler=address)
+
+
+STRANGER = """
+import sys, urllib.request
+from distributed import Client
+for address in sys.argv[1:3]:
+    try:
+        Client(address, timeout=3)
+        print("reached", address)
+    except Exception as error:
+        print(type(error).__name__)
+for port in sys.argv[3:]:
+    for page in ("", "status", "info/main/workers.html", "json/counts.json"):
+        try:
+            url = f"http://127.0.0.1:{port}/{page}"
+            print("served", urllib.request.urlopen(url, timeout=3).url)
+        except OSError:
+            pass
+"""
+
+
+def test_nobody_else_reaches_a_cluster_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its scheduler nor a page of it, nor from another machine."""
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    with dask.config.set(cluster.SETTINGS), cluster._cluster(1) as local:
+        own = psutil.Process()
+        ports = [
+            connection.laddr
+            for process in (own, *own.children(recursive=True))
+            for connection in process.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        assert ports and {address.ip for address in ports} == {"127.0.0.1"}
+        address = local.scheduler_address
+        words = [address, address.replace("tls:", "tcp:"), *(str(a.port) for a in ports)]
+        nobody = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
+        done = subprocess.run(
+            [sys.executable, "-c", STRANGER, *words],
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env={"PATH": os.environ["PATH"], "HOME": "/"},
+            **nobody,  # type: ignore[call-overload]
+        )
+    assert len(done.stdout.split()) == 2, done.stdout + done.stderr
+    assert "reached" not in done.stdout and "served" not in done.stdout

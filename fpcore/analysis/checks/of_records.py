@@ -71,6 +71,7 @@ def trace_ends(records: list[RunRecord]) -> Check:
         for result in record.results
         if result.convergence_rate is not None and _is_whole(result)
         for rate in result.phase1.get("convergence_rate", [])[-1:]
+        if rate is not None
     ]
     wrong = tuple(
         f"{name}: 推移 {percent(end)}、要約 {percent(told)}"
