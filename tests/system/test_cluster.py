@@ -249,8 +249,11 @@ def test_no_scheduler_or_no_worker_at_the_address(
 
 
 STRANGER = """
-import sys, urllib.request
+import os, sys, urllib.request
 from distributed import Client
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
 for address in sys.argv[1:3]:
     try:
         Client(address, timeout=3)
@@ -283,14 +286,12 @@ def test_nobody_else_reaches_a_cluster_of_this_machine(
         assert ports and {address.ip for address in ports} == {"127.0.0.1"}
         address = local.scheduler_address
         words = [address, address.replace("tls:", "tcp:"), *(str(a.port) for a in ports)]
-        nobody = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
         done = subprocess.run(
             [sys.executable, "-c", STRANGER, *words],
             capture_output=True,
             text=True,
             cwd="/",
             env={"PATH": os.environ["PATH"], "HOME": "/"},
-            **nobody,  # type: ignore[call-overload]
         )
     assert len(done.stdout.split()) == 2, done.stdout + done.stderr
     assert "reached" not in done.stdout and "served" not in done.stdout
