@@ -167,7 +167,9 @@ def _changes(
 def _is_setting(text: str, chain: Chain, word: str) -> bool:
     """Say whether a chain is what was varied: 「5→15 epoch で 14% 改善」."""
     counted = any(n.counter for n in chain.numbers)
-    return counted and (text[chain.end :].lstrip()[:1] == "で" or _QUALITY.search(word) is not None)
+    whole = all("." not in n.text and not n.unit for n in chain.numbers)
+    means = text[chain.end :].lstrip()[:1] == "で"
+    return (means and (counted or whole)) or (counted and bool(_QUALITY.search(word)))
 
 
 def _kinds(

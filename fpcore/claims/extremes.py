@@ -32,6 +32,8 @@ _FILLER = re.compile(
 )
 _FEW = 2
 _ORDER = re.compile(r"の順に?[^、。\d]{0,16}?(?P<up>高|大き|長)?(?P<down>低|小さ|短)?(?:い|く)")
+_WITHIN = re.compile(r"\s*(?:では|の中で|内で|の\s*(?=最|ベスト))")
+_AT_LEAST = re.compile(r"は\s*最[小大低高]で")
 _SETTING = re.compile(r"[A-Za-z_τσα]+\s?=\s?[\d.eE+-]+")
 _RIGHT = "right"
 _Row = tuple[int, Number]
@@ -92,19 +94,21 @@ def _slip(b: Beside, x: Column, sign: int) -> "_Slip | str":
     names = {m.name for m in b.clause.names}
     if not sign or (names and len(rows) == len(x.rows)):
         return _RIGHT
-    for among in (list(x.rows), *_conditions(b, x, rows[0])):
-        most = max(among, key=lambda r: sign * r[1].value)
-        if any(n.value == most[1].value or n.agrees(most[1]) for _, n in rows):
+    for among in ([n for _, n in x.rows], *_conditions(b, x, rows[0])):
+        most = max(among, key=lambda n: sign * n.value)
+        if any(n.value == most.value or n.agrees(most) for _, n in rows):
             return _RIGHT
     return _Slip(x, rows[0], x.extreme(sign))
 
 
-def _conditions(b: Beside, x: Column, said: _Row) -> Iterator[list[_Row]]:
-    """Yield the rows that share a number of the clause with the row of a value."""
+def _conditions(b: Beside, x: Column, said: _Row) -> Iterator[list[Number]]:
+    """Yield the values of the metric in the rows that share a number of the clause with a value."""
+    alike = [y for y in b.columns if y.grid is x.grid and y.metric == x.metric]
     for k in _keys(b):
-        alike = [r for r in x.rows if k.value in _key_values(x, r)]
-        if said in alike and len(alike) > 1:
-            yield alike
+        if k.value in _key_values(x, said):
+            pool = [n for y in alike for r in y.rows if k.value in _key_values(y, r) for n in r[1:]]
+            if len(pool) > 1:
+                yield pool
 
 
 def _key_values(x: Column, row: _Row) -> set[float]:
@@ -117,7 +121,10 @@ def _one_superlative(b: Beside) -> re.Match[str] | None:
     c = b.clause
     found = list(_SUPERLATIVE.finditer(c.text))
     names = {x.name for x in c.names}
-    if len(found) != 1 or len(_said(b)) > 1 or len(names) > 1:
+    within = any(_WITHIN.match(c.text, m.end) for m in c.names) or bool(
+        names and _AT_LEAST.search(c.text)
+    )
+    if len(found) != 1 or len(_said(b)) > 1 or len(names) > 1 or within:
         return None
     known = bool(_said(b) or names) and _bare(b, found[0])
     return found[0] if known else None
