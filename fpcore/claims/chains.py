@@ -74,6 +74,7 @@ _GAIN = re.compile(
     r"|less",
     re.IGNORECASE,
 )
+_GAP_IS = re.compile(r"差(?:は|が|:)\s*$")
 _QUALITY = re.compile("改善|悪化|向上|劣化|improv|worse|better|degrad", re.IGNORECASE)
 _FAST = re.compile(r"速|speed|fast|slow|遅|効率|スループット|throughput", re.IGNORECASE)
 
@@ -227,19 +228,28 @@ def _before(text: str, chain: Chain, numbers: tuple[Number, ...]) -> Iterator[tu
     if opened < 0 or not _LEAD.fullmatch(text, opened + 1, chain.numbers[0].start):
         return
     for n in (n for n in numbers if n.end <= opened and not n.counter):
-        gap, before = text[n.end : opened], text[: n.start]
-        word = _GAP_WORD.fullmatch(gap)
-        said = _WORD_IS.search(before) if not gap.strip() else None
-        if word and not _CONDITION.search(gap) and (n.unit or not re.search(r"\d", gap)):
-            yield n, word[1]
-        elif said and n.unit in ("%", "x"):
-            yield n, said[1]
-        elif (
-            (n.unit == "x" and _GAP_TIMES.fullmatch(gap) and not _CONDITION.search(gap))
-            or (not gap.strip() and n.unit in ("%", "x") and _VERB.search(before))
-            or (not gap.strip() and not n.unit and re.search(r"差(?:は|が|:)\s*$", before))
-        ):
-            yield n, ""
+        gap = text[n.end : opened]
+        said = _then(n, gap) if gap.strip() else _said(n, text[: n.start])
+        if said is not None:
+            yield n, said
+
+
+def _then(n: Number, gap: str) -> str | None:
+    """Return the word of 「x% 高い（」, empty for 「x 倍（」, between a number and a bracket."""
+    word = _GAP_WORD.fullmatch(gap)
+    if _CONDITION.search(gap):
+        return None
+    if word and (n.unit or not re.search(r"\d", gap)):
+        return word[1]
+    return "" if n.unit == "x" and _GAP_TIMES.fullmatch(gap) else None
+
+
+def _said(n: Number, before: str) -> str | None:
+    """Return the word of 「改善は x%（」, empty for 「差は x（」, before a number and a bracket."""
+    share = n.unit in ("%", "x")
+    word = _WORD_IS.search(before) if share else None
+    plain = _VERB.search(before) if share else _GAP_IS.search(before)
+    return word[1] if word else "" if plain or n.unit == "x" else None
 
 
 def _word_in(text: str) -> str:

@@ -17,7 +17,9 @@ from fpcore.claims.grid import Grid
 from fpcore.claims.labels import read_label
 from fpcore.claims.quantities import Number, numbers_in
 
-_OPERATOR = re.compile(r"\s*(?:\([^()\d]{0,12}\))?\s*([-+×*÷/x])\s*(?:[^\W\d_]{1,8}\s*)?(?=$)")
+_OPERATOR = re.compile(
+    r"\s*(?:\([^()\d]{0,12}\)|[^\W\d_]{2,10})?\s*([-+×*÷/x])\s*(?:[^\W\d_]{1,8}\s*)?(?=$)"
+)
 _EQUALS = re.compile(
     r"\s*(?:\([^()\d]{0,12}\)|(?<=[\d ])[^\W\d_]{1,10})?\s*([=≈≒])\s*(?:約|~|≈)?\s*"
 )

@@ -59,7 +59,7 @@ def _parts(b: Beside, index: Index) -> list[Beside]:
     """Return a clause, or its parts between commas where several have a superlative."""
     text = b.clause.text
     several = len(_SUPERLATIVE.findall(text)) > 1
-    return parts(b, index, re.split("[、,]|だが|ですが|一方", text)) if several else [b]
+    return parts(b, index, re.split(r"、|,(?!\d)|だが|ですが|一方", text)) if several else [b]
 
 
 def _superlatives(b: Beside) -> Iterator[Finding]:

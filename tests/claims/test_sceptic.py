@@ -15,7 +15,7 @@ CASES = [
     case.partition("\n-----\n")
     for case in Path(__file__).with_name("sceptic.md").read_text("utf-8").split("\n=====\n")
 ]
-FLOOR = 0.77  # of all slips: 137 of 177 are found
+FLOOR = 0.8  # of all slips: 143 of 177 are found
 
 
 @pytest.mark.parametrize("text", [c[0] for c in CASES], ids=[c[0].splitlines()[0] for c in CASES])
