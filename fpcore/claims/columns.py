@@ -30,6 +30,7 @@ _RATIO, _EXACT = any_of(TERMS["ratios"]), any_of(TERMS["exact"])
 _MINUS = re.compile(r"\s*(?:-|−|引く|minus)\s*", re.IGNORECASE)
 _OVER = re.compile(r"\s*[/÷]\s*")
 _FORMULA = re.compile(r"(?:^|\()\s*([^\s()/-]+)\s*[-/]\s*([^\s()/-]+)\s*(?:\)|$)")
+_ABOVE = re.compile(r"前(?:段|行|の|epoch|\s|比)|直前|\bprev", re.IGNORECASE)
 _SAMPLE = 40  # rows that choose the convention of a long table
 _OPAQUE = re.compile(r"→|⇒|->|\bvs\b|[×x/=<>]\s*\d", re.IGNORECASE)
 
@@ -185,7 +186,8 @@ class _Table:
         likely = [*named, *(empty if len(empty) == 1 else [])]
         for q in (k for k in reversed(before) if k):
             for base in dict.fromkeys([*likely, *empty[:1], 0, len(rows) - 1, -1]):
-                found.append(Scheme(q, q, base, base in likely))
+                above = base == -1 and bool(_ABOVE.search(title))
+                found.append(Scheme(q, q, base, base in likely or above))
         return found[:16]
 
     def _slips(

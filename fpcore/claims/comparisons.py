@@ -46,14 +46,24 @@ def comparison_slips(report: Report, index: Index, clauses: list[Clause]) -> Ite
     """Yield the slips of sentences that compare what tables name."""
     for c in clauses:
         if c.names and not c.loose and len(c.text) < LONGEST:
-            yield from _against_facts(report, index, _first_part(index, c))
+            for part in _metric_parts(index, c):
+                yield from _against_facts(report, index, part)
 
 
-def _first_part(index: Index, c: Clause) -> Clause:
-    """Return a sentence up to its first comma, where what follows is of another metric."""
-    part, _, rest = c.text.partition("、")
-    several = len({m for m, _, _ in c.metrics}) > 1 and rest
-    return index.clause(replace(c.sentence, text=part)) if several else c
+def _metric_parts(index: Index, c: Clause) -> list[Clause]:
+    """Return a sentence, or its parts by 、 where these are of several metrics.
+
+    A part without a name is of the names of the first part: 「A は B より M が低く、N が高い」.
+    """
+    first, *rest = c.text.split("、")
+    if len({m for m, _, _ in c.metrics}) < 2 or not rest:
+        return [c]
+    head = index.clause(replace(c.sentence, text=first))
+    subject = first[: head.metrics[0][1]] if head.metrics and head.names else ""
+    parts = [index.clause(replace(c.sentence, text=t)) for t in rest]
+    carried = [p for p in parts if subject and len(p.metrics) == 1 and not p.names]
+    texts = [p.text[p.metrics[0][1] :] for p in carried if p.opens_plainly(p.metrics[0][1])]
+    return [head, *(index.clause(replace(c.sentence, text=subject + t)) for t in texts)]
 
 
 def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ _EQUALS = re.compile(
     r"\s*(?:\([^()\d]{0,12}\)|(?<=[\d ])[^\W\d_]{1,10})?\s*([=≈≒])\s*(?:約|~|≈)?\s*"
 )
 _BEFORE = re.compile(
-    r"(?:[-+×*÷/^_\d.%√Σ∑]|[-+×*÷/^\w]\(|\b[A-Za-z]|\b(?:exp|log|ln|sqrt|max|min))\s*$|[A-Za-z]$"
+    r"(?:[-+×*÷/^_\d.%√Σ∑]|[-+×*÷/^A-Za-z0-9_]\(|\b[A-Za-z]|\b(?:exp|log|ln|sqrt|max|min))\s*$|[A-Za-z]$"
 )
 _AFTER = re.compile(r"\s*(?:[-+×*÷/^]|\*\*)\s*[\w(]|\s*\^|\(\d|[A-Za-z_]")
 _COUNT = re.compile(

@@ -27,11 +27,12 @@ _SUPERLATIVE = re.compile(
 )
 _FILLER = re.compile(
     r"この表|表|では|中で|うち|全体|結果|で|の|は|が|を|も|に|と|、|値|サイズ|手法|モデル|構成"
-    r"|設定|条件|もの|した|達成|記録|示し|得|である|ある|なっ|た|だけ|だ|最も|\W|the|was|is|with|of|by|and",
+    r"|設定|条件|もの|した|達成|記録|示し|得|である|ある|なっ|た|だけ|だ|最も|\W|the|was|is|with|of|by|and|has|also|its?",
     re.IGNORECASE,
 )
 _FEW = 2
 _ORDER = re.compile(r"の順に?[^、。\d]{0,16}?(?P<up>高|大き|長)?(?P<down>低|小さ|短)?(?:い|く)")
+_COMMA = re.compile(r"、|,(?!\d)|だが|ですが|一方|\s(?:but|while|and)\s")
 _WITHIN = re.compile(r"\s*(?:では|の中で|内で|の\s*(?=最|ベスト))")
 _AT_LEAST = re.compile(r"は\s*最[小大低高]で")
 _SETTING = re.compile(r"[A-Za-z_τσα]+\s?=\s?[\d.eE+-]+")
@@ -59,7 +60,10 @@ def _parts(b: Beside, index: Index) -> list[Beside]:
     """Return a clause, or its parts between commas where several have a superlative."""
     text = b.clause.text
     several = len(_SUPERLATIVE.findall(text)) > 1
-    return parts(b, index, re.split(r"、|,(?!\d)|だが|ですが|一方", text)) if several else [b]
+    found = _COMMA.split(text)
+    if several:
+        return parts(b, index, found)
+    return parts(b, index, found[:1]) if _SUPERLATIVE.search(found[0]) else [b]
 
 
 def _superlatives(b: Beside) -> Iterator[Finding]:
@@ -132,8 +136,9 @@ def _one_superlative(b: Beside) -> re.Match[str] | None:
 
 def _said(b: Beside) -> list[Number]:
     """Return the numbers of a clause that may be values: no keys, and no changes in brackets."""
-    keys = _keys(b)
-    return [n for n in b.clause.numbers if n not in keys and not _is_change(b, n)]
+    keys, units = _keys(b), {x.rows[0][1].unit for x in _candidates(b)}
+    known = [n for n in b.clause.numbers if n not in keys and not _is_change(b, n)]
+    return [n for n in known if n.unit in units] if b.clause.metrics else known
 
 
 def _keys(b: Beside) -> list[Number]:
