@@ -20,7 +20,7 @@ from fpcore.claims.document import Report
 from fpcore.claims.facts import Fact
 from fpcore.claims.finding import Finding
 from fpcore.claims.labels import read_label
-from fpcore.claims.names import LONGEST, Clause, Index, Mention
+from fpcore.claims.names import LONGEST, Clause, Index, Mention, own_words
 from fpcore.claims.quantities import EPS, Number
 from fpcore.claims.terms import METRICS, SENSES, TERMS, WORD, any_of, sign_of
 from fpcore.claims.verdicts import Pair, contradiction, misfit
@@ -78,6 +78,8 @@ def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]
     metric = metrics.pop()
     a, b = (index.values(c, m.name, metric) for m in (subject, reference))
     pairs = index.alike(a, b, subject.name, reference.name)
+    if own_words(c) or report.grids_in(c.sentence.place):
+        pairs = [p for p in pairs if _of_place(c, *p)]
     if not pairs or METRICS[metric].get("magnitude"):
         return
     amounts = [n for n in c.numbers if _amount(c, n, reference)]
@@ -95,6 +97,12 @@ def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]
         pairs = [(f, g) for f, g in pairs if _borne(d, f, g)] or pairs
     if len(words) == 1 and not list(_denied(c)):
         yield from _words(report, c, words[0][0], pairs)
+
+
+def _of_place(c: Clause, f: Fact, g: Fact) -> bool:
+    """Say whether a sentence speaks of facts: of no other section, unless it names that."""
+    text = c.text.lower()
+    return all(word in text for word in (f.above | g.above) - own_words(c))
 
 
 def _only_metric(report: Report, c: Clause) -> set[str]:
