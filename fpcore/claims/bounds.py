@@ -20,6 +20,7 @@ _BOUND_EN = re.compile(
     r"(?P<under>below|under|less than)|(?P<over>above|over|more than)", re.IGNORECASE
 )
 _RANGE_OF = re.compile(r"\s*(?:の(?:範囲|間|幅)|に(?:収ま|分布)|まで(?:の範囲|分布))|\s*の範囲")
+_RANGE_IS = re.compile(r"の範囲(?:は|が)\s*$|\branges? (?:is|from)\s*$", re.IGNORECASE)
 _EXCEPT = re.compile("ない|限ら|除")
 _Row = tuple[int, Number]
 
@@ -108,7 +109,8 @@ def _ranges(b: Beside) -> Iterator[tuple[Number, Number]]:
     c = b.clause
     for p, q in zip(c.numbers, c.numbers[1:], strict=False):
         link = re.fullmatch(r"\s*(?:から|~|-|–|to|〜)\s*", c.text[p.end : q.start])
-        if link and _RANGE_OF.match(c.text, q.end) and p.value < q.value and not p.counter:
+        told = _RANGE_OF.match(c.text, q.end) or _RANGE_IS.search(c.text[: p.start])
+        if link and told and p.value < q.value and not p.counter:
             yield p, q
 
 

@@ -24,6 +24,7 @@ _APART = re.compile(
     r"|それぞれ|ともに|と[A-Z]|および|、.*、.*、"
 )
 _DENIED = re.compile(r".{0,8}?(?:ない|ません|なかった|せず|\bnot\b)")
+_OF_ANOTHER = re.compile(r"(?:し|さ)?(?:た|ている|ていた|せた)\s*(?=[A-Za-z一-龥ァ-ヴ])")
 _SIGNED_BEFORE = re.compile(r"[^\d、。()→]{0,14}(?:[+-][\d.,]+[^\d、。()→]{0,4})?\(?\s*$")
 _RATHER = re.compile(
     r"\s*(?:の\s*(?:方|ほう)\s*)が|\s*が\s*(?:やや|わずかに|大幅に)?\s*(?:優位|優れ|良い|良く"
@@ -112,7 +113,7 @@ def _changes(c: Clause) -> Iterator[Change]:
         if METRICS[metric].get("magnitude") or any(end <= m.start < n.start for m in c.names):
             continue
         word = _WORD_AFTER.match(c.text, n.end) or _BY.search(c.text[: n.start])
-        if word and _DENIED.match(c.text, n.end):
+        if word and (_DENIED.match(c.text, n.end) or _OF_ANOTHER.match(c.text, word.end())):
             continue
         own = _signed_word(gap)
         if n.signed and not METRICS[metric].get("signed") and _SIGNED_BEFORE.fullmatch(gap):

@@ -20,6 +20,7 @@ from fpcore.claims.facts import Fact, read_facts
 from fpcore.claims.finding import Finding
 from fpcore.claims.names import Index
 from fpcore.claims.pairs import pair_slips
+from fpcore.claims.ranks import rank_slips
 from fpcore.claims.statements import statement_slips
 from fpcore.claims.totals import total_slips
 from fpcore.claims.windows import window_slips
@@ -75,6 +76,7 @@ def _examined(text: str) -> Examination:
 def _beside(b: Beside, index: Index) -> Iterator[Finding]:
     yield from extreme_slips(b, index)
     yield from count_slips(b)
+    yield from rank_slips(b)
     yield from bound_slips(b)
     yield from range_slips(b)
 

@@ -21,6 +21,7 @@ from fpcore.claims.document import Report
 from fpcore.claims.facts import is_difference
 from fpcore.claims.finding import Finding
 from fpcore.claims.grid import Grid
+from fpcore.claims.hidden import HiddenBase, hidden_base
 from fpcore.claims.labels import read_label
 from fpcore.claims.quantities import Number
 from fpcore.claims.terms import TERMS, any_of, better, column
@@ -29,6 +30,7 @@ _RATIO, _EXACT = any_of(TERMS["ratios"]), any_of(TERMS["exact"])
 _MINUS = re.compile(r"\s*(?:-|−|引く|minus)\s*", re.IGNORECASE)
 _OVER = re.compile(r"\s*[/÷]\s*")
 _FORMULA = re.compile(r"(?:^|\()\s*([^\s()/-]+)\s*[-/]\s*([^\s()/-]+)\s*(?:\)|$)")
+_ABOVE = re.compile(r"前(?:段|行|の|epoch|\s|比)|直前|\bprev", re.IGNORECASE)
 _SAMPLE = 40  # rows that choose the convention of a long table
 _OPAQUE = re.compile(r"→|⇒|->|\bvs\b|[×x/=<>]\s*\d", re.IGNORECASE)
 
@@ -101,6 +103,10 @@ class _Table:
             if score.right and not score.wrong:
                 break
         best = max(scores, key=lambda s: (s.right - len(s.wrong), s.right), default=None)
+        base = hidden_base(self.grid, [k for k in self.numeric if k < j], items[:_SAMPLE])
+        if base and (best is None or best.right < base.right):
+            yield self._off_base(base, j)
+            return
         if best is None:
             return
         whole = best if len(items) <= _SAMPLE else self._score(best.convention, items, ratio, exact)
@@ -180,7 +186,8 @@ class _Table:
         likely = [*named, *(empty if len(empty) == 1 else [])]
         for q in (k for k in reversed(before) if k):
             for base in dict.fromkeys([*likely, *empty[:1], 0, len(rows) - 1, -1]):
-                found.append(Scheme(q, q, base, base in likely))
+                above = base == -1 and bool(_ABOVE.search(title))
+                found.append(Scheme(q, q, base, base in likely or above))
         return found[:16]
 
     def _slips(
@@ -249,6 +256,17 @@ class _Table:
             if s != c.scheme or kinds != (BASE_B,) or c.kinds != GROUPS[0] or not right
         ]
         return any(x.fit(self.grid, item, ratio or not sure, exact) for x in found)
+
+    def _off_base(self, base: HiddenBase, j: int) -> Finding:
+        item, line = base.item, self.grid.rows[base.item.i][j].line
+        what = f"{self.grid.title(item.i)} / {self.grid.heads[j].text}"
+        text = self.report.say(
+            f"「{what}」の {item.d.text} は、ほかの {base.right} 行の差が示す基準 {base.value:.5g} "
+            f"と {base.operand.text} の差 {base.due:+.4g} と合わない。",
+            f"'{what}': {item.d.text} is not {base.operand.text} less {base.value:.5g} "
+            f"({base.due:+.4g}), the base that {base.right} other rows give.",
+        )
+        return Finding("算術", (line,), text)
 
     def _finding(self, c: Convention, item: Item, j: int, ratio: bool) -> Finding:
         a, b = c.scheme.operands(self.grid, item.i) or (item.d, item.d)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,19 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str]) -> int:
     """Print the findings on one file; 0: none, 1: some, 2: it cannot be read or checked."""
+    try:
+        given = _parser().parse_args(arguments)
+        seen = examine(_read(given.file))
+        lines = [*(_explained(seen) if given.explain else ()), *_found(given.file, seen)]
+        return _shown(lines, 1 if seen.findings else 0)
+    except ClaimsError as error:
+        _print(str(error), sys.stderr)
+    except Exception as error:  # a crash must not look like a finding
+        _print(f"The checker failed on {arguments}: {type(error).__name__}: {error}.", sys.stderr)
+    return 2
+
+
+def _parser() -> _Parser:
     parser = _Parser(
         prog="python -m fpcore.claims",
         description="Check a Markdown report against itself: exit code 0 where nothing was found, "
@@ -33,17 +47,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("file", metavar="FILE", help="a report in Markdown, in UTF-8")
     parser.add_argument("--explain", action="store_true", help="show how each number was read")
-    try:
-        given = parser.parse_args(arguments)
-        seen = examine(_read(given.file))
-    except ClaimsError as error:
-        _print(str(error), sys.stderr)
-        return 2
-    except Exception as error:  # a crash must not look like a finding
-        _print(f"The checker failed on {arguments}: {type(error).__name__}: {error}.", sys.stderr)
-        return 2
-    lines = [*(_explained(seen) if given.explain else ()), *_found(given.file, seen)]
-    return _shown(lines, 1 if seen.findings else 0)
+    return parser
 
 
 def _shown(lines: list[str], code: int) -> int:
@@ -51,14 +55,24 @@ def _shown(lines: list[str], code: int) -> int:
     try:
         for line in lines:
             _print(line, sys.stdout)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError as error:
+        _quiet()
+        if not isinstance(error, BrokenPipeError):
+            raise ClaimsError(f"Cannot print the findings: {error.strerror}.") from error
     return code
 
 
-def _print(text: str, stream: TextIO) -> None:
-    """Print a text; what the stream cannot encode is escaped."""
+def _quiet() -> None:
+    """Let what is left of the output go nowhere, so that the end of Python does not fail on it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print(text: str, stream: TextIO | None) -> None:
+    """Print a text, where there is a stream; what it cannot encode is escaped."""
+    if stream is None:
+        return
     encoding = stream.encoding or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)
 
@@ -66,12 +80,16 @@ def _print(text: str, stream: TextIO) -> None:
 def _read(path: str) -> str:
     """Return the text of a file; raise ClaimsError where it is no UTF-8 text."""
     try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise ClaimsError(f"The report {path} is no file; give one Markdown file in UTF-8.")
         data = Path(path).read_bytes()
     except OSError as error:
         raise ClaimsError(f"Cannot read the report {path}: {error.strerror}.") from error
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise ClaimsError(f"The report {path} is in UTF-16; save it as UTF-8.")
     try:
+        if b"\0" in data:
+            raise ClaimsError(f"The report {path} is no text; give one Markdown file in UTF-8.")
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         looks = f" (it looks like {_encoding(data)})" if _encoding(data) else ""

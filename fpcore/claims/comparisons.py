@@ -20,7 +20,7 @@ from fpcore.claims.document import Report
 from fpcore.claims.facts import Fact
 from fpcore.claims.finding import Finding
 from fpcore.claims.labels import read_label
-from fpcore.claims.names import LONGEST, Clause, Index, Mention
+from fpcore.claims.names import LONGEST, Clause, Index, Mention, own_words
 from fpcore.claims.quantities import EPS, Number
 from fpcore.claims.terms import METRICS, SENSES, TERMS, WORD, any_of, sign_of
 from fpcore.claims.verdicts import Pair, contradiction, misfit
@@ -46,14 +46,24 @@ def comparison_slips(report: Report, index: Index, clauses: list[Clause]) -> Ite
     """Yield the slips of sentences that compare what tables name."""
     for c in clauses:
         if c.names and not c.loose and len(c.text) < LONGEST:
-            yield from _against_facts(report, index, _first_part(index, c))
+            for part in _metric_parts(index, c):
+                yield from _against_facts(report, index, part)
 
 
-def _first_part(index: Index, c: Clause) -> Clause:
-    """Return a sentence up to its first comma, where what follows is of another metric."""
-    part, _, rest = c.text.partition("、")
-    several = len({m for m, _, _ in c.metrics}) > 1 and rest
-    return index.clause(replace(c.sentence, text=part)) if several else c
+def _metric_parts(index: Index, c: Clause) -> list[Clause]:
+    """Return a sentence, or its parts by 、 where these are of several metrics.
+
+    A part without a name is of the names of the first part: 「A は B より M が低く、N が高い」.
+    """
+    first, *rest = c.text.split("、")
+    if len({m for m, _, _ in c.metrics}) < 2 or not rest:
+        return [c]
+    head = index.clause(replace(c.sentence, text=first))
+    subject = first[: head.metrics[0][1]] if head.metrics and head.names else ""
+    parts = [index.clause(replace(c.sentence, text=t)) for t in rest]
+    carried = [p for p in parts if subject and len(p.metrics) == 1 and not p.names]
+    texts = [p.text[p.metrics[0][1] :] for p in carried if p.opens_plainly(p.metrics[0][1])]
+    return [head, *(index.clause(replace(c.sentence, text=subject + t)) for t in texts)]
 
 
 def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
@@ -68,6 +78,8 @@ def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]
     metric = metrics.pop()
     a, b = (index.values(c, m.name, metric) for m in (subject, reference))
     pairs = index.alike(a, b, subject.name, reference.name)
+    if own_words(c) or report.grids_in(c.sentence.place):
+        pairs = [p for p in pairs if _of_place(c, *p)]
     if not pairs or METRICS[metric].get("magnitude"):
         return
     amounts = [n for n in c.numbers if _amount(c, n, reference)]
@@ -85,6 +97,12 @@ def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]
         pairs = [(f, g) for f, g in pairs if _borne(d, f, g)] or pairs
     if len(words) == 1 and not list(_denied(c)):
         yield from _words(report, c, words[0][0], pairs)
+
+
+def _of_place(c: Clause, f: Fact, g: Fact) -> bool:
+    """Say whether a sentence speaks of facts: of no other section, unless it names that."""
+    text = c.text.lower()
+    return all(word in text for word in (f.above | g.above) - own_words(c))
 
 
 def _only_metric(report: Report, c: Clause) -> set[str]:

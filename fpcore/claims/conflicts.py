@@ -71,7 +71,8 @@ def _unequal(
 
 
 def _whole(f: Fact) -> tuple[object, ...] | None:
-    return None if f.end else f.key
+    nameless = f.source <= -(10**6) and not f.words | f.above  # a sentence of anything
+    return None if f.end or nameless else f.key
 
 
 def _trace(f: Fact) -> tuple[object, ...] | None:
@@ -98,7 +99,8 @@ def _by_sources(facts: list[Fact], key_of: object) -> dict[tuple[int, int], list
         if key_of is _trace and not _one_trace(group):
             continue
         for a, b in pairwise(group):
-            if a.source != b.source and not _unlike(a, b):
+            nested = a.above <= b.above or b.above <= a.above
+            if a.source != b.source and nested and not _unlike(a, b):
                 pairs[_source(a), _source(b)].append((a, b))
     return pairs
 
@@ -127,13 +129,24 @@ def _unlike(a: Fact, b: Fact) -> bool:
 def _slips(pairs: list[_Pair], strict: bool) -> Iterator[_Pair]:
     same = [(a, b) for a, b in pairs if _equal(a, b)]
     other = [(a, b) for a, b in pairs if not _equal(a, b)]
-    sure = [p for p in same if min(f.number.digits for f in p) > 1]
+    sure = {a.number.value for a, _ in same if _telling(a)}
+    likely = all(_near(a, b) or _close(a, b) for a, b in other)
     if (
-        (strict and len(sure) >= len(other) and other)
-        or (strict and len(other) == 1 and not same and _near(*other[0]))
+        (strict and len(sure) >= 2 * len(other))
+        or (strict and len(other) == 1 and (sure or not same) and _near(*other[0]))
+        or (strict and len(other) == 1 and sure and likely)
         or (len(sure) >= 3 and len(sure) >= 3 * len(other))
     ):
         yield from other
+
+
+def _telling(f: Fact) -> bool:
+    """Say whether two sources that agree in a value are of one experiment: 100% says nothing."""
+    return f.number.digits > 1 and f.number.value not in (0, 1, 100)
+
+
+def _close(a: Fact, b: Fact) -> bool:
+    return abs(a.number.value - b.number.value) < 0.02 * abs(a.number.value)
 
 
 def _equal(a: Fact, b: Fact) -> bool:

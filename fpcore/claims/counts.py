@@ -21,9 +21,6 @@ _COUNTS = re.compile(
     re.IGNORECASE,
 )
 
-_RATHER = re.compile(r"\s*の\s*(?:方|ほう)\s*(?:が|は)")
-_DENIED = re.compile("ない|ません|なかっ|せず|限ら")
-
 
 @dataclass(frozen=True)
 class Count:
@@ -38,7 +35,6 @@ class Count:
 def count_slips(b: Beside) -> Iterator[Finding]:
     """Yield the slips of the count in a clause, and of what it says of every row."""
     yield from _everywhere(b)
-    yield from _rather(b)
     m = _COUNTS.search(b.clause.text)
     if not m or not b.clause.opens_plainly(m.start()):
         return
@@ -69,21 +65,6 @@ def _everywhere(b: Beside) -> Iterator[Finding]:
     won = pairs[0].won(SENSES[words[0].lower()])
     if won and won[1] < len(pairs[0].x.rows):
         yield _counted(b, m[0], pairs[0], won[0])
-
-
-def _rather(b: Beside) -> Iterator[Finding]:
-    """Check 「A の方が M が低い」, where each row of the table says the contrary."""
-    c = b.clause
-    words, names = WORD.findall(c.masked), {m.name for m in c.names}
-    told = [m for m in c.names if _RATHER.match(c.text, m.end)]
-    if len(told) != 1 or len(names) != 1 or len(words) != 1 or not c.metrics or c.qualifiers:
-        return
-    if c.numbers or _DENIED.search(c.text) or not c.opens_plainly(told[0].start):
-        return
-    pairs = [o for o in b.opposed() if o.won(SENSES[words[0].lower()])]
-    won = [o.won(SENSES[words[0].lower()]) for o in pairs]
-    if pairs and not any(w and w[1] for w in won):
-        yield _counted(b, f"{told[0].name}…{words[0]}", pairs[0], 0)
 
 
 def _counted(b: Beside, said: str, o: Opposed, won: int) -> Finding:

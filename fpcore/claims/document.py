@@ -18,6 +18,7 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _LABEL = re.compile(r"\s*(?:\*\*([^*]+)\*\*\s*(?:[::]|\(.*\)[::]?)?|([^|。.]{1,60})[::])\s*$")
 _CJK = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 _ENDS = re.compile(r"。|(?<![A-Z])(?<!vs)(?<!^\d)(?<!^\d\d)(?<=[\w)%])[.!?](?=\s+[A-Z*\"(]|\s*$)")
+_QUOTED = re.compile(r"[「『“]([^「」『』“”\d、。]{1,12})[」』”]")  # a name in quotes
 LONGEST = 4000  # characters of a line that is read as a sentence
 _CODE = {"", "text", "txt", "log", "console", "output", "plain", "plaintext", "results", "csv"}
 
@@ -187,7 +188,7 @@ class _Reader:
         for start, part in _joined(content):
             if len(part) > LONGEST:
                 continue
-            for text in _ENDS.split(plain(part)):
+            for text in _ENDS.split(_QUOTED.sub(r"\1", plain(part))):
                 if text.strip():
                     self.report.sentences.append(Sentence(text, line + start, self.place, title))
 

@@ -78,12 +78,18 @@ def _claims(c: Clause) -> Iterator[Claim]:
 
 
 def _check(report: Report, s: Sentence, claim: Claim, grids: list[Grid]) -> Iterator[Finding]:
-    pairs = [p for grid in grids for p in _pairs(grid, claim)]
+    pairs = [p for grid in grids for p in _pairs(grid, claim) if _fine(claim.d, *p)]
     known = [(k, a, b) for a, b in pairs for k in kinds_for(claim.d, a, b) if k in claim.kinds]
     report.count(bool(known))
     if known and not any(fits(claim.d, k, a, b, 0) for k, a, b in known):
         k, a, b = known[0]
         yield unborne(report, s, claim.d, k, (a, b))
+
+
+def _fine(d: Number, a: Number, b: Number) -> bool:
+    """Say whether two numbers are printed so finely that a difference can be told from them."""
+    scale = 1.0 if d.unit in ("%", "x") or d.unit == a.unit else a.factor
+    return d.unit in ("%", "x") or a.half + b.half <= max(abs(d.value), 4 * d.half) * scale
 
 
 def _pairs(grid: Grid, claim: Claim) -> Iterator[_Spots]:

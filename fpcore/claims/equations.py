@@ -17,12 +17,14 @@ from fpcore.claims.grid import Grid
 from fpcore.claims.labels import read_label
 from fpcore.claims.quantities import Number, numbers_in
 
-_OPERATOR = re.compile(r"\s*(?:\([^()\d]{0,12}\))?\s*([-+×*÷/x])\s*(?:[^\W\d_]{1,8}\s*)?(?=$)")
+_OPERATOR = re.compile(
+    r"\s*(?:\([^()\d]{0,12}\)|[^\W\d_]{2,10})?\s*([-+×*÷/x])\s*(?:[^\W\d_]{1,8}\s*)?(?=$)"
+)
 _EQUALS = re.compile(
     r"\s*(?:\([^()\d]{0,12}\)|(?<=[\d ])[^\W\d_]{1,10})?\s*([=≈≒])\s*(?:約|~|≈)?\s*"
 )
 _BEFORE = re.compile(
-    r"(?:[-+×*÷/^_\d.%√Σ∑]|[-+×*÷/^\w]\(|\b[A-Za-z]|\b(?:exp|log|ln|sqrt|max|min))\s*$|[A-Za-z]$"
+    r"(?:[-+×*÷/^_\d.%√Σ∑]|[-+×*÷/^A-Za-z0-9_]\(|\b[A-Za-z]|\b(?:exp|log|ln|sqrt|max|min))\s*$|[A-Za-z]$"
 )
 _AFTER = re.compile(r"\s*(?:[-+×*÷/^]|\*\*)\s*[\w(]|\s*\^|\(\d|[A-Za-z_]")
 _COUNT = re.compile(

@@ -27,11 +27,14 @@ _SUPERLATIVE = re.compile(
 )
 _FILLER = re.compile(
     r"この表|表|では|中で|うち|全体|結果|で|の|は|が|を|も|に|と|、|値|サイズ|手法|モデル|構成"
-    r"|設定|条件|もの|した|達成|記録|示し|得|である|ある|なっ|た|だけ|だ|最も|\W|the|was|is|with|of|by|and",
+    r"|設定|条件|もの|した|達成|記録|示し|得|である|ある|なっ|た|だけ|だ|最も|\W|the|was|is|with|of|by|and|has|also|its?",
     re.IGNORECASE,
 )
 _FEW = 2
 _ORDER = re.compile(r"の順に?[^、。\d]{0,16}?(?P<up>高|大き|長)?(?P<down>低|小さ|短)?(?:い|く)")
+_COMMA = re.compile(r"、|,(?!\d)|だが|ですが|一方|\s(?:but|while|and)\s")
+_WITHIN = re.compile(r"\s*(?:では|の中で|内で|の\s*(?=最|ベスト))")
+_AT_LEAST = re.compile(r"は\s*最[小大低高]で")
 _SETTING = re.compile(r"[A-Za-z_τσα]+\s?=\s?[\d.eE+-]+")
 _RIGHT = "right"
 _Row = tuple[int, Number]
@@ -57,7 +60,10 @@ def _parts(b: Beside, index: Index) -> list[Beside]:
     """Return a clause, or its parts between commas where several have a superlative."""
     text = b.clause.text
     several = len(_SUPERLATIVE.findall(text)) > 1
-    return parts(b, index, re.split("[、,]|だが|ですが|一方", text)) if several else [b]
+    found = _COMMA.split(text)
+    if several:
+        return parts(b, index, found)
+    return parts(b, index, found[:1]) if _SUPERLATIVE.search(found[0]) else [b]
 
 
 def _superlatives(b: Beside) -> Iterator[Finding]:
@@ -92,19 +98,21 @@ def _slip(b: Beside, x: Column, sign: int) -> "_Slip | str":
     names = {m.name for m in b.clause.names}
     if not sign or (names and len(rows) == len(x.rows)):
         return _RIGHT
-    for among in (list(x.rows), *_conditions(b, x, rows[0])):
-        most = max(among, key=lambda r: sign * r[1].value)
-        if any(n.value == most[1].value or n.agrees(most[1]) for _, n in rows):
+    for among in ([n for _, n in x.rows], *_conditions(b, x, rows[0])):
+        most = max(among, key=lambda n: sign * n.value)
+        if any(n.value == most.value or n.agrees(most) for _, n in rows):
             return _RIGHT
     return _Slip(x, rows[0], x.extreme(sign))
 
 
-def _conditions(b: Beside, x: Column, said: _Row) -> Iterator[list[_Row]]:
-    """Yield the rows that share a number of the clause with the row of a value."""
+def _conditions(b: Beside, x: Column, said: _Row) -> Iterator[list[Number]]:
+    """Yield the values of the metric in the rows that share a number of the clause with a value."""
+    alike = [y for y in b.columns if y.grid is x.grid and y.metric == x.metric]
     for k in _keys(b):
-        alike = [r for r in x.rows if k.value in _key_values(x, r)]
-        if said in alike and len(alike) > 1:
-            yield alike
+        if k.value in _key_values(x, said):
+            pool = [n for y in alike for r in y.rows if k.value in _key_values(y, r) for n in r[1:]]
+            if len(pool) > 1:
+                yield pool
 
 
 def _key_values(x: Column, row: _Row) -> set[float]:
@@ -117,7 +125,10 @@ def _one_superlative(b: Beside) -> re.Match[str] | None:
     c = b.clause
     found = list(_SUPERLATIVE.finditer(c.text))
     names = {x.name for x in c.names}
-    if len(found) != 1 or len(_said(b)) > 1 or len(names) > 1:
+    within = any(_WITHIN.match(c.text, m.end) for m in c.names) or bool(
+        names and _AT_LEAST.search(c.text)
+    )
+    if len(found) != 1 or len(_said(b)) > 1 or len(names) > 1 or within:
         return None
     known = bool(_said(b) or names) and _bare(b, found[0])
     return found[0] if known else None
@@ -125,8 +136,9 @@ def _one_superlative(b: Beside) -> re.Match[str] | None:
 
 def _said(b: Beside) -> list[Number]:
     """Return the numbers of a clause that may be values: no keys, and no changes in brackets."""
-    keys = _keys(b)
-    return [n for n in b.clause.numbers if n not in keys and not _is_change(b, n)]
+    keys, units = _keys(b), {x.rows[0][1].unit for x in _candidates(b)}
+    known = [n for n in b.clause.numbers if n not in keys and not _is_change(b, n)]
+    return [n for n in known if n.unit in units] if b.clause.metrics else known
 
 
 def _keys(b: Beside) -> list[Number]:

@@ -15,6 +15,8 @@ from fpcore.claims.terms import ALIASES, DIFFERENCE, METRIC, TERMS, column
 
 _PAIR = re.compile(rf"({METRIC.pattern})\s*[=:]\s*(?=[-+]?\d)", re.IGNORECASE)
 _DELTA = re.compile(r"[ΔΔ]\s*$")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?|\[[A-Z]{4,8}\]")
+_LEADS = re.compile(r"\s*(?:→|->|⇒|=>)")
 _NOT_DIFFERENCE = re.compile(
     r"(?:改善|変更|変化|増加|削減|短縮)[前後]|残差|偏差|誤差|較差|交差|時差|比較的|対比|構成比"
     r"|相対残差|平均倍率|変化点|変化なし"
@@ -199,14 +201,14 @@ def pair_facts(text: str, line: int, place: Place, source: int) -> Iterator[Fact
     found = list(_PAIR.finditer(text))
     if not found:
         return
-    head = read_label(text[: found[0].start()])
+    head = read_label(_STAMP.sub(" ", text[: found[0].start()]))
     above = place_label(place)
     for m, after in zip(found, [*found[1:], None], strict=True):
         until = after.start() if after else len(text)
         numbers = [n for n in numbers_in(text) if m.end() <= n.start < until]
         if not numbers or numbers[0].start - m.end() > 1 or numbers[0].ranged:
             continue
-        if _DELTA.search(text[: m.start()]):
+        if _DELTA.search(text[: m.start()]) or _LEADS.match(text, numbers[0].end):
             continue
         before = text[: m.start()]
         own = replace(head, metric=ALIASES[m[1].lower()], words=head.words | _last_word(before))

@@ -16,7 +16,7 @@ _STEPS = number_words(
 STEP = re.compile(
     rf"(?:\b(?:iter(?:ation)?|epoch|step|ep|反復|エポック|ステップ)|(?:反復|エポック"
     rf"|ステップ))\s*[:=]?\s*(\d+)"
-    rf"|(\d+)\s?{_STEPS}(?:目|時点|時)?",
+    rf"|(?<![A-Za-z\d])(\d+)\s?{_STEPS}(?:目|時点|時)?",
     re.IGNORECASE,
 )
 WINDOW = re.compile(

@@ -14,16 +14,17 @@ from fpcore.claims.arithmetic import (
     fits,
     kinds_for,
 )
-from fpcore.claims.chains import ABOUT, chain_slips
+from fpcore.claims.chains import ABOUT
 from fpcore.claims.document import Report, Sentence
 from fpcore.claims.finding import Finding
 from fpcore.claims.quantities import Number, numbers_in
+from fpcore.claims.remarks import remark_slips
 from fpcore.claims.terms import METRIC, WORD
 from fpcore.claims.verdicts import unborne
 
 _IS = re.compile(r"\)?\s*(?:is|was|has)\s*")
 _LESS = re.compile(
-    r"\s*(?:[^\d()<>=→|]{0,3}|\([^()\d]*\))?\)?\s*([<>])=?\s*(?:[^<>()=→,。、|]{0,20}[\s(:=])?"
+    r"\s*(?:[^\d()<>=→|]{0,3}|\([^()\d]*\))?\)?\s*([<>])=?\s*(?:[^<>()=→,。、|+×*/]{0,20}[\s(:=])?"
 )
 _THAN = re.compile(
     rf"\)?\s*(?:の[^\d、。]{{0,12}})?(?:より|に比べて?|に対して?|と比べて?"
@@ -48,7 +49,7 @@ def pair_slips(report: Report) -> Iterator[Finding]:
     for s in report.sentences:
         numbers = numbers_in(s.text)
         if len(numbers) > 1 and len(s.text) <= 5000:
-            yield from chain_slips(report, s, numbers)
+            yield from remark_slips(report, s, numbers)
             yield from _inequalities(report, s, numbers)
             yield from _comparisons(report, s, numbers)
 

@@ -108,6 +108,43 @@ def test_a_crash_is_no_finding(
     assert "RuntimeError" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0", b"#\0 \0r\0\n\0", b"\xff" * 9])
+def test_what_is_no_text_is_named(
+    data: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "report.md"
+    path.write_bytes(data)
+    assert main([str(path)]) == 2
+    out = capsys.readouterr()
+    assert out.out == "" and str(path) in out.err and "UTF-8" in out.err
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert [main([str(p)]) for p in (pipe, tmp_path, "/dev/zero")] == [2, 2, 2]
+
+
+def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0 and "--explain" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", [GOOD, BAD])
+def test_an_output_that_cannot_be_written_is_no_finding(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    path.write_text(text, "utf-8")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "fpcore.claims", str(path)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+        )
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_any_output_encoding_will_do(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "report.md"

@@ -57,7 +57,9 @@ class Draft:
         self.lines += lines
 
     def slip(self, kind: str, old: str, new: str) -> None:
-        """Note an edit of a line that stands once in the report."""
+        """Note an edit of a line that stands once in the report; one that changes it."""
+        if old == new:
+            return
         self.slips.append((kind, old, new))
 
     def table(self, head: list[str], rows: list[list[str]]) -> list[str]:
@@ -198,6 +200,8 @@ def by_run(d: Draft) -> None:
     d.add(d.say("### 手法の一覧", "### All methods"), "")
     names = [d.a, d.b, d.say("梅", "third"), d.say("桜", "fourth")]
     ppl = [round(d.rng.uniform(60, 99) - 9 * i + d.rng.random(), 1) for i in range(4)]
+    while len(set(ppl)) < 4:
+        ppl = [round(d.rng.uniform(60, 99) - 9 * i, 1) for i in range(4)]
     acc = [round(d.rng.uniform(20, 60), 1) for _ in range(4)]
     while len(set(acc)) < 4:
         acc = [round(d.rng.uniform(20, 60), 1) for _ in range(4)]
