@@ -61,7 +61,7 @@ class Explorer:
         try:
             self.shown.value = shown(VIEWS[_chosen["view"]](self._choice()))
         except RecordError as error:
-            self.shown.value = f"<p>{error}</p>"
+            self.shown.value = f"<p>{escape(str(error))}</p>"
 
     def _choice(self) -> Choice:
         values = {name: control.value for name, control in self.controls.items()}

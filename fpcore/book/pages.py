@@ -118,12 +118,15 @@ def notebook_page(source: Path) -> Page:
 def record_page(record: RunRecord) -> Page:
     """Return the page of a run that has no executed notebook: its knobs and its results."""
     knobs = pd.DataFrame(
-        [(f"`{knob}`", notation.knob_value(value)) for knob, value in record.config.items()],
+        [
+            (notation.code(knob), notation.knob_value(value))
+            for knob, value in record.config.items()
+        ],
         columns=["パラメータ", "値"],
     )
     text = (
         f"# {record.name}\n\n記録 `reports/runs/{record.name}.json`（シード n={record.seeds}）\n\n"
-        f"## 設定\n\n{notation.table(knobs)}\n\n"
+        f"## 設定\n\n{notation.table(knobs, 'パラメータ')}\n\n"
         f"## 結果\n\n{one_run.runs_table(frame([record]))}\n\n"
         f"## スケーリング: PPL = A・トークン^α\n\n{scaling.fits_table([record])}\n"
     )

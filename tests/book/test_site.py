@@ -132,7 +132,9 @@ def test_the_book_is_made_anew_and_never_of_itself(
 def a_bad_file(draw: st.DrawFn) -> tuple[str, bytes]:
     """A file that is called as a record or an executed notebook is, and is none."""
     suffix = draw(st.sampled_from(["json", "ipynb", "md"]))
-    stem = draw(st.sampled_from(["._v5-small", "v5-small (1)", "package", "zz", "行 #1 100%"]))
+    stem = draw(
+        st.sampled_from(["._v5-small", "v5-small (1)", "package", "zz", "行 #1 100%", "a|b*c*_d_"])
+    )
     whole = (
         (ROOT / "reports" / "runs" / f"v6-small.{suffix}").read_bytes() if suffix != "md" else b""
     )
