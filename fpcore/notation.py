@@ -1,6 +1,7 @@
 """Numbers as a Japanese reader meets them: names, digits, units and signs in one place."""
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,11 @@ import pandas as pd
 
 FACTOR_DIGITS = 1e9  # factors from here on are written with an exponent
 DASH = "–"  # stands for a value that a record does not know
+CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+# What begins markup where it stands: brackets only before a target, _ only beside no letter.
+SPECIAL = re.compile(
+    r"[\\`*~$]|\](?=[(\[:])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|:(?=//)"
+)
 
 
 @dataclass(frozen=True)
@@ -202,11 +208,35 @@ def _difference_unit(facts: Metric) -> str:
     return " ポイント" if facts.unit == "%" else facts.unit
 
 
-def table(rows: pd.DataFrame) -> Markdown:
-    """Return a frame of ready text as a Markdown table, the first column to the left."""
-    align = ("left",) + ("right",) * (rows.shape[1] - 1)
-    text = rows.to_markdown(index=False, disable_numparse=True, colalign=align)
+def table(rows: pd.DataFrame, markdown: str | None = None) -> Markdown:
+    """Return a frame of text as a Markdown table, the first column to the left.
+
+    Cells and headings are shown as written, but for those of the column `markdown`, which hold it.
+    """
+    cells = [
+        [str(value) if name == markdown else escaped(str(value)) for value in rows.iloc[:, place]]
+        for place, name in enumerate(rows.columns)
+    ]
+    written = [[value.replace("|", "\\|") for value in column] for column in cells]
+    heads = [escaped(name).replace("|", "\\|") for name in rows.columns]
+    align = ("left",) + ("right",) * (len(heads) - 1)
+    text = pd.DataFrame(zip(*written, strict=True), columns=heads).to_markdown(
+        index=False, disable_numparse=True, colalign=align
+    )
     return Markdown(text or "")
+
+
+def escaped(text: str) -> Markdown:
+    """Return Markdown that shows a text as it is written, on one line."""
+    return Markdown(SPECIAL.sub(r"\\\g<0>", CONTROL.sub(" ", text)))
+
+
+def code(text: str) -> Markdown:
+    """Return Markdown that shows a text as code, whatever it holds."""
+    text = CONTROL.sub(" ", text)
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    gap = " " if text.startswith("`") or text.endswith("`") else ""
+    return Markdown(f"{fence}{gap}{text}{gap}{fence}")
 
 
 def glued(text: str, word: str) -> str:

@@ -38,11 +38,15 @@ def cache(kind: str) -> Path:
 
 
 def shown(path: Path) -> str:
-    """Return `path` as messages show it: relative to `home()` or the repository where possible."""
-    for base in (home(), ROOT):
+    """Return `path` as messages show it: relative to `home()` or the repository where possible.
+
+    Characters that cannot be printed, such as line ends and bytes that are no UTF-8, are replaced.
+    """
+    text = str(path)
+    for base in (ROOT, home()):
         if path.resolve().is_relative_to(base):
-            return path.resolve().relative_to(base).as_posix()
-    return str(path)
+            text = path.resolve().relative_to(base).as_posix()
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -56,15 +60,16 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, ending: str = "") -> Iterator[Path]:
     """Yield a temporary path; what is written there takes the place of `path` in one step.
 
-    It is on the disk before it does, so that this holds after a loss of power, too.
+    It is on the disk before it does, so that this holds after a loss of power, too. Its name has
+    the `ending` that whoever writes it asks for.
 
     Raises:
         StorageError: the disk is full, or the folder cannot be written; `path` is as before.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{ending}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -238,8 +238,23 @@ def load_comparison(a: str, b: str, others: Iterable[str] = ()) -> Comparison:
     """
     first, second, *more = [load_record(name) for name in (a, b, *others)]
     if first.document and first.document == second.document:
-        more += [r for r in load_records() if r.document == first.document and r not in more]
+        more += [r for r in _in_print(first, load_records()) if r not in more]
     return compare_runs(first, second, more)
+
+
+def compare_among(a: RunRecord, b: RunRecord, records: Iterable[RunRecord]) -> Comparison:
+    """Return the comparison of two of `records`, as `load_comparison` does of their names.
+
+    Raises:
+        RecordError: the runs have no size in common.
+    """
+    same = a.document is not None and a.document == b.document
+    return compare_runs(a, b, _in_print(a, records) if same else [])
+
+
+def _in_print(record: RunRecord, records: Iterable[RunRecord]) -> list[RunRecord]:
+    """Return the records whose figures stand in the same document."""
+    return [other for other in records if other.document == record.document]
 
 
 def shared_iterations(a: RunRecord, b: RunRecord) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from fpcore.analysis.effects import Effect, effects
 from fpcore.config.run_config import RunConfig
 from fpcore.config.study import Study
 from fpcore.errors import RecordError
-from fpcore.notation import knob_value, metrics_where
+from fpcore.notation import escaped, knob_value, metrics_where
 from fpcore.paths import shown
 from fpcore.records.by_seed import values
 from fpcore.records.frames import frame
@@ -104,6 +104,10 @@ class Evidence:
         shown = " / ".join(f"{k} {knob_value(record.config[k])}" for k in knobs)
         own = " / ".join(f"{k} {knob_value(self.base.config[k])}" for k in self.study.grid)
         return shown or f"{own}（基準）"
+
+    def said(self, record: RunRecord) -> str:
+        """Name a run as `label` does, for a sentence in Markdown."""
+        return escaped(self.label(record))
 
     @cached_property
     def unchanged(self) -> list[str]:

@@ -74,11 +74,11 @@ def show() -> widgets.Widget:
     """Return the explorer of all records; the choices are those of the last time.
 
     Raises:
-        RecordError: there is no record, or one is damaged.
+        RecordError: there is no readable record.
     """
     records = load_records()
     if not records:
-        raise RecordError("There is no record in reports/runs yet; run a config first.")
+        raise RecordError("There is no readable record in reports/runs yet; run a config first.")
     figures.use_style()
     display(KEYS_TO_CONTROLS)
     return Explorer(records).widget

@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 
 from fpcore import notation
 from fpcore.analysis.checks import run_checks
-from fpcore.analysis.comparison import SUMMARY, load_comparison
+from fpcore.analysis.comparison import SUMMARY, compare_among
 from fpcore.book.pages import GROUPS, Page
 from fpcore.records.frames import curve, frame
 from fpcore.records.record import RunRecord
@@ -69,12 +69,12 @@ def _comparisons(pages: list[Page], records: list[RunRecord]) -> dict[str, str]:
     for a, b in permutations(records, 2):
         path = f"{a.name}-vs-{b.name}/report.html"
         if path in paths and {*a.sizes} & {*b.sizes}:
-            found[path] = _comparison(a, b)
+            found[path] = _comparison(a, b, records)
     return found
 
 
-def _comparison(a: RunRecord, b: RunRecord) -> str:
-    c = load_comparison(a.name, b.name)
+def _comparison(a: RunRecord, b: RunRecord, records: list[RunRecord]) -> str:
+    c = compare_among(a, b, records)
     facts = {
         notation.METRICS[m].label: notation.with_relative(m, c[m].difference, c[m].relative)
         for m in OF_PAIR

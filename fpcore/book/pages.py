@@ -1,12 +1,12 @@
 """The pages of the browsable book: a report, an executed notebook or a record each.
 
-A kind of pages is a function of the records and of the paths of the pages before it, with the
-decorator `source`; that alone puts its pages into the book.
+A kind of pages is a function of what was found before it, with the decorator `source`; that alone
+puts its pages into the book. A file that cannot be read has no page, but a line on the last one.
 """
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import nbformat
@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup, Tag
 from nbconvert import HTMLExporter
 
 from fpcore import notation
-from fpcore.paths import reports
+from fpcore.paths import reports, shown
 from fpcore.records.frames import frame
 from fpcore.records.record import RunRecord
 from fpcore.reports import one_run, page, scaling
@@ -45,7 +45,16 @@ class Page:
     headings: list[tuple[str, str]]
 
 
-Source = Callable[[list[RunRecord], set[str]], Iterator[Page]]
+@dataclass
+class Found:
+    """What a book is made of: records, the pages so far, and why other files cannot be read."""
+
+    records: list[RunRecord]
+    unreadable: dict[str, str]
+    pages: list[Page] = field(default_factory=list)
+
+
+Source = Callable[[Found], Iterator[Page]]
 SOURCES: list[Source] = []
 
 
@@ -56,30 +65,40 @@ def source(pages: Source) -> Source:
 
 
 @source
-def reports_in_markdown(records: list[RunRecord], known: set[str]) -> Iterator[Page]:
+def reports_in_markdown(found: Found) -> Iterator[Page]:
     """Yield a page for every Markdown file below reports/."""
-    yield from map(report_page, _files("md"))
+    yield from _readable(found, report_page, "md")
 
 
 @source
-def executed_notebooks(records: list[RunRecord], known: set[str]) -> Iterator[Page]:
+def executed_notebooks(found: Found) -> Iterator[Page]:
     """Yield a page for every notebook below reports/."""
-    yield from map(notebook_page, _files("ipynb"))
+    yield from _readable(found, notebook_page, "ipynb")
 
 
 @source
-def bare_records(records: list[RunRecord], known: set[str]) -> Iterator[Page]:
+def bare_records(found: Found) -> Iterator[Page]:
     """Yield a page for every record that has no executed notebook."""
-    yield from (record_page(r) for r in records if f"runs/{r.name}.html" not in known)
+    known = {page.path for page in found.pages}
+    yield from (record_page(r) for r in found.records if f"runs/{r.name}.html" not in known)
 
 
-def collect(records: list[RunRecord]) -> list[Page]:
+@source
+def left_out(found: Found) -> Iterator[Page]:
+    """Yield the page that names what could not be read, if there is anything."""
+    if found.unreadable:
+        rows = pd.DataFrame([*found.unreadable.items()], columns=["ファイル", "理由"])
+        said = "次のファイルは読めないので、この本には入っていない。"
+        text = f"# 読めないファイル\n\n{said}\n\n{notation.table(rows)}\n"
+        yield _page(PurePosixPath("unreadable.md"), page.rendered(text, reports()))
+
+
+def collect(found: Found) -> list[Page]:
     """Return the pages of every kind, in the order of the contents."""
-    found: list[Page] = []
     for pages in SOURCES:
-        found += list(pages(records, {page.path for page in found}))
+        found.pages += list(pages(found))
     order = list(GROUPS.values())
-    return sorted(found, key=lambda p: (order.index(p.group), *_reports_first(p.path)))
+    return sorted(found.pages, key=lambda p: (order.index(p.group), *_reports_first(p.path)))
 
 
 def report_page(source: Path) -> Page:
@@ -99,12 +118,15 @@ def notebook_page(source: Path) -> Page:
 def record_page(record: RunRecord) -> Page:
     """Return the page of a run that has no executed notebook: its knobs and its results."""
     knobs = pd.DataFrame(
-        [(f"`{knob}`", notation.knob_value(value)) for knob, value in record.config.items()],
+        [
+            (notation.code(knob), notation.knob_value(value))
+            for knob, value in record.config.items()
+        ],
         columns=["パラメータ", "値"],
     )
     text = (
         f"# {record.name}\n\n記録 `reports/runs/{record.name}.json`（シード n={record.seeds}）\n\n"
-        f"## 設定\n\n{notation.table(knobs)}\n\n"
+        f"## 設定\n\n{notation.table(knobs, 'パラメータ')}\n\n"
         f"## 結果\n\n{one_run.runs_table(frame([record]))}\n\n"
         f"## スケーリング: PPL = A・トークン^α\n\n{scaling.fits_table([record])}\n"
     )
@@ -183,6 +205,16 @@ def _reports_first(path: str) -> tuple[str, bool, str]:
     """Sort pages by folder, and put a report before the notebook behind it."""
     folder, _, name = path.rpartition("/")
     return folder, name != "report.html", name
+
+
+def _readable(found: Found, made: Callable[[Path], Page], suffix: str) -> Iterator[Page]:
+    """Yield the pages of the files of a kind, and note those that cannot be read."""
+    for path in _files(suffix):
+        try:
+            yield made(path)
+        except Exception as error:  # damaged notebooks end nbformat and nbconvert in any error
+            reason = " ".join(str(error).split())[:200]
+            found.unreadable[shown(path)] = reason or type(error).__name__
 
 
 def _files(suffix: str) -> list[Path]:

@@ -21,7 +21,7 @@ from pygments.formatters import HtmlFormatter
 from fpcore.book import index, pages
 from fpcore.book.pages import Page
 from fpcore.paths import reports, write_atomically
-from fpcore.records.record import load_records
+from fpcore.records.record import read_shelf, say_left_out
 from fpcore.reports.page import CSS, font_face
 
 HERE = Path(__file__).parent
@@ -32,10 +32,10 @@ HEADINGS = ("h1", "h2", "h3")
 
 
 def build() -> Path:
-    """Make the book anew from reports/ and return its index page.
+    """Make the book anew from reports/ and return its index page; one line says what is left out.
 
     Raises:
-        RecordError: a record is damaged.
+        StorageError: the book cannot be written.
     """
     pages = collect()
     target = reports() / "html"
@@ -51,9 +51,11 @@ def build() -> Path:
 
 def collect() -> list[Page]:
     """Return the index and all pages, in the order of reading."""
-    records = load_records()
-    found = pages.collect(records)
-    body = index.index(found, records)
+    shelf = read_shelf()
+    sources = pages.Found(shelf.records, shelf.unreadable)
+    found = pages.collect(sources)
+    say_left_out(sources.unreadable)
+    body = index.index(found, shelf.records)
     first = Page("index.html", "はじめに", "", body, index.headings(found))
     paths = {page.path for page in found}
     return [first, *(replace(p, body=pages.linked(p.body, p.path, paths)) for p in found)]

@@ -3,7 +3,9 @@
 import json
 import math
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType
@@ -209,14 +211,46 @@ def load_record(name: str) -> RunRecord:
     """
     path = record_path(name)
     if not path.is_file():
-        near = suggestion(name, (p.stem for p in runs().glob("*.json")))
+        near = suggestion(name, (p.stem for p in _files()))
         raise RecordError(f"There is no record {shown(path)}{near}; run its config first.")
     return _read(path)
 
 
+@dataclass(frozen=True)
+class Shelf:
+    """All records, in the order of their names, and why the other files cannot be read."""
+
+    records: list[RunRecord] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def read_shelf() -> Shelf:
+    """Read every record; a file that is none is listed, and hidden files are passed over."""
+    shelf = Shelf()
+    for path in _files():
+        try:
+            shelf.records.append(_read(path))
+        except RecordError as error:
+            shelf.unreadable[shown(path)] = str(error)
+    return shelf
+
+
 def load_records() -> list[RunRecord]:
-    """Read every record, in the order of their names."""
-    return [_read(path) for path in sorted(runs().glob("*.json"))]
+    """Read every record, in the order of their names; one line names the files that are none."""
+    shelf = read_shelf()
+    say_left_out(shelf.unreadable)
+    return shelf.records
+
+
+def say_left_out(files: Iterable[str]) -> None:
+    """Print one line that names the files that could not be read, if there are any."""
+    if names := ", ".join(files):
+        print(f"Left out, as they cannot be read: {names}.", file=sys.stderr)
+
+
+def _files() -> list[Path]:
+    """Return the files that are called as records are; hidden ones belong to other programs."""
+    return sorted(path for path in runs().glob("*.json") if not path.name.startswith("."))
 
 
 def _read(path: Path) -> RunRecord:

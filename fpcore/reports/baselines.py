@@ -38,7 +38,7 @@ def by_size(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
         "パラメータは訓練されるものだけを数える。「選択」は開発（development）テキストで選んだ"
         f"学習率または n-gram の次数、{DASH} は該当なしか不明。"
     )
-    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
+    return Markdown(f"{notation.table(pd.DataFrame(rows), 'モデル')}\n\n{note}")
 
 
 def standing(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
@@ -146,7 +146,7 @@ def _row(record: RunRecord, samples: int) -> dict[str, str]:
     return {
         "サンプル数": number(samples, 0),
         "トークン": number(own[0].train_tokens, 0),
-        "モデル": f"`{record.name}`",
+        "モデル": notation.code(record.name),
         "パラメータ": number(trained_parameters(record), 0),
         **cells,
         "選択": DASH if own[0].chosen is None else f"{own[0].chosen:g}",

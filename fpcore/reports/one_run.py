@@ -13,6 +13,7 @@ from fpcore.errors import RecordError
 from fpcore.notation import (
     METRICS,
     Markdown,
+    code,
     factor,
     knob_value,
     metric,
@@ -117,14 +118,14 @@ def config_table(config: RunConfig) -> Markdown:
     values = config.model_dump() | {"name": config.run_name}
     rows = [
         {
-            "パラメータ": f"`{knob}`",
+            "パラメータ": code(knob),
             "値": knob_value(value),
             "既定値": knob_value(fields[knob].default),
             "変更": "★" if knob != "name" and value != fields[knob].default else "",
         }
         for knob, value in values.items()
     ]
-    return table(pd.DataFrame(rows))
+    return table(pd.DataFrame(rows), "パラメータ")
 
 
 def _columns(points: pd.DataFrame) -> tuple[list[float], list[float]]:

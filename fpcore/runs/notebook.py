@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import psutil
 import yaml
 
 from fpcore.errors import FpcoreError
-from fpcore.paths import NOTEBOOKS, unwritable
+from fpcore.paths import NOTEBOOKS, replacing
 from fpcore.runs.progress import MARK
 
 HUNG = 600.0  # seconds in which processes that work use more than IDLE of a processor
@@ -44,19 +43,11 @@ def execute(
             line that it said.
         StorageError: the folder of `output` cannot be written.
     """
-    temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex}.ipynb")
     command = [sys.executable, "-m", "fpcore.runs.notebook", str(NOTEBOOKS / f"{notebook}.ipynb")]
-    command += [str(temporary), "--parameters_yaml", yaml.safe_dump(parameters)]
-    command += ["--log-output", "--no-progress-bar"]
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        own = {PARENT: str(os.getpid())}
-        _follow(command, on_line, _inherited() | own | (environment or {}))
-        temporary.replace(output)
-    except OSError as error:
-        raise unwritable(output, error) from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    given = ["--parameters_yaml", yaml.safe_dump(parameters), "--log-output", "--no-progress-bar"]
+    own = {PARENT: str(os.getpid())} | (environment or {})
+    with replacing(output, ".ipynb") as temporary:
+        _follow([*command, str(temporary), *given], on_line, _inherited() | own)
 
 
 def tidy(path: Path) -> None:

@@ -186,5 +186,5 @@ def test_a_hundred_records_are_shown_within_three_seconds() -> None:
 def test_without_records_it_says_so() -> None:
     for path in runs().glob("*.json"):
         path.unlink()
-    with pytest.raises(Exception, match="There is no record in reports/runs yet"):
+    with pytest.raises(Exception, match="There is no readable record in reports/runs yet"):
         explorer.show()

@@ -1,19 +1,24 @@
 """The browsable book of the committed reports: complete, searchable, and without a network."""
 
+import io
 import json
 import re
 import shutil
+from contextlib import redirect_stderr
 from pathlib import Path
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup, Tag
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fpcore.book import site
 from fpcore.book.pages import Page, linked
 from fpcore.book.site import sections
 from fpcore.notation import metric
 from fpcore.paths import ROOT, runs
-from fpcore.records.record import load_record
+from fpcore.records.record import load_record, load_records
 
 HOSTS = re.compile(r"""(?:src|srcset|href|action|url)\s*[=(]\s*["']?\s*(?:https?:)?//""")
 
@@ -121,3 +126,49 @@ def test_the_book_is_made_anew_and_never_of_itself(
     site.build()
     assert [p.name for p in index.parent.rglob("*.html")] == ["index.html"]
     assert [p.name for p in (tmp_path / "reports").iterdir() if p.name.startswith(".")] == []
+
+
+@st.composite
+def a_bad_file(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A file that is called as a record or an executed notebook is, and is none."""
+    suffix = draw(st.sampled_from(["json", "ipynb", "md"]))
+    stem = draw(
+        st.sampled_from(["._v5-small", "v5-small (1)", "package", "zz", "行 #1 100%", "a|b*c*_d_"])
+    )
+    whole = (
+        (ROOT / "reports" / "runs" / f"v6-small.{suffix}").read_bytes() if suffix != "md" else b""
+    )
+    cut = whole[: draw(st.integers(0, len(whole) // 2))]
+    marked = cut + b"\n<<<<<<< HEAD\n" + whole[len(cut) :]
+    content = draw(st.sampled_from([b"", b"[]", b"{}", b"null", b"\xff\xfe\x00", cut, marked]))
+    if suffix == "md":
+        content = draw(st.sampled_from([b"\xff", b"# a\n\n![b](missing.png)\n"]))
+    return f"{stem}.{suffix}", content
+
+
+@given(bad=st.lists(a_bad_file(), min_size=1, max_size=3))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
+def test_a_bad_file_is_listed_and_the_rest_is_built(
+    tmp_path_factory: pytest.TempPathFactory, bad: list[tuple[str, bytes]]
+) -> None:
+    home = tmp_path_factory.mktemp("bad")
+    folder = home / "reports" / "runs"
+    folder.mkdir(parents=True)
+    for name in ("v5-published.json", "v6-published.json"):
+        shutil.copy(ROOT / "reports" / "runs" / name, folder)
+    nbformat.write(nbformat.v4.new_notebook(), folder / "v5-published.ipynb")
+    for name, content in bad:
+        (folder / name).write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(io.StringIO()) as said:
+        patch.setenv("FPCORE_HOME", str(home))
+        made = site.build().parent
+        assert [record.name for record in load_records()] == ["v5-published", "v6-published"]
+    assert all((made / f"runs/v{n}-published.html").is_file() for n in (5, 6))
+    listed = {f"reports/runs/{name}" for name, _ in bad if not name.startswith(".")}
+    lines = said.getvalue().splitlines()
+    assert len(lines) <= 2 and all(name in lines[0] for name in listed)
+    if listed:
+        rows = soup(made / "unreadable.html").select("td:first-child")
+        assert {row.get_text() for row in rows} == listed
+    else:
+        assert not lines and not (made / "unreadable.html").exists()

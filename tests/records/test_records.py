@@ -20,7 +20,7 @@ from fpcore import (
     load_records,
     traces,
 )
-from fpcore.records.record import VOLATILE, SizeResult, _pretty
+from fpcore.records.record import VOLATILE, SizeResult, _pretty, read_shelf
 
 
 @pytest.fixture(autouse=True)
@@ -122,13 +122,27 @@ def damaged(**change: Any) -> str:
 def test_a_damaged_record_is_named(folder: Path, content: str) -> None:
     folder.mkdir(parents=True)
     (folder / "toy.json").write_text(content, encoding="utf-8")
-    for read in (lambda: load_record("toy"), load_records):
-        with pytest.raises(RecordError) as caught:
-            read()
-        start = "reports/runs/toy.json is not a readable record ("
-        assert str(caught.value).startswith(start)
-        assert "\n" not in str(caught.value)
-        assert str(caught.value).endswith("; restore it, or delete it and run its config again.")
+    with pytest.raises(RecordError) as caught:
+        load_record("toy")
+    assert str(caught.value).startswith("reports/runs/toy.json is not a readable record (")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith("; restore it, or delete it and run its config again.")
+    record("good").save()
+    assert [r.name for r in read_shelf().records] == ["good"]
+    assert read_shelf().unreadable == {"reports/runs/toy.json": str(caught.value)}
+
+
+def test_one_line_names_what_is_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record("good").save()
+    for name in ("._good.json", "good (1).json", "zwei\nzeilen.json", ".good.json.json"):
+        (folder / name).write_bytes((folder / "good.json").read_bytes())
+    (folder / "folder.json").mkdir()
+    (folder / "lost.json").symlink_to(folder / "nowhere")
+    assert [r.name for r in load_records()] == ["good"]
+    assert capsys.readouterr().err == (
+        "Left out, as they cannot be read: reports/runs/folder.json, reports/runs/good (1).json, "
+        "reports/runs/nowhere, reports/runs/zwei\ufffdzeilen.json.\n"
+    )
 
 
 def test_a_record_that_is_not_text_is_named(folder: Path) -> None:

@@ -21,9 +21,7 @@ def one_factor(records: list[RunRecord]) -> Check:
     title, (a, b) = "変えた条件は 1 つか", _pair(records)
     found, hidden = factors.changed_factors(a, b), factors.unknown(a, b)
     listed = "、".join(
-        f"`{k}` {notation.knob_value(a.config[k])} → {notation.knob_value(b.config[k])}"
-        for f in found
-        for k in f
+        f"{notation.code(k)} {_value(a, k)} → {_value(b, k)}" for f in found for k in f
     )
     if hidden:
         evidence = f"片方の記録にしかない条件が {len(hidden)} つ" + (
@@ -36,7 +34,9 @@ def one_factor(records: list[RunRecord]) -> Check:
     if not missing:
         return Check(title, OK, f"{len(found)} つ同時（{listed}）だが、1 つだけ変えた実行もある")
     runs = "、".join(
-        f"`{a.name}` に `{k}: {factors.flow(b.config[k])}`" for f in missing for k in f
+        f"`{a.name}` に {notation.code(f'{k}: {factors.flow(b.config[k])}')}"
+        for f in missing
+        for k in f
     )
     files = "、".join(f"`{name}.yaml`" for name in factors.missing_runs(a, b, records))
     settle = f"1 つだけ変えた実行: {runs}" + (f"（YAML は {files}）" if files else "")
@@ -129,3 +129,7 @@ def _no_effect(a: RunRecord, b: RunRecord, dead: list[factors.Factor], names: st
     if norm is not None:
         evidence += f"。勾配ノルムは最大 {number(norm, 4)} で、どちらのクリップも一度も働かない"
     return evidence
+
+
+def _value(record: RunRecord, knob: str) -> str:
+    return notation.escaped(notation.knob_value(record.config[knob]))

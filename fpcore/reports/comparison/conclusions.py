@@ -148,8 +148,12 @@ def _change(c: Comparison, factor: Factor) -> str:
     word, (x, y) = "変更", pairs[0]
     if len(pairs) == 1 and all(isinstance(v, int | float) for v in (x, y)):
         word = "変更" if isinstance(x, bool) else "増加" if y > x else "減少"
-    shown = "、".join(f"{notation.knob_value(x)}→{notation.knob_value(y)}" for x, y in pairs)
+    shown = "、".join(f"{_value(x)}→{_value(y)}" for x, y in pairs)
     return f"{word}（{shown}）"
+
+
+def _value(value: object) -> str:
+    return notation.escaped(notation.knob_value(value))
 
 
 def _alive(c: Comparison) -> list[Factor]:

@@ -47,16 +47,16 @@ def conditions(c: Comparison) -> Markdown:
     t = c.conditions
     shown = pd.DataFrame(
         {
-            "パラメータ": [f"`{knob}`" for knob in t["knob"]],
+            "パラメータ": [notation.code(knob) for knob in t["knob"]],
             c.a.name: [notation.knob_value(v) for v in t["a"]],
             f"{c.b.name} ": [notation.knob_value(v) for v in t["b"]],
             "変更": [percent(v, 0, signed=True) for v in t["relative"]],
         }
     )
     found, hidden = factors.changed_factors(c.a, c.b), factors.unknown(c.a, c.b)
-    parts: list[str] = [notation.table(shown)] if len(shown) else []
+    parts: list[str] = [notation.table(shown, markdown="パラメータ")] if len(shown) else []
     if hidden:
-        names = "、".join(f"`{knob}`" for knob in hidden)
+        names = "、".join(notation.code(knob) for knob in hidden)
         parts.append(f"片方の記録にしかない条件: {names}。")
     if not parts:
         return Markdown("2 つの実行の設定は同じである。")
@@ -73,11 +73,15 @@ def common(c: Comparison) -> Markdown:
     """共通条件: the knobs that both runs share, the architecture first."""
     lines = [f"- サンプルサイズ（訓練に使う会話の数）: {', '.join(map(str, c.samples))}"]
     if c.a.label and c.a.label == c.b.label:
-        lines.insert(0, f"- アーキテクチャ: {c.a.label}")
+        lines.insert(0, f"- アーキテクチャ: {notation.escaped(c.a.label)}")
     for group, knobs in GROUPS.items():
-        same = [f"`{k}` {notation.knob_value(c.common[k])}" for k in knobs if k in c.common]
+        same = [f"`{k}` {_value(c, k)}" for k in knobs if k in c.common]
         lines += [f"- {group}: {'、'.join(same)}"] if same else []
     return Markdown("\n".join(lines))
+
+
+def _value(c: Comparison, knob: str) -> str:
+    return notation.escaped(notation.knob_value(c.common[knob]))
 
 
 @section(30, "## 結果サマリー\n\n### 最終性能（{size} サンプル時）")
@@ -158,7 +162,9 @@ def alpha(c: Comparison) -> Markdown:
         }
     )
     said = sentences.alpha(c)
-    return _observed(notation.table(shown), said, c, "alpha", sentences.intervals(c))
+    return _observed(
+        notation.table(shown, markdown="ウィンドウ"), said, c, "alpha", sentences.intervals(c)
+    )
 
 
 @section(70, "### 4. Phase 1 収束の推移")

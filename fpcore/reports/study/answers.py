@@ -82,7 +82,7 @@ def _kept_rank(e: Evidence) -> list[str]:
 
 
 def _gains(e: Evidence, run: str) -> str:
-    return f"{e.label(e.record(run))}（{_gaps(e, run, 'convergence_rate', 'val_er')}）"
+    return f"{e.said(e.record(run))}（{_gaps(e, run, 'convergence_rate', 'val_er')}）"
 
 
 def _gaps(e: Evidence, run: str, *metrics: str) -> str:
@@ -95,7 +95,7 @@ def _gaps(e: Evidence, run: str, *metrics: str) -> str:
 def _both_down(e: Evidence) -> list[str]:
     """Name the runs that lose effective rank and gain perplexity: a low rank is not the harm."""
     found = [
-        f"{e.label(e.record(run))}（{_gaps(e, run, 'val_er', 'val_ppl')}）"
+        f"{e.said(e.record(run))}（{_gaps(e, run, 'val_er', 'val_ppl')}）"
         for run in e.comparisons
         if e.direction(run, "val_er") == e.direction(run, "val_ppl") == "down"
     ]
@@ -107,8 +107,8 @@ def _both_down(e: Evidence) -> list[str]:
 def _best(e: Evidence) -> list[str]:
     """Name the run with the lowest development loss, and how its Val PPL stands to the others'."""
     ppl, spread = e.means(e.best)["val_ppl"]
-    twins = "、".join(e.label(e.record(run)) for run in e.twins)
-    said = f"開発テキストの損失が最も低いのは {e.label(e.best)}"
+    twins = "、".join(e.said(e.record(run)) for run in e.twins)
+    said = f"開発テキストの損失が最も低いのは {e.said(e.best)}"
     said += f"（Val PPL {notation.with_spread('val_ppl', ppl, spread)}"
     said += f"、結果がすべて同じ設定: {twins}）。" if twins else "）。"
     return [said + _beside_the_best(e)]
@@ -122,14 +122,14 @@ def _beside_the_best(e: Evidence) -> str:
         return f"その Val PPL は、ほかの {lower} 設定のどれよりも低いと言える。"
     said = f"その Val PPL は、ほかの {lower} 設定より低いと言える。" if lower else ""
     said += f"{higher} 設定よりは高いと言える。" if higher else ""
-    names = "、".join(e.label(e.record(run)) for run in e.rivals)
+    names = "、".join(e.said(e.record(run)) for run in e.rivals)
     return f"{said}次の設定とは Val PPL に{UNCLEAR}: {names}。" if names else said
 
 
 def _unchanged(e: Evidence) -> list[str]:
     if not e.unchanged:
         return []
-    names = "、".join(e.label(e.record(run)) for run in e.unchanged)
+    names = "、".join(e.said(e.record(run)) for run in e.unchanged)
     return [f"結果が基準とすべて同じで、何も変えていない設定: {names}。"]
 
 
@@ -140,7 +140,7 @@ def _stopped(e: Evidence) -> list[str]:
         own = [r.phase1_iterations for r in record.results if r.phase1_iterations]
         if own and min(own) < record.config["max_iter"]:
             span = f"{min(own)}" if min(own) == max(own) else f"{min(own)}–{max(own)}"
-            found.append(f"{e.label(record)}（{span} 反復）")
+            found.append(f"{e.said(record)}（{span} 反復）")
     if not found:
         return []
     return [
@@ -204,7 +204,7 @@ def _more_seeds(e: Evidence) -> list[str]:
     if not known:
         return []
     run = min(known, key=lambda name: known[name])
-    count, name = _count(known[run]), e.label(e.record(run))
+    count, name = _count(known[run]), e.said(e.record(run))
     if known[run] > MANY_SEEDS:
         return [
             f"Val PPL で基準と区別できない設定は、最も区別しやすい {name} でも{count}シードが"

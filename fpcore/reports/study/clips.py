@@ -32,7 +32,7 @@ def _threshold(base: Clipping) -> str:
 def _acting(e: Evidence, own: Clipping) -> str:
     """Say how much a clip that acts does to the gradients, and what comes of it."""
     share, scale = percent(own.clipped, 1), number(own.scale, 2)
-    name = e.label(e.record(own.run))
+    name = e.said(e.record(own.run))
     head = f"{name}: 更新の {share} でクリップが働き、勾配は平均 {scale} 倍"
     if own.run == e.base.name:
         return f"{head}（基準そのもの）。"
@@ -52,7 +52,7 @@ def _rates(e: Evidence, acting: list[Clipping]) -> list[str]:
             continue
         moved = _moved(e.comparisons[record.name])
         said = f"基準より {moved}" if moved else f"どの指標にも基準との{UNCLEAR}"
-        line = f"{e.label(record)}（基準の {number(share, 2)} 倍）: {said}。"
+        line = f"{e.said(record)}（基準の {number(share, 2)} 倍）: {said}。"
         near = min(acting, key=lambda own: abs(math.log(own.scale / share)), default=None)
         lines.append(line + (_beside(e, record.name, near) if near else ""))
     return lines
@@ -62,7 +62,7 @@ def _beside(e: Evidence, run: str, clip: Clipping) -> str:
     """Compare a run of a smaller learning rate with the clip that scales gradients most alike."""
     c = compare_runs(e.record(clip.run), e.record(run), level=e.level)
     moved = _moved(c)
-    head = f"勾配を平均 {number(clip.scale, 2)} 倍にする {e.label(e.record(clip.run))} "
+    head = f"勾配を平均 {number(clip.scale, 2)} 倍にする {e.said(e.record(clip.run))} "
     return f"{head}より {moved}。" if moved else f"{head}とは、どの指標にも{UNCLEAR}。"
 
 

@@ -34,9 +34,12 @@ SAID = {"up": "高い", "down": "低い", "same": "同じ", "tiny": "表示の�
 
 def question(e: Evidence) -> Markdown:
     """問い: what the study asks, and what it varies."""
-    grid = "、".join(f"`{k}` {{{', '.join(map(str, v))}}}" for k, v in e.study.grid.items())
+    grid = "、".join(
+        f"`{k}` {{{notation.escaped(notation.knob_value(v))}}}" for k, v in e.study.grid.items()
+    )
     also = "".join(
-        f"\n- 加えて: {'、'.join(f'`{k}` {v}' for k, v in knobs.items())}" for knobs in e.study.also
+        f"\n- 加えて: {'、'.join(f'`{k}` {notation.escaped(str(v))}' for k, v in knobs.items())}"
+        for knobs in e.study.also
     )
     sizes = ", ".join(map(str, e.base.sizes))
     return Markdown(
@@ -101,7 +104,7 @@ def effects(e: Evidence) -> Markdown:
         return Markdown("2 条件 × 2 値の格子ではないので、主効果の表はない。")
     rows = [
         {
-            "効果": f"`{effect.of}`",
+            "効果": notation.code(effect.of),
             "指標": METRICS[effect.metric].label,
             "差": notation.difference(effect.metric, effect.difference),
             "区間": notation.interval(effect.metric, effect.low, effect.high),
@@ -113,7 +116,7 @@ def effects(e: Evidence) -> Markdown:
         "主効果は、もう一方の条件の 2 値で平均した差（後の値 − 前の値）。"
         "区間はシードの対で、3 つの効果が同時に 95 %。"
     )
-    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
+    return Markdown(f"{notation.table(pd.DataFrame(rows), '効果')}\n\n{note}")
 
 
 def clipping(e: Evidence) -> Markdown:
