@@ -116,8 +116,10 @@ class _Table:
 
     def _score(self, c: Convention, items: list[Item], ratio: bool, exact: bool) -> Score:
         fit = [(item, c.fit(self.grid, item, ratio, exact)) for item in items]
-        right = sum(f is True and x.d.value != 0 and x.d.digits > 1 for x, f in fit)
-        return Score(c, right, tuple(x for x, f in fit if f is False))
+        fine = [x.d for x, f in fit if f is True and x.d.value != 0]
+        strong = sum(d.digits > 1 for d in fine)
+        weak = sum(d.digits == 1 and d.signed for d in fine)
+        return Score(c, strong + weak // 2, tuple(x for x, f in fit if f is False))
 
     def _conventions(self, s: Scheme, items: list[Item], sign: int) -> Iterator[Convention]:
         signed = any(x.d.signed for x in items)

@@ -50,7 +50,9 @@ _WORD_IS = re.compile(
 )
 _CONDITION = re.compile(r"\b(?:at|with|for|using|when|in|by)\b|で|設定|条件|場合|時", re.IGNORECASE)
 _WORD_THEN = re.compile(rf"({WORD.pattern})[しすたるっ]{{0,3}}\s*\(\s*$", re.IGNORECASE)
-_VERB = re.compile(r"\b(?:by|costs?|brings|saves?|only brings)\s+(?:only |about )?$", re.IGNORECASE)
+_VERB = re.compile(
+    r"\b(?:by|gives?|yields?|costs?|brings|saves?|only brings)\s+(?:only |about )?$", re.IGNORECASE
+)
 _FROM_WORD = re.compile(rf"({WORD.pattern})(?:\s+[a-z]+)?\s+from\s+$", re.IGNORECASE)
 _THEN_WORD = re.compile(
     rf"\s*(?:へ|に|まで|と)?\s*(?:と)?(?:大幅に|わずかに|大きく|やや|若干|急激に"
