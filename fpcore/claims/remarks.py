@@ -169,7 +169,9 @@ def _before(text: str, chain: Chain, numbers: tuple[Number, ...]) -> Iterator[tu
     opened = text.rfind("(", 0, chain.numbers[0].start)
     if opened < 0 or not _LEAD.fullmatch(text, opened + 1, chain.numbers[0].start):
         return
-    for n in (n for n in numbers if n.end <= opened and not n.counter):
+    known = [n for n in numbers if n.end <= opened and not n.counter]
+    last = max((i for i, n in enumerate(known) if n.unit in ("%", "x")), default=0)
+    for n in known[last:]:
         gap = text[n.end : opened]
         said = _then(n, gap) if gap.strip() else _said(n, text[: n.start])
         if said is None and not gap.strip() and n.unit == "%" and _is_change(text, chain, n):
