@@ -10,7 +10,8 @@ from fpcore.claims.quantities import Number
 from fpcore.claims.values import Column
 
 _EVERY = re.compile(
-    r"(?:どの|すべての|全ての|全|いずれの|あらゆる)(?:サンプル)?(?:サイズ|設定|条件|構成"
+    r"(?:どの|すべての|全ての|全|いずれの|あらゆる)(?:サンプル)?(?:サイズ|設定|条件|構成|手法"
+    r"|モデル|方式|シード"
     r"|ケース)(?:で|において)|\b(?:at|for|in) (?:every|all|each) (?:sample )?(?:sizes?|settings?"
     r"|cases?)",
     re.IGNORECASE,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fpcore.claims.arithmetic import KINDS, fits, kinds_for, shown
+from fpcore.claims.contest import Pairs, contest
 from fpcore.claims.document import Report
 from fpcore.claims.facts import Fact, place_label
 from fpcore.claims.finding import Finding
@@ -16,24 +17,13 @@ from fpcore.claims.labels import SIZE
 from fpcore.claims.names import MANY, Clause, Index
 from fpcore.claims.quantities import Number
 from fpcore.claims.terms import METRICS, SENSES, WORD, sign_of
+from fpcore.claims.trends import APART, DENIED, trend_slips
 from fpcore.claims.verdicts import contradiction
 
-_FAMILY = {"ppl": ("val_ppl", "train_ppl", "ppl"), "er": ("val_er", "train_er", "er")}
-_APART = re.compile(
-    r"[→⇒]|->|サンプル数|データ|につれ|ごと|エポック|から|を\d|\bfrom\b|差が|間の差|間で|Δ"
-    r"|それぞれ|ともに|と[A-Z]|および|、.*、.*、"
-)
-_DENIED = re.compile(r".{0,8}?(?:ない|ません|なかった|せず|\bnot\b)")
 _OF_ANOTHER = re.compile(r"(?:し|さ)?(?:た|ている|ていた|せた)\s*(?=[A-Za-z一-龥ァ-ヴ])")
 _SIGNED_BEFORE = re.compile(r"[^\d、。()→]{0,14}(?:[+-][\d.,]+[^\d、。()→]{0,4})?\(?\s*$")
-_RATHER = re.compile(
-    r"\s*(?:の\s*(?:方|ほう)\s*)が|\s*が\s*(?:やや|わずかに|大幅に)?\s*(?:優位|優れ|良い|良く"
-    r"|急峻|緩やか)"
-)
 _GAP_OF = re.compile(r"\s*の差分?\s*(?:は|が|:|=)?\s*")
 _BRACKETS = re.compile(r"\s*(?:に|へ|まで)?\s*[^\d()、。]{0,6}\(\s*$")
-_TREND = re.compile(r"\s*(?:では|は|で|の)")
-_CHANGED = re.compile("(?:上昇|低下|増加|減少|改善|悪化|向上|劣化|下落|短縮)(?:し|する|した|$)")
 _WORD_AFTER = re.compile(rf"\s*(?:ほど|も|だけ|程度|分)?\s*の?\s*({WORD.pattern})", re.IGNORECASE)
 _BY = re.compile(rf"({WORD.pattern})(?:[^\d.,()]{{0,20}})?\s+by\s+$", re.IGNORECASE)
 
@@ -47,58 +37,26 @@ class Change:
     word: str
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """The values of the two runs, alike in all else, by metric; and the runs in their order."""
-
-    first: str
-    second: str
-    values: dict[str, list[tuple[Fact, Fact]]]
-
-
 def change_slips(
     report: Report, index: Index, facts: list[Fact], clauses: list[Clause]
 ) -> Iterator[Finding]:
     """Yield the slips in differences that sentences give, where a report compares two runs."""
-    runs = _runs(report, facts)
-    if runs is None:
+    pairs = contest(report, index, facts)
+    if pairs is None:
         return
-    pairs = Pairs(*runs, _values(index, *runs))
     printed = [f for f in facts if f.difference][:MANY]
     for c in clauses:
         if c.sentence.title or not c.metrics or c.loose or len(c.text) > 300:
             continue
         for change in _changes(c):
             yield from _check(report, c, change, pairs)
-        yield from _trend(report, index, c, pairs)
-        yield from _rank(report, c, pairs)
+        yield from trend_slips(report, index, c, pairs)
         yield from _printed(report, c, printed)
-
-
-def _runs(report: Report, facts: list[Fact]) -> tuple[str, str] | None:
-    """Return the two runs, where all differences between values of known metrics are of them."""
-    found = {f.words for f in facts if f.difference and len(f.words) == 2}
-    if len(found) != 1:
-        return None
-    names = found.pop()
-    source = next(f.source for f in facts if f.difference and f.words == names)
-    heads = " ".join(h.text.lower() for h in report.grids[source].heads)
-    a, b = sorted(names, key=heads.find)
-    return a, b
-
-
-def _values(index: Index, a: str, b: str) -> dict[str, list[tuple[Fact, Fact]]]:
-    found = {}
-    for metric, facts in index.by_metric.items():
-        one = [f for f in facts if f.words | (f.above & {a}) == {a} and f.step is None]
-        two = [f for f in facts if f.words | (f.above & {b}) == {b} and f.step is None]
-        found[metric] = index.alike(one, two, a, b)
-    return found
 
 
 def _changes(c: Clause) -> Iterator[Change]:
     """Yield the differences that a clause gives."""
-    if _APART.search(re.sub(r"\([^()]*\)", "", c.text)) or c.step is not None:
+    if APART.search(re.sub(r"\([^()]*\)", "", c.text)) or c.step is not None:
         return
     for n in _amounts(c.numbers):
         if n.counter or n.ranged or n.spread or n.unit == "x":
@@ -113,7 +71,7 @@ def _changes(c: Clause) -> Iterator[Change]:
         if METRICS[metric].get("magnitude") or any(end <= m.start < n.start for m in c.names):
             continue
         word = _WORD_AFTER.match(c.text, n.end) or _BY.search(c.text[: n.start])
-        if word and (_DENIED.match(c.text, n.end) or _OF_ANOTHER.match(c.text, word.end())):
+        if word and (DENIED.match(c.text, n.end) or _OF_ANOTHER.match(c.text, word.end())):
             continue
         own = _signed_word(gap)
         if n.signed and not METRICS[metric].get("signed") and _SIGNED_BEFORE.fullmatch(gap):
@@ -150,8 +108,7 @@ def _signed_word(gap: str) -> str:
 
 
 def _check(report: Report, c: Clause, change: Change, pairs: Pairs) -> Iterator[Finding]:
-    metrics = _FAMILY.get(change.metric, (change.metric,))
-    values = [p for m in metrics for p in pairs.values.get(m, [])]
+    values = pairs.of(change.metric)
     size = _size_at(c, change.d)
     if size is not None:
         values = [p for p in values if p[0].size in (size, None)] if size > 0 else []
@@ -202,60 +159,6 @@ def _fits(d: Number, x: Fact, y: Fact, sign: int) -> bool:
 
 def _comparable(d: Number, values: list[tuple[Fact, Fact]]) -> bool:
     return all(kinds_for(d, x.number, y.number) for x, y in values) or d.points
-
-
-def _trend(report: Report, index: Index, c: Clause, pairs: Pairs) -> Iterator[Finding]:
-    """Check 「B では M は上昇した」: B against A, where M does not so change within B itself."""
-    words = WORD.findall(c.masked)
-    own = [m for m in c.names if _TREND.match(c.text, m.end)]
-    plain = not any(n for n in c.numbers) and len(c.metrics) == len(words) == len(c.names) == 1
-    if not plain or not own or own[0].name != pairs.second or c.qualifiers:
-        return
-    changed = _CHANGED.search(c.text)
-    metric, word = c.metrics[0][0], words[0]
-    values = [p for m in _FAMILY.get(metric, (metric,)) for p in pairs.values.get(m, [])]
-    sign = sign_of(SENSES[word.lower()], metric)
-    if not changed or not sign or not values or _DENIED.match(c.text, changed.end()):
-        return
-    mine = sorted(
-        (y for _, y in values if y.metric == values[0][1].metric), key=lambda f: f.size or 0
-    )
-    grown = sign * (mine[-1].number.value - mine[0].number.value) > 0
-    traced = any(f.step is not None for f in index.by_metric[mine[0].metric])
-    if grown or traced or _APART.search(c.text):
-        return
-    if all(sign * (y.number.value - x.number.value) < 0 for x, y in values):
-        yield contradiction(report, c, word, values[-1])
-
-
-def _rank(report: Report, c: Clause, pairs: Pairs) -> Iterator[Finding]:
-    """Check 「M は B の方が低い」 and 「M は B が優位」, without a number, at every size."""
-    text = re.sub(r"\([^()]*\)", "", c.masked)
-    words = WORD.findall(text)
-    told = [m for m in c.names if _RATHER.match(c.text, m.end)]
-    metrics = {m for m, start, _ in c.metrics if start < len(text)}
-    if len(told) != 1 or len(words) != 1 or len(metrics) != 1 or c.numbers or c.step:
-        return
-    if c.qualifiers - {"最終", "全体"} or _DENIED.search(text) or not c.opens_plainly(len(text)):
-        return
-    metric, sense = metrics.pop(), SENSES[words[0].lower()]
-    values = [p for m in _FAMILY.get(metric, (metric,)) for p in pairs.values.get(m, [])]
-    last = max((x.size or 0 for x, _ in values), default=0)
-    if "最終" in c.qualifiers:
-        values = [p for p in values if p[0].size in (last, None)]
-    values = [p if told[0].name == pairs.second else p[::-1] for p in values]
-    known = told[0].name in (pairs.first, pairs.second) and values
-    if known and all(_wrong(y, x, sense, metric) for x, y in values):
-        yield contradiction(report, c, words[0], values[-1])
-
-
-def _wrong(y: Fact, x: Fact, sense: str, metric: str) -> bool:
-    """Say whether y against x is surely not what a word claims."""
-    a, b = x.number, y.number
-    slope = {"steeper": 1, "flatter": -1}.get(sense, 0)
-    sign = slope or sign_of(sense, metric)
-    gap = abs(b.value) - abs(a.value) if slope else b.value - a.value
-    return sign * gap < -(a.half + b.half)
 
 
 def _printed(report: Report, c: Clause, facts: list[Fact]) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from fpcore.claims.arithmetic import (
     kinds_for,
     shown,
 )
+from fpcore.claims.bases import ABOVE, FORMULA, is_base, named_in
 from fpcore.claims.conventions import GROUPS, Convention, Item, Scheme, Score, is_arrow
 from fpcore.claims.document import Report
 from fpcore.claims.facts import is_difference
@@ -23,14 +24,11 @@ from fpcore.claims.finding import Finding
 from fpcore.claims.grid import Grid
 from fpcore.claims.hidden import HiddenBase, hidden_base
 from fpcore.claims.labels import read_label
-from fpcore.claims.quantities import Number
 from fpcore.claims.terms import TERMS, any_of, better, column
 
 _RATIO, _EXACT = any_of(TERMS["ratios"]), any_of(TERMS["exact"])
 _MINUS = re.compile(r"\s*(?:-|−|引く|minus)\s*", re.IGNORECASE)
 _OVER = re.compile(r"\s*[/÷]\s*")
-_FORMULA = re.compile(r"(?:^|\()\s*([^\s()/-]+)\s*[-/]\s*([^\s()/-]+)\s*(?:\)|$)")
-_ABOVE = re.compile(r"前(?:段|行|の|epoch|\s|比)|直前|\bprev", re.IGNORECASE)
 _SAMPLE = 40  # rows that choose the convention of a long table
 _OPAQUE = re.compile(r"→|⇒|->|\bvs\b|[×x/=<>]\s*\d", re.IGNORECASE)
 
@@ -42,7 +40,7 @@ def column_slips(report: Report) -> Iterator[Finding]:
         if any(table.is_change(j) for j in range(1, len(grid.heads))):
             yield from table.slips()
         elif len(grid.rows) < 60 and any(
-            is_difference(r[0].text) or _FORMULA.search(r[0].text) for r in grid.rows
+            is_difference(r[0].text) or FORMULA.search(r[0].text) for r in grid.rows
         ):
             yield from _Table(report, grid.turn).slips()
 
@@ -116,8 +114,10 @@ class _Table:
 
     def _score(self, c: Convention, items: list[Item], ratio: bool, exact: bool) -> Score:
         fit = [(item, c.fit(self.grid, item, ratio, exact)) for item in items]
-        right = sum(f is True and x.d.value != 0 and x.d.digits > 1 for x, f in fit)
-        return Score(c, right, tuple(x for x, f in fit if f is False))
+        fine = [x.d for x, f in fit if f is True and x.d.value != 0]
+        strong = sum(d.digits > 1 for d in fine)
+        weak = sum(d.digits == 1 and d.signed for d in fine)
+        return Score(c, strong + weak // 2, tuple(x for x, f in fit if f is False))
 
     def _conventions(self, s: Scheme, items: list[Item], sign: int) -> Iterator[Convention]:
         signed = any(x.d.signed for x in items)
@@ -166,7 +166,7 @@ class _Table:
 
     def formula(self, j: int) -> str:
         """Return 「旧 - 新」 or 「B/A」 where a head consists of it, with names of two columns."""
-        m = _FORMULA.search(self.grid.heads[j].text.lower())
+        m = FORMULA.search(self.grid.heads[j].text.lower())
         names = {self._name(k) for k in range(len(self.grid.heads)) if k != j} if m else set()
         return m[0] if m and m[1] in names and m[2] in names and m[1] != m[2] else ""
 
@@ -178,15 +178,15 @@ class _Table:
         """Return the base rows: first, last, above, one without a difference, one that is named."""
         rows = self.grid.rows
         empty = [
-            i for i, r in enumerate(rows) if r[j].empty or not r[j].numbers or _zero(r[j].numbers)
+            i for i, r in enumerate(rows) if r[j].empty or not r[j].numbers or is_base(r[j].numbers)
         ]
         title = self.grid.heads[j].text
-        named = [i for i, r in enumerate(rows) if _named_in(r[0].text, title)]
+        named = [i for i, r in enumerate(rows) if named_in(r[0].text, title)]
         found = []
         likely = [*named, *(empty if len(empty) == 1 else [])]
         for q in (k for k in reversed(before) if k):
             for base in dict.fromkeys([*likely, *empty[:1], 0, len(rows) - 1, -1]):
-                above = base == -1 and bool(_ABOVE.search(title))
+                above = base == -1 and bool(ABOVE.search(title))
                 found.append(Scheme(q, q, base, base in likely or above))
         return found[:16]
 
@@ -217,7 +217,7 @@ class _Table:
         return (
             named
             and before == [s.q]
-            and _named_in(self.grid.rows[s.base or 0][0].text, self.grid.heads[j].text)
+            and named_in(self.grid.rows[s.base or 0][0].text, self.grid.heads[j].text)
         )
 
     def _parallel(self, s: Scheme, j: int) -> bool:
@@ -286,15 +286,3 @@ class _Table:
             f"{kind.formula} = {due}).",
         )
         return Finding("算術", tuple(dict.fromkeys((cell.line, *lines))), text)
-
-
-def _named_in(row: str, title: str) -> bool:
-    """Say whether a head like 「松比」 names a row like 「松 (再実行)」."""
-    bare = re.sub(r"\(.*?\)", "", row).strip()
-    whole = re.search(rf"(?<![A-Za-z0-9.]){re.escape(bare)}(?![A-Za-z0-9.])", title)
-    return (len(bare) > 1 and bool(whole)) or ("基準" in row and "基準" in title)
-
-
-def _zero(numbers: tuple[Number, ...]) -> bool:
-    ones = (n.value == 0 or (n.value == 1 and (n.unit == "x" or n.digits > 1)) for n in numbers)
-    return all(ones)

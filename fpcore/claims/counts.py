@@ -14,7 +14,7 @@ from fpcore.claims.terms import SENSES, WORD
 from fpcore.claims.values import Column
 
 _COUNTS = re.compile(
-    r"(\d+)\s?(?:つの)?(サイズ|件|条件|構成|モデル|手法|設定|ケース|sizes|settings|cases"
+    r"(\d+)\s?(?:つの)?(サイズ|件|条件|構成|モデル|手法|設定|ケース|種類|種|指標|シード|sizes|settings|cases"
     r"|models)?\s?(?:の?うち|中)の?、?\s?(\d+)\s?(?:サイズ|件|条件|構成|つ|モデル|手法|設定"
     r"|ケース)?"
     r"|\b(\d+)\s+(?:out\s+)?of\s+(?:the\s+)?(\d+)\s+(?:sizes|settings|cases|models|sample sizes)",

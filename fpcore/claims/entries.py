@@ -25,6 +25,8 @@ _NAME = r"([^、。,;:()「」\s]{1,24}?)"
 _GAP = re.compile(
     rf"{_NAME}\s*(?:と|vs\.?|対)\s*{_NAME}\s*(?:の|との)\s*(?:間の\s*)?差分?\s*(?:は|が|:|も)\s*{ABOUT}$"
 )
+_GAP_TO = re.compile(rf"{_NAME}\s*(?:は|が)\s*{_NAME}\s*との\s*差分?\s*(?:は|が|:|も)\s*{ABOUT}$")
+_AGAINST = re.compile(rf"(?:^|[、。)(])\s*{_NAME}\s*(?:より|に比べて?|に対して)も?\s*{ABOUT}$")
 _THAN = re.compile(
     rf"{_NAME}\s*(?:は|が)\s*{_NAME}\s*(?:より|に比べて?|に対して|と比べて?)も?\s*{ABOUT}$"
 )
@@ -34,7 +36,7 @@ _GAIN = re.compile(
 )
 _FOLLOWS = re.compile(rf"\s*(?:の)?(?:{WORD.pattern})", re.IGNORECASE)
 _ENDS = re.compile(
-    r"\s*(?:$|[、。,()]|で(?:ある|、|$)|だ|と(?:な|、)|の改善|ポイント|に(?:とど|達|縮))"
+    r"\s*(?:$|[、。,()]|で(?:ある|、|$)|だ|と(?:な|、)|の改善|ポイント|しか|に(?:とど|達|縮))"
 )
 _NEGATED = re.compile(r"ない|ません|なかっ")
 _MOST = 8
@@ -49,6 +51,7 @@ class Claim:
     x: str
     y: str
     kinds: tuple[Kind, ...]
+    value: Number | None = None  # printed for x, which has no name
 
 
 def entry_slips(report: Report, clauses: list[Clause]) -> Iterator[Finding]:
@@ -66,11 +69,15 @@ def _claims(c: Clause) -> Iterator[Claim]:
         before, after = c.text[: n.start], c.text[n.end :]
         if n.digits < 2 or n.ranged or n.spread or n.counter or _NEGATED.match(after[:10]):
             continue
-        gap, than = _GAP.search(before), _THAN.search(before)
+        gap, than = _GAP.search(before) or _GAP_TO.search(before), _THAN.search(before)
         if gap and _ENDS.match(after):
             yield Claim(n, gap[1], gap[2], (DIFFERENCE, RELATIVE, BASE_B))
         elif than and _FOLLOWS.match(after) and not _NEGATED.search(after[:12]):
             yield Claim(n, than[1], than[2], (DIFFERENCE, RELATIVE))
+        elif (
+            n.unit == "%" and _FOLLOWS.match(after) and (said := _AGAINST.search(before))
+        ) and not _NEGATED.search(after[:12]):
+            yield from (Claim(n, "", said[1], (RELATIVE,), v) for v in _value_before(c, n))
         elif n.unit == "x" and _ENDS.match(after) and (times := _TIMES.search(before)):
             yield Claim(n, times[1], times[2], (RATIO,))
         elif _ENDS.match(after) and (gain := _GAIN.search(before)):
@@ -95,12 +102,30 @@ def _fine(d: Number, a: Number, b: Number) -> bool:
 def _pairs(grid: Grid, claim: Claim) -> Iterator[_Spots]:
     """Yield the pairs of numbers of a table that a claim may speak of, the base first."""
     for side in (grid, grid.turn):
+        if claim.value:
+            yield from _of_value(side, claim.y, claim.value)
+            continue
         x = _entries(side, claim.x, ends=True)
         if claim.y:
             for j in _entries(side, claim.y):
                 yield from (p for i in x if i != j for p in _across(side, j, i))
         elif len(x) == 1:
             yield from _within(side, x[0])
+
+
+def _value_before(c: Clause, n: Number) -> list[Number]:
+    """Return the one number before another one, where it is a plain value of two digits or more."""
+    found = [v for v in c.numbers if v.end <= n.start]
+    plain = [v for v in found if v.digits > 1 and not (v.signed or v.about or v.counter)]
+    return plain if len(found) == len(plain) == 1 else []
+
+
+def _of_value(grid: Grid, name: str, value: Number) -> Iterator[_Spots]:
+    """Yield the value of a name and a printed value in the same column."""
+    for j in range(1, len(grid.heads)):
+        column = [grid.number(i, j) for i in range(len(grid.rows))]
+        if any(v and v.agrees(value) for v in column):
+            yield from ((v, value) for i in _entries(grid, name) if (v := column[i]))
 
 
 def _entries(grid: Grid, name: str, ends: bool = False) -> list[int]:

@@ -41,6 +41,9 @@ _OF = re.compile(
     r"[^\W\d]*(?:\s[^\W\d]+){0,2}\s*\(\s*(\d+(?:\.(\d+))?)\s?%\s*\)",
     re.IGNORECASE,
 )
+_BEFORE_COUNT = re.compile(
+    r"(?<![\d.])(\d+(?:\.(\d+))?)\s?%[^()%\d]{0,30}\(\s*(\d[\d,]*)\s?/\s?(\d[\d,]*)\s*\)"
+)
 _LAW = re.compile(
     r"PPL\s*(?:=|≈|∝)\s*(?:[\d.,]+\s*(?:×|x|\*|·)?\s*)?[A-Za-z]\w*\s*\^?\s*[({]?\s*(-\s*0?\.\d+)",
     re.IGNORECASE,
@@ -175,6 +178,7 @@ def _shares(report: Report, text: str, line: int) -> Iterator[Finding]:
     """Check 「12/40 (30%)」 and 「40 件中 12 件（30%）」."""
     found = [(m, m[1], m[2], m[3], m[4]) for m in _COUNT.finditer(text)]
     found += [(m, m[1], m[2], m[3], m[4]) for m in _OF.finditer(text)]
+    found += [(m, m[3], m[4], m[1], m[2]) for m in _BEFORE_COUNT.finditer(text)]
     found += [(m, m[3], m[1], m[4], m[5]) for m in _AMONG.finditer(text)]
     for m, part, whole, percent, decimals in found:
         n, of = (float(x.replace(",", "")) for x in (part, whole))

@@ -32,7 +32,7 @@ _FILLER = re.compile(
 )
 _FEW = 2
 _ORDER = re.compile(r"の順に?[^、。\d]{0,16}?(?P<up>高|大き|長)?(?P<down>低|小さ|短)?(?:い|く)")
-_COMMA = re.compile(r"、|,(?!\d)|だが|ですが|一方|\s(?:but|while|and)\s")
+_COMMA = re.compile(r"、|;|,(?!\d)|だが|ですが|一方|\s(?:but|while|and)\s")
 _WITHIN = re.compile(r"\s*(?:では|の中で|内で|の\s*(?=最|ベスト))")
 _AT_LEAST = re.compile(r"は\s*最[小大低高]で")
 _SETTING = re.compile(r"[A-Za-z_τσα]+\s?=\s?[\d.eE+-]+")

@@ -131,6 +131,8 @@ class Index:
             for f in self.by_name.get((m, name), ()):
                 if c.size is not None and f.size not in (c.size, None):
                     continue
+                if f.size is None and SIZE.search(c.text):
+                    continue  # a condition that the table does not have
                 if (f.step if not f.end else None) == c.step:
                     found.append(f)
         if len(found) > MANY:

@@ -50,7 +50,9 @@ _WORD_IS = re.compile(
 )
 _CONDITION = re.compile(r"\b(?:at|with|for|using|when|in|by)\b|で|設定|条件|場合|時", re.IGNORECASE)
 _WORD_THEN = re.compile(rf"({WORD.pattern})[しすたるっ]{{0,3}}\s*\(\s*$", re.IGNORECASE)
-_VERB = re.compile(r"\b(?:by|costs?|brings|saves?|only brings)\s+(?:only |about )?$", re.IGNORECASE)
+_VERB = re.compile(
+    r"\b(?:by|gives?|yields?|costs?|brings|saves?|only brings)\s+(?:only |about )?$", re.IGNORECASE
+)
 _FROM_WORD = re.compile(rf"({WORD.pattern})(?:\s+[a-z]+)?\s+from\s+$", re.IGNORECASE)
 _THEN_WORD = re.compile(
     rf"\s*(?:へ|に|まで|と)?\s*(?:と)?(?:大幅に|わずかに|大きく|やや|若干|急激に"
@@ -167,7 +169,9 @@ def _before(text: str, chain: Chain, numbers: tuple[Number, ...]) -> Iterator[tu
     opened = text.rfind("(", 0, chain.numbers[0].start)
     if opened < 0 or not _LEAD.fullmatch(text, opened + 1, chain.numbers[0].start):
         return
-    for n in (n for n in numbers if n.end <= opened and not n.counter):
+    known = [n for n in numbers if n.end <= opened and not n.counter]
+    last = max((i for i, n in enumerate(known) if n.unit in ("%", "x")), default=0)
+    for n in known[last:]:
         gap = text[n.end : opened]
         said = _then(n, gap) if gap.strip() else _said(n, text[: n.start])
         if said is None and not gap.strip() and n.unit == "%" and _is_change(text, chain, n):

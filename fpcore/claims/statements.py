@@ -96,8 +96,9 @@ def _foreign(report: Report, index: Index, c: Clause, of: Couple) -> Iterator[Fi
     other = owned[wrong][0]
     same = index.by_name[of.metric, of.subject][:1000]
     at = [f for f in same if f.step == other.step and f.size == other.size]
-    if not at or not other.words | other.above:
-        return
+    end = of.y if wrong is of.x else of.x
+    if not at or not other.words | other.above or at[0].number.agrees(end):
+        return  # 「A にすると x→y」: from the value of another name to that of A
     name, line = METRICS[of.metric]["name"], c.sentence.line
     here, there = at[0].number.text, at[0].line
     text = report.say(

@@ -18,7 +18,7 @@ from fpcore.claims.terms import TERMS
 _TOTAL = re.compile(
     rf"(?:{'|'.join(map(re.escape, TERMS['totals']))})\s*(?:\(.*\))?", re.IGNORECASE
 )
-_SHARE = re.compile(r"割合|比率|構成比|share|^%$|percent|fraction", re.IGNORECASE)
+_SHARE = re.compile(r"割合|比率|構成比|share|^%$|\s%$|percent|fraction", re.IGNORECASE)
 _TOTAL_OF = re.compile(r"(?:合計|総|Total\s)\s*(\S.*)", re.IGNORECASE)
 _MEAN = re.compile(rf"(?:{'|'.join(map(re.escape, TERMS['means']))})\s*(?:\(.*\))?", re.IGNORECASE)
 _PARTLY = re.compile(r"小計|subtotal|など|うち|…|\.\.\.|除", re.IGNORECASE)

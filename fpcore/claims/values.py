@@ -7,7 +7,9 @@ from fpcore.claims.facts import is_difference, roles
 from fpcore.claims.grid import Grid
 from fpcore.claims.labels import read_label
 from fpcore.claims.quantities import Number
-from fpcore.claims.terms import column
+from fpcore.claims.terms import TERMS, column
+
+_SUMMARIES = {w.lower() for w in (*TERMS["totals"], *TERMS["means"], "標準偏差", "std", "sd")}
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,24 @@ class Column:
         ]
 
 
+def _summary(grid: Grid, i: int) -> bool:
+    """Say whether a row is of differences, a total, a mean, or of other rows: 「A+B」."""
+    title = re.sub(r"\(.*?\)", "", grid.rows[i][0].text).strip()
+    parts = [p.strip() for p in title.split("+")]
+    rest = {row[0].text.strip() for row in grid.rows}
+    joint = len(parts) > 1 and all(p in rest for p in parts)
+    return joint or title.lower() in _SUMMARIES or is_difference(title)
+
+
 def columns(grid: Grid) -> list[Column]:
     """Return the columns of values of a table, without rows of totals and differences."""
     found = []
     role = roles(grid)
     plain = [j for j in role.keys if j and not column(grid.heads[j].text)]
+    own = [i for i in range(len(grid.rows)) if not _summary(grid, i)]
     for j in (*role.values, *role.differences, *plain):
-        rows = []
-        for i, row in enumerate(grid.rows):
-            n = grid.number(i, j)
-            if n and not is_difference(row[0].text) and not n.ranged:
-                rows.append((i, n))
+        numbers = ((i, grid.number(i, j)) for i in own)
+        rows = [(i, n) for i, n in numbers if n and not n.ranged]
         change = j not in role.values
         metric = "" if change else read_label(grid.heads[j].text).metric
         if (metric or change) and len(rows) > 1 and len({n.unit for _, n in rows}) == 1:
