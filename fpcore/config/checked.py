@@ -108,7 +108,7 @@ def read_mapping(path: Path, missing: Callable[[], str]) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{shown(path)} has more than {MAX_BYTES:,} bytes; it is no params.")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError):  # ValueError: not UTF-8, or a zero byte in the path
         raise ConfigError(missing()) from None
     try:

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -257,7 +258,7 @@ def _read(path: Path) -> RunRecord:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise OSError(0, f"more than {MAX_BYTES:,} bytes")
-        record = RunRecord.model_validate_json(path.read_bytes())
+        record = RunRecord.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except (ValidationError, OSError) as error:
         raise RecordError(
             f"{shown(path)} is not a readable record ({_reason(error)}); restore it, or delete it "

@@ -1,6 +1,7 @@
 import errno
 import json
 import math
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,12 @@ def test_a_record_that_is_not_text_is_named(folder: Path) -> None:
     (folder / "toy.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecordError, match="is not a readable record"):
         load_record("toy")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_record(folder: Path) -> None:
+    record("toy").save()
+    (folder / "toy.json").write_bytes(BOM_UTF8 + (folder / "toy.json").read_bytes())
+    assert load_record("toy") == record("toy")
 
 
 def test_a_record_of_another_name_is_refused(folder: Path) -> None:
