@@ -33,7 +33,7 @@ def path_of(document: str) -> Path:
 
 def slips(document: str, records: Sequence[RunRecord]) -> list[str]:
     """Return what is wrong in a document: against itself, and against its records."""
-    text = path_of(document).read_text("utf-8")
+    text = path_of(document).read_text("utf-8-sig")
     own = [record for record in records if record.document == document]
     found = [f"[{f.rule}] {f.text}" for f in check_report(text)]
     found += [slip for record in own for slip in _levels(text, record)]

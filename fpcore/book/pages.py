@@ -103,7 +103,7 @@ def collect(found: Found) -> list[Page]:
 
 def report_page(source: Path) -> Page:
     """Return the page of a report in Markdown below reports/."""
-    return _page(_below(source), page.rendered(source.read_text("utf-8"), source.parent))
+    return _page(_below(source), page.rendered(source.read_text("utf-8-sig"), source.parent))
 
 
 def notebook_page(source: Path) -> Page:
@@ -111,7 +111,9 @@ def notebook_page(source: Path) -> Page:
     exporter = HTMLExporter(
         raw_template=NOTEBOOK, exclude_output_prompt=True, exclude_anchor_links=True
     )
-    body, _ = exporter.from_notebook_node(nbformat.read(source, as_version=4))
+    body, _ = exporter.from_notebook_node(
+        nbformat.reads(source.read_text("utf-8-sig"), as_version=4)
+    )
     return _page(_below(source), page.decorated(body))
 
 

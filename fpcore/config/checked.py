@@ -70,6 +70,13 @@ def short(value: Any) -> str:
     return re.sub(r"[^A-Za-z0-9_.+-]", "_", text)
 
 
+def quoting(name: str, value: Any) -> str:
+    """Return how to give a text that looks like a number or a date; nothing for what is text."""
+    if isinstance(value, str):
+        return ""
+    return f' (a text that looks like something else needs quotes; to papermill, "-r {name} TEXT")'
+
+
 class _Loader(yaml.SafeLoader):
     """Refuses what could unfold to more than the file (aliases), or hide a value (keys twice)."""
 
@@ -84,6 +91,19 @@ class _Loader(yaml.SafeLoader):
         if twice is not None:
             raise yaml.YAMLError(f"{twice} is given twice")
         return super().construct_mapping(node, deep)
+
+
+def _decimal(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    """Refuse 010, which YAML 1.1 reads as 8, and other numbers that are not as they look."""
+    if not re.fullmatch(r"[-+]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?|[-+]?\.\w+", node.value):
+        shown = quoted(node.value)[1:-1]
+        raise yaml.YAMLError(f"{shown} is no plain decimal number; a text needs quotes")
+    whole = node.tag == "tag:yaml.org,2002:int"
+    return (loader.construct_yaml_int if whole else loader.construct_yaml_float)(node)
+
+
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _decimal)
 
 
 def parse(text: str) -> Any:
@@ -108,7 +128,7 @@ def read_mapping(path: Path, missing: Callable[[], str]) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{shown(path)} has more than {MAX_BYTES:,} bytes; it is no params.")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError):  # ValueError: not UTF-8, or a zero byte in the path
         raise ConfigError(missing()) from None
     try:
@@ -186,7 +206,8 @@ class Checked(BaseModel):
         fields = cls.model_fields
         if key not in fields:
             return f"{quoted(key)[1:-1]} is not a knob of {cls.__name__}{suggestion(key, fields)}"
-        return f"{key} must be {fields[key].description}, not {quoted(given.get(key))}"
+        hint = quoting(key, given.get(key)) if fields[key].annotation is str else ""
+        return f"{key} must be {fields[key].description}, not {quoted(given.get(key))}{hint}"
 
 
 def check_share(share: object) -> None:

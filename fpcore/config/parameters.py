@@ -16,6 +16,9 @@ from fpcore.config.checked import check_share
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError, quoted, suggestion
 
+HEADS = (r"# Parameters:", r"# Parameters\s*$")  # the notebook's cell, and papermill's
+BEGIN = "the first line of the cell that sets them must begin with # Parameters:"
+LINES = "The parameters cell must be lines of the form name = value"
 WORDS = {
     str: "text",
     bool: "true or false",
@@ -38,9 +41,13 @@ def check(namespace: dict[str, Any], **types: type) -> dict[str, Any]:
     values = _given(namespace, types)
     for name, kind in types.items():
         if kind is not object and type(values[name]) is not kind:
-            raise ConfigError(f"{name} must be {WORDS[kind]}, not {quoted(values[name])}.")
+            hint = checked.quoting(name, values[name]) if kind is str else ""
+            raise ConfigError(f"{name} must be {WORDS[kind]}, not {quoted(values[name])}{hint}.")
         if kind is list and not all(isinstance(item, str) for item in values[name]):
-            raise ConfigError(f"{name} must be a list of names, not {quoted(values[name])}.")
+            raise ConfigError(
+                f"{name} must be a list of names, not {quoted(values[name])}; put each that looks "
+                f"like a number or a date in quotes, such as {name}: ['2024', 'v5-small']."
+            )
     return values
 
 
@@ -93,15 +100,34 @@ def _parsed(source: str) -> list[ast.stmt]:
     try:
         return ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ConfigError("The parameters cell must be lines of the form name = value.") from None
+        raise ConfigError(f"{LINES}.") from None
+
+
+def _name(statement: ast.stmt) -> str:
+    """Return the one name that a line of a parameters cell assigns."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    inner = any(isinstance(node, ast.NamedExpr) for node in ast.walk(statement))
+    if len(targets) == 1 and isinstance(targets[0], ast.Name) and not inner:
+        return targets[0].id
+    raise ConfigError(f"{LINES}, not {quoted(ast.unparse(statement))}.")
 
 
 def _assigned(cells: list[str]) -> list[str]:
-    """Return the names that the latest parameters cells assign, the notebook's and papermill's."""
-    names: list[str] = []
-    for head in (r"# Parameters:", r"# Parameters\s*$"):
-        source = next((c for c in reversed(cells) if re.match(head, c.split("\n", 1)[0])), "")
-        for statement in _parsed(source):
-            targets = statement.targets if isinstance(statement, ast.Assign) else []
-            names += [target.id for target in targets if isinstance(target, ast.Name)]
-    return names
+    """Return the names that the latest parameters cells assign, the notebook's and papermill's.
+
+    Code that is run outside of a notebook has no cells.
+    """
+    own, injected = ([n for n, cell in enumerate(cells) if _begins(cell, h)] for h in HEADS)
+    if any(cells) and not own:
+        raise ConfigError(f"No parameters cell was run; {BEGIN}.")
+    if injected and injected[0] < own[0]:
+        raise ConfigError(
+            "The values that papermill was given are overwritten by the parameters cell below "
+            'them; give that cell the tag "parameters".'
+        )
+    latest = [cells[found[-1]] for found in (own, injected) if found]
+    return [_name(statement) for source in latest for statement in _parsed(source)]
+
+
+def _begins(cell: str, head: str) -> bool:
+    return re.match(head, cell.split("\n", 1)[0]) is not None

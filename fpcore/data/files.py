@@ -61,7 +61,7 @@ def _find(source: str) -> Path:
 
 def _lines(path: Path) -> Iterator[str]:
     # Not str.splitlines(), which would also cut at form feeds and other marks inside a text.
-    with path.open(encoding="utf-8", newline=None) as lines:
+    with path.open(encoding="utf-8-sig", newline=None) as lines:
         for line in lines:
             yield line.rstrip("\n")
 

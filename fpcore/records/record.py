@@ -4,12 +4,13 @@ import json
 import math
 import re
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,6 +21,7 @@ from fpcore.paths import runs, shown, write_atomically
 
 # Dates, timings and the machine: all that may differ between two runs of one config.
 VOLATILE = ("seconds", "environment", "started", "shared_iterations")
+SCHEMA: Final = 1  # the form of a record; a number above it is a newer one
 MAX_BYTES = 2**28  # a file that is larger is no record
 COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns of traces that are no floats
 # The knobs that may be None.
@@ -128,7 +130,7 @@ class RunRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1] = SCHEMA
     name: str
     source: Literal["measured", "published"] = "measured"
     label: str | None = None
@@ -257,16 +259,24 @@ def _read(path: Path) -> RunRecord:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise OSError(0, f"more than {MAX_BYTES:,} bytes")
-        record = RunRecord.model_validate_json(path.read_bytes())
+        record = RunRecord.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except (ValidationError, OSError) as error:
-        raise RecordError(
-            f"{shown(path)} is not a readable record ({_reason(error)}); restore it, or delete it "
-            "and run its config again."
-        ) from None
+        raise RecordError(f"{shown(path)} {_unreadable(error)}") from None
     if record.name != path.stem:
         name = quoted(record.name)
         raise RecordError(f"{shown(path)} holds a record called {name}; rename one of them.")
     return record
+
+
+def _unreadable(error: ValidationError | OSError) -> str:
+    wrong = [] if isinstance(error, OSError) else error.errors(include_url=False)
+    given = next((e["input"] for e in wrong if e["loc"] == ("schema_version",)), None)
+    if type(given) is int and given > SCHEMA:
+        return f"was made by a newer fpcore (schema {given}, here {SCHEMA}); update fpcore."
+    return (
+        f"is not a readable record ({_reason(error)}); restore it, or delete it and run its "
+        "config again."
+    )
 
 
 def _reason(error: ValidationError | OSError) -> str:

@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup, Tag
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fpcore.book import site
+from fpcore.book import pages, site
 from fpcore.book.pages import Page, linked
 from fpcore.book.site import sections
 from fpcore.notation import metric
@@ -95,6 +95,18 @@ def test_pages_are_turned_in_the_order_of_the_contents(book: Path) -> None:
         seen.append(path.relative_to(book).as_posix())
     assert seen == order
     assert {*seen, "index.html"} == {p.relative_to(book).as_posix() for p in book.rglob("*.html")}
+
+
+def test_a_byte_order_mark_is_no_part_of_a_page(tmp_path: Path) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 題")])
+    texts = {"a.md": "# 題\n", "a.ipynb": nbformat.writes(notebook)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FPCORE_HOME", str(tmp_path))
+        (tmp_path / "reports").mkdir()
+        for name, text in texts.items():
+            (tmp_path / "reports" / name).write_text(text, "utf-8-sig")
+        made = pages.report_page(tmp_path / "reports" / "a.md")
+        assert made.title == "題" == pages.notebook_page(tmp_path / "reports" / "a.ipynb").title
 
 
 def test_sections_hold_the_text_that_is_searched_without_code() -> None:

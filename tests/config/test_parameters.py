@@ -1,8 +1,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fpcore import ConfigError, RunConfig
+from fpcore.config.checked import parse
 from fpcore.config.parameters import check, run_config
 
 OWN = "# Parameters: v5-small\nmax_iter = 60\nsamples = [25, 50]"
@@ -25,10 +28,10 @@ def test_run_config_describes_the_notebook() -> None:
     config, force, share = run_config(notebook(OWN, name="a", max_iter=90, samples=[10]))
     assert config == RunConfig(name="a", max_iter=90, samples=[10])
     assert force is False and share == ""
-    assert run_config(notebook(force=True, share="study"))[1:] == (True, "study")
+    assert run_config(notebook(OWN, force=True, share="study"))[1:] == (True, "study")
     for wrong in ("../up", 3):
         with pytest.raises(ConfigError, match="share must be a name"):
-            run_config(notebook(share=wrong))
+            run_config(notebook(OWN, share=wrong))
 
 
 @pytest.mark.parametrize("head", ["# Parameters", "# Parameters  ", "# Parameters: v5-small"])
@@ -50,17 +53,17 @@ def test_the_latest_cell_wins_over_a_stale_one() -> None:
     """A mistake that was mended, and the cell run again, is forgotten; for either kind of cell."""
     for head in ("# Parameters: v5-small", "# Parameters"):
         bad, good = f"{head}\nmax_itr = 100", f"{head}\nmax_iter = 100"
-        assert run_config(notebook(bad, good, max_iter=100))[0].max_iter == 100
+        assert run_config(notebook(OWN, bad, good, max_iter=100))[0].max_iter == 100
         with pytest.raises(ConfigError, match="max_itr"):
-            run_config(notebook(good, bad, max_iter=100))
+            run_config(notebook(OWN, good, bad, max_iter=100))
 
 
 def test_both_cells_are_checked() -> None:
     own, injected = "# Parameters: v5-small\npatince = 3", "# Parameters\nmax_iter = 3"
     with pytest.raises(ConfigError, match="patience"):
         run_config(notebook(own, injected))
-    with pytest.raises(ConfigError, match="patience"):
-        run_config(notebook(injected, own))
+    with pytest.raises(ConfigError, match="max_iter"):
+        run_config(notebook(OWN, injected.replace("iter", "itr")))
 
 
 def test_text_is_understood_as_papermill_means_it() -> None:
@@ -134,10 +137,18 @@ def test_check_needs_no_history() -> None:
     [
         ({"runs": "a"}, "runs must be a list, such as [a, b], not 'a'."),
         ({"runs": ("a", "b")}, "runs must be a list, such as [a, b], not ('a', 'b')."),
-        ({"runs": "[1, 2]"}, "runs must be a list of names, not [1, 2]."),
+        (
+            {"runs": "[1, 2]"},
+            "runs must be a list of names, not [1, 2]; put each that looks like a number or a date "
+            "in quotes, such as runs: ['2024', 'v5-small'].",
+        ),
         ({"show": 1}, "show must be true or false, not 1."),
         ({"show": "nein"}, "show must be true or false, not 'nein'."),
-        ({"title": 3}, "title must be text, not 3."),
+        (
+            {"title": 3},
+            "title must be text, not 3 (a text that looks like something else needs quotes; to "
+            'papermill, "-r title TEXT").',
+        ),
     ],
 )
 def test_check_refuses_other_types(values: dict[str, Any], message: str) -> None:
@@ -161,3 +172,86 @@ def test_check_refuses_what_is_not_a_whole_number(value: Any) -> None:
 def test_check_refuses_unknown_names() -> None:
     with pytest.raises(ConfigError, match=r"^run is not a parameter .* \(did you mean runs\?\)\.$"):
         compare("# Parameters\nrun = ['a']")
+
+
+HIDDEN = [
+    "max_itr: int = 6",
+    "if True: max_itr = 6",
+    "max_itr += 6",
+    "max_iter = max_itr = 6",
+    "max_iter, max_itr = 6, 6",
+    "max_iter = (max_itr := 6)",
+    "samples = [max_itr := 6]",
+    "for max_itr in [6]: pass",
+    "import os as max_itr",
+    "globals()['max_itr'] = 6",
+    "exec('max_itr = 6')",
+    "def max_itr(): pass",
+    "with open('x') as max_itr: pass",
+    "del max_iter",
+    "'text'",
+]
+
+
+@given(
+    lines=st.lists(st.sampled_from(["max_iter = 6", "seeds = [1]", "name = 'a'"]), max_size=3),
+    hidden=st.sampled_from(HIDDEN),
+    at=st.integers(0, 3),
+    head=st.sampled_from(["# Parameters", "# Parameters: mine"]),
+)
+def test_a_line_that_is_not_name_and_value_is_refused(
+    lines: list[str], hidden: str, at: int, head: str
+) -> None:
+    cell = "\n".join([head, *lines[:at], hidden, *lines[at:]])
+    with pytest.raises(ConfigError, match="must be lines of the form name = value, not "):
+        run_config(notebook(OWN, cell))
+    run_config(notebook(OWN, "\n".join([head, *lines])))
+
+
+@pytest.mark.parametrize(
+    "head", ["", "# parameters:\n", "# Parameters of mine\n", "\n# Parameters:"]
+)
+def test_without_a_parameters_cell_nothing_is_run(head: str) -> None:
+    with pytest.raises(ConfigError, match="No parameters cell was run; the first line"):
+        run_config(notebook(f"{head}max_itr = 6", "# Parameters\nmax_iter = 6"))
+
+
+def test_a_parameters_cell_that_lost_its_tag_is_noticed() -> None:
+    """Papermill then puts its own cell above it, and the defaults would win."""
+    injected = "# Parameters\nmax_iter = 6"
+    with pytest.raises(ConfigError, match='give that cell the tag "parameters"'):
+        run_config(notebook(injected, OWN))
+    assert run_config(notebook(OWN, injected, OWN))[0] == RunConfig()
+
+
+@given(st.integers() | st.floats(allow_nan=False) | st.dates() | st.booleans() | st.none())
+def test_a_name_that_is_no_text_comes_with_how_to_quote_it(value: Any) -> None:
+    with pytest.raises(ConfigError, match=r'needs quotes; to papermill, "-r name TEXT"'):
+        RunConfig(name=value)
+    with pytest.raises(ConfigError, match=r"in quotes, such as runs: \['2024'"):
+        compare(runs=["a", value])
+
+
+@given(st.integers(0, 10**6), st.sampled_from("+- "))
+def test_numbers_are_plain_decimals(number: int, sign: str) -> None:
+    signed = f"{sign.strip()}{number}"
+    assert parse(f"[{signed}, {signed}.5, '0{number}']") == [
+        int(signed),
+        float(f"{signed}.5"),
+        f"0{number}",
+    ]
+    for odd in (
+        f"0{number:o}",
+        f"0x{number:x}",
+        f"0b{number:b}",
+        f"1_{number}",
+        f"1:{number % 60}",
+    ):
+        try:
+            found = parse(f"[{sign.strip()}{odd}]")[0]
+        except ValueError as error:
+            assert "is no plain decimal number" in str(error)
+        else:
+            assert isinstance(found, str)  # no number to YAML either, and refused as such
+    with pytest.raises(ConfigError, match="samples must be a list of different whole numbers"):
+        run_config(notebook(OWN, samples=f"[0{number + 1:o}]"))

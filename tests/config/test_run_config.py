@@ -116,7 +116,10 @@ def test_a_refusal_names_the_knob_the_value_and_what_is_allowed(
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         RunConfig(**{key: value})
-    assert str(caught.value) == f"{key} must be {allowed}, not {value!r}"
+    hint = ' (a text that looks like something else needs quotes; to papermill, "-r {} TEXT")'
+    text = RunConfig.model_fields[key].annotation is str and not isinstance(value, str)
+    hint = hint.format(key) if text else ""
+    assert str(caught.value) == f"{key} must be {allowed}, not {value!r}{hint}"
 
 
 def test_what_is_just_allowed() -> None:

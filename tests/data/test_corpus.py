@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fpcore import CorpusError, RunConfig
 from fpcore.data import corpus
+from fpcore.data.files import read_file
 
 TEXTS = [f"conversation {number}" for number in range(30)]
 
@@ -248,3 +249,19 @@ def test_any_text_comes_back_from_jsonl(
     path.write_text("\n".join(lines), encoding="utf-8", newline="\n")
     data = corpus.load(RunConfig(corpus=str(path), samples=[1], val_samples=1))
     assert data.train + data.dev + data.val == filled
+
+
+@given(texts=st.lists(st.text(st.sampled_from("aé語\ufeff "), min_size=1), min_size=1, max_size=4))
+@pytest.mark.parametrize("suffix", ["txt", "jsonl"])
+def test_a_byte_order_mark_is_no_part_of_a_corpus(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, texts: list[str]
+) -> None:
+    lines = texts if suffix == "txt" else [json.dumps({"text": text}) for text in texts]
+    folder, content = tmp_path_factory.mktemp("bom"), "\n".join(["x", *lines])
+    if suffix == "jsonl":
+        content = "\n".join([json.dumps("x").join(['{"text": ', "}"]), *lines])
+    plain, marked = folder / f"plain.{suffix}", folder / f"marked.{suffix}"
+    plain.write_text(content, "utf-8")
+    marked.write_text(content, "utf-8-sig")
+    found = read_file(str(marked))
+    assert found == read_file(str(plain)) and found[0] == "x"

@@ -1,6 +1,8 @@
 import errno
 import json
 import math
+import re
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +114,7 @@ def damaged(**change: Any) -> str:
         "{}",
         "not json",
         damaged()[:-40],
-        damaged(schema_version=2),
+        damaged(schema_version=0),
         damaged(unknown=1),
         damaged(results=[{"samples": "ten"}]),
         damaged(results=[{"seed": 1}]),
@@ -130,6 +132,27 @@ def test_a_damaged_record_is_named(folder: Path, content: str) -> None:
     record("good").save()
     assert [r.name for r in read_shelf().records] == ["good"]
     assert read_shelf().unreadable == {"reports/runs/toy.json": str(caught.value)}
+
+
+@given(
+    schema=st.integers(2, 10**6),
+    fields=st.dictionaries(st.sampled_from(["new", "results", "name", "config"]), st.text()),
+)
+def test_a_record_of_a_newer_schema_says_so(
+    tmp_path_factory: pytest.TempPathFactory, schema: int, fields: dict[str, str]
+) -> None:
+    home = tmp_path_factory.mktemp("newer")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FPCORE_HOME", str(home))
+        record("good").save()
+        (home / "reports/runs/toy.json").write_text(damaged(schema_version=schema, **fields))
+        said = (
+            "reports/runs/toy.json was made by a newer fpcore "
+            f"(schema {schema}, here 1); update fpcore."
+        )
+        with pytest.raises(RecordError, match=f"^{re.escape(said)}$"):
+            load_record("toy")
+        assert [r.name for r in read_shelf().records] == ["good"]
 
 
 def test_one_line_names_what_is_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,6 +173,12 @@ def test_a_record_that_is_not_text_is_named(folder: Path) -> None:
     (folder / "toy.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecordError, match="is not a readable record"):
         load_record("toy")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_record(folder: Path) -> None:
+    record("toy").save()
+    (folder / "toy.json").write_bytes(BOM_UTF8 + (folder / "toy.json").read_bytes())
+    assert load_record("toy") == record("toy")
 
 
 def test_a_record_of_another_name_is_refused(folder: Path) -> None:
