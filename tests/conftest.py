@@ -2,16 +2,18 @@
 
 import functools
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 import torch
-from helpers.toy import Build, Toy, WriteCorpus, conversation, written
+from helpers.toy import Build, Toy, Tuned, WriteCorpus, conversation, written
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from fpcore import RunConfig
+from fpcore.model import tuning
 from fpcore.model.blocks import FixedPointModel
 from fpcore.runs import provenance
 
@@ -68,6 +70,32 @@ def toy() -> Toy:
         return RunConfig(**(common | size | length | knobs))
 
     return config
+
+
+@pytest.fixture
+def tuned(monkeypatch: pytest.MonkeyPatch) -> Tuned:
+    """Cut the work on the CPU in another way."""
+    own = tuning.TABLE["cpu"]
+
+    def change(**values: Any) -> None:
+        monkeypatch.setitem(tuning.TABLE, "cpu", replace(own, **values))
+
+    return change
+
+
+@pytest.fixture(params=["cpu", "gpu"])
+def row_of_tuning(request: pytest.FixtureRequest, tuned: Tuned) -> None:
+    """Work on the CPU in its own way, and in that of a GPU, with toy widths that must be filled."""
+    if request.param == "gpu":
+        tuned(**asdict(tuning.GPU) | {"multiple": 7, "captured": False})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _wide_products() -> Iterator[None]:
+    """Give the CPU the products of bfloat16 factors in float32 that a GPU has."""
+    with torch.library._scoped_library("aten", "IMPL") as library:
+        library.impl("mm.dtype", lambda a, b, dtype: a.to(dtype) @ b.to(dtype), "CPU")
+        yield
 
 
 @pytest.fixture

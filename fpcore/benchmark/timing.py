@@ -75,21 +75,31 @@ def _median_ratio(a: list[float], b: list[float]) -> float:
 
 
 def _seconds(work: Work) -> float:
+    """Return the seconds from where the device is idle to where it has done the work."""
+    wait = torch.cuda.synchronize if torch.cuda.is_available() else _nothing
+    wait()
     start = time.perf_counter()
     work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    wait()
     return time.perf_counter() - start
+
+
+def _nothing() -> None:
+    """What works on a CPU is done when it returns."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What one run measured: rows of `measure`, and bytes of phase 1's peak memory per token."""
+    """What one run measured: rows of `measure`, and bytes of phase 1's peak memory per token.
+
+    The reference times and the memory are those of a CPU; `on_cpu` says whether this was one.
+    """
 
     shapes: Shapes
     repeats: int
     rows: pd.DataFrame
     memory: dict[str, float]
+    on_cpu: bool = True
 
 
 def run(quick: bool = False, repeats: int = 3) -> Benchmark:
@@ -101,9 +111,10 @@ def run(quick: bool = False, repeats: int = 3) -> Benchmark:
     made += [cases.sequential, *ranks]
     rows = pd.concat([measure(case(), repeats, progress) for case in made], ignore_index=True)
     progress.update("memory of phase 1")
-    memory = {} if quick else {kind: bytes_per_token(kind) for kind in KINDS}
+    on_cpu = cases.device.type == "cpu"  # whose peaks the system tells
+    memory = {kind: bytes_per_token(kind) for kind in KINDS} if on_cpu and not quick else {}
     progress.finish(f"{len(rows)} rows in {repeats} turns")
-    return Benchmark(shapes, repeats, rows, memory)
+    return Benchmark(shapes, repeats, rows, memory, on_cpu)
 
 
 def stages(b: Benchmark) -> Markdown:
@@ -171,9 +182,10 @@ def render(b: Benchmark) -> Markdown:
         "「行列積だけ」は同じ仕事の行列積を同じ回にふつうの形で測ったもので、下限の目安である。",
         stages(b),
         "![plain に対する速さ](benchmark.png)",
-        f"## メモリ\n\n{memory(b)}",
-        f"## 参照時間との比較\n\n{beside_the_spec(b)}",
     ]
+    if b.on_cpu:
+        parts.append(f"## メモリ\n\n{memory(b)}")
+        parts.append(f"## 参照時間との比較\n\n{beside_the_spec(b)}")
     return Markdown("\n\n".join(parts) + "\n")
 
 

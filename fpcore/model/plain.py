@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fpcore.config.run_config import RunConfig
-from fpcore.stats.draws import generator, noise
+from fpcore.stats.draws import first_contexts, noise
 
 Seen = tuple[list[Tensor], Tensor, Tensor]  # contexts [L][N, D], x [N, E·T] and ids [N] of a text
 
@@ -72,7 +72,7 @@ def train_contexts(
 ) -> tuple[Tensor, list[dict[str, Any]]]:
     """Train on x [N, E·T] (spec section 2): return the last P [N, D], and a row per iteration."""
     n, d = len(x), config.context_dim
-    P = 0.01 * torch.randn(n, d, generator=generator(seed, "contexts"), dtype=x.dtype)
+    P = first_contexts(seed, x.new_empty(n, d), 0.01)
     adam = torch.optim.Adam(block.parameters(), lr=config.phase1_lr)
     w, rows = config.dist_reg_weight, []
     for iteration in range(2, config.max_iter + 1):

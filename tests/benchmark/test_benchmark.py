@@ -7,7 +7,7 @@ import torch
 
 from fpcore.benchmark.cases import Case, Cases, Shapes
 from fpcore.benchmark.peaks import bytes_per_token
-from fpcore.benchmark.timing import Benchmark, measure, render, write
+from fpcore.benchmark.timing import Benchmark, _seconds, measure, render, write
 from fpcore.runs.progress import Progress
 
 TOY = Shapes(24, 16, "toy", 200, 32, phase2_tokens=64, steps=20, er_rows=5_000, phase1_batch=64)
@@ -53,6 +53,25 @@ def test_ratios_are_medians_of_pairs() -> None:
     assert row["plain"] == 8.0 / 2 * 1e3  # median of 8, 2, 9 …
     assert row["fast"] == 2.0 / 2 * 1e3  # … and of 2, 1, 3
     assert row["ratio"] == 3.0  # median of 4, 2, 3
+
+
+def test_the_clock_starts_when_the_device_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU still does when a turn begins, and what it does after the call returned."""
+    now, left = [0.0], [5.0]
+
+    def wait() -> None:
+        now[0], left[0] = now[0] + left[0], 0.0
+
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.synchronize", wait)
+    assert _seconds(lambda: left.__setitem__(0, 2.0)) == 2.0
+
+
+def test_a_report_from_a_gpu_has_none_of_the_facts_of_a_cpu(cases: Cases) -> None:
+    rows = measure(cases.phase2(), 1, Progress())
+    texts = [render(Benchmark(TOY, 1, rows, {}, on_cpu)) for on_cpu in (True, False)]
+    assert [("参照時間" in text, "メモリ" in text) for text in texts] == [(True,) * 2, (False,) * 2]
 
 
 def test_the_report_is_written(
