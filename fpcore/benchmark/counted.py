@@ -60,6 +60,24 @@ class Counts:
     products: dict[str, int] = field(default_factory=dict)
     crossings: dict[str, int] = field(default_factory=dict)
 
+    def __add__(self, other: "Counts") -> "Counts":
+        """Return what both ask together."""
+        return Counts(
+            self.launches + other.launches,
+            self.moved + other.moved,
+            dict(Counter(self.products) + Counter(other.products)),
+            dict(Counter(self.crossings) + Counter(other.crossings)),
+        )
+
+    def __mul__(self, times: int) -> "Counts":
+        """Return what so many repetitions ask."""
+        return Counts(
+            self.launches * times,
+            self.moved * times,
+            {k: v * times for k, v in self.products.items()},
+            {k: v * times for k, v in self.crossings.items()},
+        )
+
     def __sub__(self, other: "Counts") -> "Counts":
         """Return what is counted here beyond another stage, of which this one is a longer form."""
         return Counts(

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from fpcore.benchmark.cases import FULL, Cases, Shapes
+from fpcore.benchmark.cases import EPOCHS, FULL, SIZES, VAL_TOKENS, Cases, Shapes
 from fpcore.benchmark.timing import machine, measure
 from fpcore.config.run_config import RunConfig
 from fpcore.data.corpus import load
@@ -25,9 +25,6 @@ from fpcore.runs.progress import Progress
 from fpcore.runs.training import Training
 from fpcore.runs.trial import Trial
 
-SIZES = (62_891, 122_795, 240_132, 473_429, 948_524)  # training tokens of the published run
-VAL_TOKENS = 31_024
-EPOCHS = 15  # the published run stopped after 13 to 17
 PLAIN_SIZES = (62_891, 240_132)
 STAGES = ("phase1", "effective_rank", "contexts", "phase2")
 

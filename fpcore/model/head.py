@@ -119,15 +119,28 @@ class Head:
         """Return what `_mean` does for a chunk: products are rounded, the softmax is not."""
         store, weights = self._weights.dtype, self._rounded
         if self._tuned.wide:
-            p = self._without_filling(product(h, weights.T, store))
-            log_sum = _normalise(p, p.amax(1))
-            return product(p.to(h.dtype), weights, store), log_sum
+            logits = self._without_filling(product(h, weights.T, store))
+            logs = torch.log_softmax(logits, 1)
+            log_sum = logits[:, 0] - logs[:, 0]
+            p = torch.exp(logs, out=torch.empty_like(logs, dtype=h.dtype))
+            return product(p, weights, store), log_sum
         shape = len(h), len(weights)
         logits = torch.mm(h, weights.T, out=self._room(h.dtype, *shape))
-        p = logits if h.dtype == store else self._room(store, *shape)
-        self._without_filling(p.copy_(logits))
-        log_sum = _normalise(p, p.amax(1))
-        return logits.copy_(p) @ weights, log_sum
+        rows = pieces(len(h), max(1, self._tuned.block // len(weights)))
+        log_sums = [self._probabilities(logits[part]) for part in rows]
+        return logits @ weights, torch.cat(log_sums)
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        """Turn logits [R, V] into probabilities in place; return the logs of the divisors [R].
+
+        There are so few rows that they stay in the cache.
+        """
+        store = self._weights.dtype
+        p = logits if logits.dtype == store else self._room(store, *logits.shape).copy_(logits)
+        log_sum = _normalise(self._without_filling(p), p.amax(1))
+        if p is not logits:
+            logits.copy_(p)
+        return log_sum
 
     def _room(self, dtype: torch.dtype, rows: int, columns: int) -> Tensor:
         """Return an array [rows, columns] that the next call of the same format may overwrite."""

@@ -65,7 +65,7 @@ def train_contexts(
     """
     precision = resolve(config, inputs.table.device)
     result = start or Phase1State(_first(block, inputs, seed, precision.contexts))
-    with rounded_products(precision.product):
+    with rounded_products(precision.store):  # factors of large products are rounded already
         trainer = Trainer(block, inputs, config, seed, result)
         while result.iterations < config.max_iter and not _settled(result.trace, config):
             result.trace.append(trainer.iterate(result.iterations + 1))
