@@ -13,7 +13,7 @@ from helpers.toy import Build, Toy, Tuned, WriteCorpus, conversation, written
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from fpcore import RunConfig
-from fpcore.model import tuning
+from fpcore.model import fused, tuning
 from fpcore.model.blocks import FixedPointModel
 from fpcore.runs import provenance
 
@@ -83,11 +83,18 @@ def tuned(monkeypatch: pytest.MonkeyPatch) -> Tuned:
     return change
 
 
-@pytest.fixture(params=["cpu", "gpu"])
-def row_of_tuning(request: pytest.FixtureRequest, tuned: Tuned) -> None:
-    """Work on the CPU in its own way, and in that of a GPU, with toy widths that must be filled."""
-    if request.param == "gpu":
-        tuned(**asdict(tuning.GPU) | {"multiple": 7, "captured": False})
+@pytest.fixture(params=["cpu", "gpu", "gpu that compiles"])
+def row_of_tuning(
+    request: pytest.FixtureRequest, tuned: Tuned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work on the CPU in its own way, and in that of a GPU, with toy widths that must be filled.
+
+    Chains that would be compiled are done as they are written.
+    """
+    monkeypatch.setattr(fused.Fused, "__call__", lambda chain, *given: chain._chain(*given))
+    if request.param != "cpu":
+        compiled = request.param == "gpu that compiles"
+        tuned(**asdict(tuning.GPU) | {"multiple": 7, "captured": False, "compiled": compiled})
 
 
 @pytest.fixture(scope="session", autouse=True)

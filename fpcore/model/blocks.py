@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fpcore.config.run_config import RunConfig
+from fpcore.model.fused import EPS
 from fpcore.model.optimiser import gradient_of
 from fpcore.model.precision import stored_dtype
 from fpcore.model.tuning import filled, tuning
@@ -24,7 +25,6 @@ from fpcore.stats.draws import generator
 
 WEIGHT_STD = 0.1
 BIAS_STD = 0.01
-EPS = 1e-5  # what every LayerNorm adds to the variance
 Saved = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # inputs, active, z, mean, 1/std
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from fpcore.model.fused import normalised
 from fpcore.model.precision import product
-from fpcore.model.tuning import filled, tuning
+from fpcore.model.tuning import compiles, filled, tuning
 
 Attention = Callable[..., tuple[Tensor, Tensor]]
 
@@ -120,9 +121,13 @@ class Head:
         store, weights = self._weights.dtype, self._rounded
         if self._tuned.wide:
             logits = self._without_filling(product(h, weights.T, store))
-            logs = torch.log_softmax(logits, 1)
-            log_sum = logits[:, 0] - logs[:, 0]
-            p = torch.exp(logs, out=torch.empty_like(logs, dtype=h.dtype))
+            p, log_sum = torch.empty_like(logits, dtype=h.dtype), logits.new_empty(len(h))
+            if compiles(h.device):
+                normalised(logits, p, log_sum)
+            else:
+                logs = torch.log_softmax(logits, 1)
+                torch.sub(logits[:, 0], logs[:, 0], out=log_sum)
+                torch.exp(logs, out=p)
             return product(p, weights, store), log_sum
         shape = len(h), len(weights)
         logits = torch.mm(h, weights.T, out=self._room(h.dtype, *shape))

@@ -8,6 +8,7 @@ result but in the order of its sums.
 from dataclasses import dataclass
 
 import torch
+from torch.utils._triton import has_triton
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Tuning:
     multiple: int  # widths of products are filled up with zeros to a multiple of this
     wide: bool  # a product of bfloat16 factors can be had in float32
     by_type: bool  # gradients of equal types are added up before they are multiplied
+    compiled: bool  # chains of elementwise operations are compiled
 
 
 TABLE = {
@@ -36,6 +38,7 @@ TABLE = {
         multiple=1,
         wide=False,
         by_type=True,
+        compiled=False,
     )
 }
 GPU = Tuning(
@@ -48,12 +51,19 @@ GPU = Tuning(
     multiple=8,  # 16 bytes in bfloat16, below which a GPU takes its slow kernels
     wide=True,
     by_type=False,  # a frequent type would be one thread's walk over its rows
+    compiled=True,
 )
 
 
 def tuning(device: torch.device) -> Tuning:
     """Return what suits a device: the values of its kind, or those of a GPU."""
     return TABLE.get(device.type, GPU)
+
+
+def compiles(device: torch.device) -> bool:
+    """Say whether chains of operations shall be compiled for a device, and a compiler is there."""
+    at_hand = has_triton() if device.type == "cuda" else device.type in TABLE
+    return tuning(device).compiled and at_hand
 
 
 def filled(width: int, multiple: int) -> int:

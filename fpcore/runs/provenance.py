@@ -25,6 +25,7 @@ ROLES = {
     "data": ("data.corpus", "data.dataset", "data.embedding", "data.files", "data.tokens"),
     "model": (
         "model.blocks",
+        "model.fused",
         "model.head",
         "model.optimiser",
         "model.precision",

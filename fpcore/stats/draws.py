@@ -40,6 +40,10 @@ class Noise:
         by_row, self._columns = keys.split([rows, self._half])
         self._rows, (self._quarter, self._most) = by_row.unsqueeze(1), constants
 
+    def keys(self, part: slice) -> tuple[Tensor, Tensor]:
+        """Return the keys of some rows [R, 1] and of all columns, as `normal_rows` takes them."""
+        return self._rows[part], self._columns
+
     def draw(self, part: slice, out: Tensor) -> Tensor:
         """Fill `out` with the noise of some rows, and return it."""
         bits = _hash(self._rows[part] + self._columns)
@@ -53,6 +57,20 @@ class Noise:
         torch.sin(angle[:, : right.shape[1]], out=right).mul_(radius[:, : right.shape[1]])
         angle.cos_().mul_(radius)
         return out
+
+
+def normal_rows(rows: Tensor, columns: Tensor, width: int, dtype: torch.dtype) -> Tensor:
+    """Return what `Noise.draw` gives, but for rounding, from `Noise.keys`: for compilers.
+
+    It changes nothing in place.
+    """
+    bits = rows + columns
+    for factor in FACTORS:
+        bits = (bits ^ (bits >> 15)) * factor
+    number = bits.to(dtype)
+    radius = (RADIUS - (0.25 + number * number).log()).sqrt()
+    angle = (bits << 16).to(dtype) * (math.pi / 2**31)
+    return torch.cat([angle.cos() * radius, (angle.sin() * radius)[:, : width // 2]], 1)
 
 
 def noises(seed: int, iteration: int, chunks: list[int], like: Tensor) -> list[Noise]:

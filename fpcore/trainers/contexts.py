@@ -7,7 +7,8 @@ W_x·x + b of those steps by layer, each [S, D].
 import torch
 from torch import Tensor
 
-from fpcore.model.blocks import EPS, ContextBlock, Inputs
+from fpcore.model.blocks import ContextBlock, Inputs
+from fpcore.model.fused import EPS
 from fpcore.model.head import pieces
 from fpcore.model.precision import rounded_products
 from fpcore.model.tuning import tuning

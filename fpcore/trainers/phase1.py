@@ -13,9 +13,11 @@ from torch import Tensor
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import TrainingError
 from fpcore.model.blocks import ContextBlock, Inputs
+from fpcore.model.fused import noisy
 from fpcore.model.head import pieces
 from fpcore.model.optimiser import Optimiser, clip
 from fpcore.model.precision import resolve, rounded_products
+from fpcore.model.tuning import compiles
 from fpcore.stats.draws import Noise, first_contexts, noises
 from fpcore.trainers.hooks import SILENT, Hooks, Row
 from fpcore.trainers.sweep import ChunkLoss, Sums, Sweep
@@ -107,6 +109,7 @@ class Trainer:
         rows = min(len(P), config.phase1_batch)
         self._sweep = Sweep(block, inputs, product, self._chunks)
         self._like = inputs.table.new_empty(0, P.shape[1])
+        self._compiles = compiles(inputs.table.device)
         self._loss = ChunkLoss(config, rows, self._like)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -149,9 +152,11 @@ class Trainer:
 
     def _noisy(self, draw: Noise, part: slice, old: Tensor, before: Tensor) -> Tensor:
         """Return the input contexts [R, D] of a block: the tokens' before, and noise."""
-        c = self._sweep.room(part)
+        c, std = self._sweep.room(part), self._config.context_noise
+        if self._compiles:
+            noisy(*draw.keys(part), before, old, std, c)
+            return c
         noise = draw.draw(part, self._sweep.spare(part))
-        std = self._config.context_noise
         torch.add(before, noise[0], alpha=std, out=c[0])
         torch.add(old[:-1], noise[1:], alpha=std, out=c[1:])
         return c

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from fpcore.config.run_config import RunConfig
-from fpcore.model.blocks import EPS, ContextBlock, Inputs
+from fpcore.model.blocks import ContextBlock, Inputs
+from fpcore.model.fused import EPS, compared, gone_back, settled
 from fpcore.model.head import pieces
 from fpcore.model.optimiser import flat_gradient, gradient_of
 from fpcore.model.precision import add_product
-from fpcore.model.tuning import tuning
+from fpcore.model.tuning import compiles, tuning
 from fpcore.trainers.token_half import TokenHalf, token_halves
 
 ROUNDING = 64  # a spread of up to so many units of rounding error counts as none
@@ -54,6 +55,7 @@ class ChunkLoss:
         self._distance = like.new_empty(rows)
         self._total = like.new_zeros(like.shape[1], dtype=torch.float64)
         self._squares = like.new_zeros((), dtype=torch.float64)
+        self._compiled = compiles(like.device)
         self._pull, self._constant, self._slope = 0.0, like[:0], like[:0]
 
     def start(self) -> None:
@@ -63,6 +65,10 @@ class ChunkLoss:
 
     def add(self, part: slice, C: Tensor, old: Tensor) -> None:
         """Add a block of rows: the new contexts C [R, D] and the old ones."""
+        if self._compiled:
+            change, distance = self._change[part], self._distance[part]
+            compared(C, old, change, distance, self._total, self._squares.view(1))
+            return
         change = torch.sub(C, old, out=self._change[part])
         torch.linalg.vector_norm(change, dim=1, out=self._distance[part])
         self._total += C.sum(0)
@@ -133,6 +139,7 @@ class Sweep:
             like.new_ones(self._size, 1),
             like.new_zeros(self._size, 1),
         )
+        self._compiled = compiles(like.device)
         self._ones, self._zeros = like.new_ones(D), like.new_zeros(D)
         self._terms = block.empty_terms(self._table, tuned.multiple)
         halves = token_halves(block, inputs, self._table, self._terms, chunks)
@@ -189,16 +196,24 @@ class Sweep:
             torch.index_select(layer.terms[-1], 0, index[:, -1], out=active)
             for slot, term in enumerate(layer.terms[:-1]):
                 active += term.index_select(0, index[:, slot])
-            active.addmm_(inner, layer.weight).relu_()
-            torch.add(c, self._own(active), out=out)
-            # PyTorch is faster with a scale and shift of ones and zeros than without.
-            normed, _, rstd = torch.native_layer_norm(
-                out, out.shape[1:], self._ones, self._zeros, EPS
-            )
-            layer.normed.append(normed)
-            layer.rstd.append(rstd)
-            c = torch.addcmul(layer.norm.bias, normed, layer.norm.weight, out=out)
+            active.addmm_(inner, layer.weight)
+            c = self._settled(layer, c, self._own(active), out)
         return c
+
+    def _settled(self, layer: Layer, c: Tensor, z: Tensor, out: Tensor) -> Tensor:
+        """Write LayerNorm(c + ReLU(z)) to `out` [R, D], and return it."""
+        norm = layer.norm
+        if self._compiled:
+            layer.normed.append(torch.empty_like(out))
+            layer.rstd.append(out.new_empty(len(out), 1))
+            settled(c, z, (norm.weight, norm.bias), layer.normed[-1], layer.rstd[-1], out)
+            return out
+        torch.add(c, z.relu_(), out=out)
+        # PyTorch is faster with a scale and shift of ones and zeros than without.
+        normed, _, rstd = torch.native_layer_norm(out, out.shape[1:], self._ones, self._zeros, EPS)
+        layer.normed.append(normed)
+        layer.rstd.append(rstd)
+        return torch.addcmul(norm.bias, normed, norm.weight, out=out)
 
     def _own(self, filled_up: Tensor) -> Tensor:
         """Return the columns [.., D] of an array [.., W]."""
@@ -209,9 +224,13 @@ class Sweep:
         gradient = loss.gradient(part, self._layers[-1].normed[n], self.spare(part))
         for depth in reversed(range(len(self._layers))):
             layer = self._layers[depth]
-            dz = self._before_norm(layer, n, gradient)
             active = self._own(layer.active[part])
-            torch.ops.aten.threshold_backward(dz.to(active.dtype), active, 0, grad_input=active)
+            if self._compiled:
+                dz = gradient
+                gone_back(gradient, layer.normed[n], layer.rstd[n], layer.norm, active, dz)
+            else:
+                dz = self._before_norm(layer, n, gradient)
+                torch.ops.aten.threshold_backward(dz.to(active.dtype), active, 0, grad_input=active)
             if depth > 0:
                 gradient = dz.add_(self._own(layer.active[part] @ layer.weight.T))
 

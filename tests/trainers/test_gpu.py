@@ -1,6 +1,9 @@
 """The GPU path as far as a machine without one can prove it."""
 
+import math
 import re
+from dataclasses import asdict
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -8,10 +11,14 @@ from helpers.recorder import Cuda
 from helpers.toy import Build, Toy, Tuned
 
 from fpcore.benchmark.counted import Counts, counted
-from fpcore.model.tuning import GPU, TABLE, filled, tuning
+from fpcore.model.fused import Fused, add_noise, normalise, spent
+from fpcore.model.head import Head
+from fpcore.model.tuning import GPU, TABLE, compiles, filled, tuning
 from fpcore.paths import ROOT
+from fpcore.stats.draws import noises
 from fpcore.trainers.capture import Captured
 from fpcore.trainers.contexts import CapturedSteps, sequential_contexts
+from fpcore.trainers.phase1 import train_contexts
 
 Stages = dict[str, Counts]
 
@@ -106,3 +113,85 @@ def test_capture_and_replay_happen_on_the_device_that_is_worked_on(
     assert {where for _, where in cuda.log} == {device}
     assert cuda.current == "cuda:0"
     assert cuda.warm == cuda.captured  # libraries have set up all that is captured
+
+
+@pytest.mark.parametrize("width", [24, 25])
+def test_the_chain_for_compilers_gives_the_noise(width: int) -> None:
+    """Input contexts from the keys of rows 2 to 5, in float64 to rounding."""
+    source = torch.Generator().manual_seed(0)
+    old = torch.randn(3, width, generator=source, dtype=torch.float64)
+    before, out = torch.ones(width, dtype=torch.float64), torch.empty_like(old)
+    draw, part = noises(1, 2, [9], old)[0], slice(2, 5)
+    add_noise(*draw.keys(part), before, old, 0.5, out)
+    shifted = torch.cat([before[None], old[:-1]])
+    expected = shifted + 0.5 * draw.draw(part, torch.empty_like(old))
+    torch.testing.assert_close(out, expected, atol=1e-12, rtol=1e-12)
+
+
+def test_what_does_not_compile_is_done_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_compiler(*_: object, **__: object) -> Mock:
+        return Mock(side_effect=RuntimeError("no compiler"))
+
+    monkeypatch.setattr("torch.compile", no_compiler)
+    total, chain = torch.zeros(2), Fused(lambda x: x.add_(1))
+    before = spent()
+    with pytest.warns(UserWarning, match="no compiler"):
+        chain(total)
+    chain(total)
+    assert total.tolist() == [2, 2]
+    assert spent() > before
+
+
+def test_a_compiler_is_asked_where_the_device_profits(
+    monkeypatch: pytest.MonkeyPatch, tuned: Tuned
+) -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("cuda:1")
+    for triton in (True, False):
+        monkeypatch.setattr("fpcore.model.tuning.has_triton", lambda triton=triton: triton)
+        assert (compiles(cpu), compiles(gpu)) == (False, triton)
+    tuned(compiled=True)
+    assert compiles(cpu)
+
+
+@pytest.mark.system
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what the compiler itself imports
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_compiled_training_is_that_of_the_eager_path(
+    build: Build, toy: Toy, tuned: Tuned, precision: str
+) -> None:
+    """Contexts to 1e-4 after three iterations, with two shapes of chunks."""
+    config = toy(layers=2, max_iter=4, min_converged_ratio=1.0, precision=precision)
+    found = []
+    for compiled in (False, True):
+        tuned(compiled=compiled)
+        model, ids = build(config, 300)
+        found.append(train_contexts(model.context_block, model.inputs(ids), config, 42))
+    assert spent() > 0
+    for one, other in zip(found[0].trace, found[1].trace, strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+    torch.testing.assert_close(found[0].contexts, found[1].contexts, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.system
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("factors", [torch.float32, torch.bfloat16])
+def test_compiled_loss_is_that_of_the_eager_path(tuned: Tuned, factors: torch.dtype) -> None:
+    """To 1e-6 where nothing is rounded, and to bfloat16's rounding of probabilities elsewhere."""
+    source = torch.Generator().manual_seed(0)
+    h, weights = (torch.randn(n, 16, generator=source) for n in (23, 41))
+    targets = torch.randint(41, (23,), generator=source)
+    found = []
+    for compiled in (False, True):
+        tuned(**asdict(GPU) | {"captured": False, "compiled": compiled})
+        found.append(Head(weights, factors).cross_entropy(h, targets))
+    tolerance = 1e-6 if factors == torch.float32 else 1e-3
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=tolerance, rtol=tolerance)
+
+
+def test_chain_of_the_softmax_by_hand() -> None:
+    logits = torch.tensor([[0.0, 0.0, -torch.inf], [1000.0, 1000.0, 1000.0]], dtype=torch.float64)
+    p, log_sum = torch.empty_like(logits), torch.empty(2, dtype=torch.float64)
+    normalise(logits, p, log_sum)
+    assert p.tolist() == [[0.5, 0.5, 0.0], pytest.approx([1 / 3] * 3)]
+    assert log_sum.tolist() == pytest.approx([math.log(2), 1000 + math.log(3)])
