@@ -40,6 +40,8 @@ class Fused:
         self._compiled = torch.compile(self._chain, dynamic=True)
         try:
             self._compiled(*given)
+        except torch.OutOfMemoryError:
+            raise
         except Exception as error:  # compilers fail in many ways, none of which matters here
             warnings.warn(f"The slower path is used, for nothing compiles: {error}", stacklevel=2)
             self._compiled = self._chain

@@ -192,7 +192,7 @@ class Training:
         with _fits(stage, self.trial), timed(self._seconds, stage, self.trial.device):
             yield
         if compiling := round(fused.spent() - before, 3):  # counted apart
-            self._seconds[stage] -= compiling
+            self._seconds[stage] = round(self._seconds[stage] - compiling, 3)
             self._seconds["compiling"] = self._seconds.get("compiling", 0.0) + compiling
 
 
