@@ -485,7 +485,7 @@ def test_runs_of_one_name_that_differ_otherwise_share_nothing(
 def test_a_text_that_does_not_fit_names_what_to_lower(
     trial: MakeConfig, monkeypatch: pytest.MonkeyPatch, stage: str, said: str
 ) -> None:
-    def too_large(*_: Any) -> None:
+    def too_large(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(f"fpcore.runs.training.{stage}", too_large)
