@@ -2,16 +2,18 @@
 
 import functools
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 import torch
-from helpers.toy import Build, Toy, WriteCorpus, conversation, written
+from helpers.toy import Build, Toy, Tuned, WriteCorpus, conversation, written
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from fpcore import RunConfig
+from fpcore.model import fused, tuning
 from fpcore.model.blocks import FixedPointModel
 from fpcore.paths import ROOT
 from fpcore.runs import provenance
@@ -90,6 +92,39 @@ def trial(toy: Toy, home: Path, write_corpus: WriteCorpus, conversations: list[s
     """The toy setting on the toy corpus in a home of this test's own."""
     path = str(write_corpus(conversations))
     return lambda **knobs: toy(**({"corpus": path, "name": "toy"} | knobs))
+
+
+@pytest.fixture
+def tuned(monkeypatch: pytest.MonkeyPatch) -> Tuned:
+    """Cut the work on the CPU in another way."""
+    own = tuning.TABLE["cpu"]
+
+    def change(**values: Any) -> None:
+        monkeypatch.setitem(tuning.TABLE, "cpu", replace(own, **values))
+
+    return change
+
+
+@pytest.fixture(params=["cpu", "gpu", "gpu that compiles"])
+def row_of_tuning(
+    request: pytest.FixtureRequest, tuned: Tuned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work on the CPU in its own way, and in that of a GPU, with toy widths that must be filled.
+
+    Chains that would be compiled are done as they are written.
+    """
+    monkeypatch.setattr(fused.Fused, "__call__", lambda chain, *given: chain._chain(*given))
+    if request.param != "cpu":
+        compiled = request.param == "gpu that compiles"
+        tuned(**asdict(tuning.GPU) | {"multiple": 7, "captured": False, "compiled": compiled})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _wide_products() -> Iterator[None]:
+    """Give the CPU the products of bfloat16 factors in float32 that a GPU has."""
+    with torch.library._scoped_library("aten", "IMPL") as library:
+        library.impl("mm.dtype", lambda a, b, dtype: a.to(dtype) @ b.to(dtype), "CPU")
+        yield
 
 
 @pytest.fixture

@@ -9,18 +9,23 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from fpcore.benchmark import straightforward
 from fpcore.config.run_config import RunConfig
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.model.head import Head
 from fpcore.model.precision import multiplies_bfloat16
 from fpcore.stats import metrics
+from fpcore.stats.draws import first_contexts
 from fpcore.trainers.contexts import sequential_contexts
-from fpcore.trainers.phase1 import train_contexts
+from fpcore.trainers.phase1 import FIRST_STD, Phase1State, Trainer
 from fpcore.trainers.phase2 import evaluate, train_tokens
 from fpcore.trainers.texts import Text, Texts
 
 SEED = 42
+SIZES = (62_891, 122_795, 240_132, 473_429, 948_524)  # training tokens of the published run
+VAL_TOKENS = 31_024
+EPOCHS = 15  # the published run stopped after 13 to 17
 Work = Callable[[], object]
 
 
@@ -49,7 +54,8 @@ QUICK = Shapes(181, 128, "bpe-4096", 20_000, phase2_batch=512, er_rows=20_000)
 class Case:
     """One stage: the plain work, the fast work and its products alone by precision.
 
-    Seconds times `scale` over `amount` are in `unit`.
+    Seconds times `scale` over `amount` are in `unit`. `module` is the plain work once more, as
+    `straightforward` has it.
     """
 
     stage: str
@@ -59,6 +65,7 @@ class Case:
     plain: Work
     fast: dict[str, Work]
     products: dict[str, Work] = field(default_factory=dict)
+    module: Work | None = None
 
 
 class Cases:
@@ -72,36 +79,41 @@ class Cases:
         self.x = plain.input_vectors(self.weights, self.ids, 1)
 
     def phase1(self) -> Case:
-        """One iteration of phase 1 (with the draw that iteration 1 is)."""
-        config = self.configs["float32"]
-        block = plain.ContextBlock(1, self.shapes.context_dim, self.shapes.embed_dim)
-        block.load_state_dict(self._model("float32").context_block.state_dict())
-        block.to(self.device)
+        """One iteration of phase 1, without the draw that iteration 1 is."""
+        config, P = self.configs["float32"], self.first()
+        block, other = self._plain_context_block(), self._plain_context_block()
+        adam = torch.optim.Adam(other.parameters(), lr=config.phase1_lr)
         return Case(
             "Phase 1 iteration",
             "s",
             1,
             1,
-            lambda: plain.train_contexts(block, self.x, config, SEED),
-            {name: self._train_contexts(name) for name in self.configs},
+            lambda: plain.train_contexts(block, self.x, config, SEED, P),
+            {name: self._iterate(name, P) for name in self.configs},
             {name: self._phase1_products(name) for name in self.configs},
+            lambda: straightforward.iterate(other, adam, P, self.x, config),
         )
+
+    def first(self) -> Tensor:
+        """Draw the contexts of iteration 1, [N, D]."""
+        P = torch.empty(len(self.ids), self.shapes.context_dim, device=self.device)
+        return first_contexts(SEED, P, FIRST_STD)
 
     def phase2(self) -> Case:
         """Training of phase 2, by token."""
         block, adam = self._plain_token_block()
+        other, its_adam = self._plain_token_block()
         contexts, ids = self._contexts(), self.ids[: self.shapes.phase2_tokens + 1]
-        batch = self.shapes.phase2_batch
+        batch, text = self.shapes.phase2_batch, ([contexts], self.x[: len(ids)], ids)
         return Case(
             "Phase 2 training",
             "ms/token",
             self.shapes.phase2_tokens,
             1e3,
-            lambda: plain.train_epoch(
-                block, adam, ([contexts], self.x[: len(ids)], ids), self.weights, batch
-            ),
+            lambda: plain.train_epoch(block, adam, text, self.weights, batch),
             {name: self._train_tokens(name, contexts, ids) for name in self.configs},
             {name: self._phase2_products(name, training=True) for name in self.configs},
+            lambda: straightforward.train_epoch(other, its_adam, text, self.weights, batch),
         )
 
     def evaluation(self) -> Case:
@@ -123,9 +135,7 @@ class Cases:
     def sequential(self) -> Case:
         """The true recurrence, by token; float32 whatever the precision."""
         model, steps = self._model("float32"), self.shapes.steps
-        block = plain.ContextBlock(1, self.shapes.context_dim, self.shapes.embed_dim)
-        block.load_state_dict(model.context_block.state_dict())
-        block.to(self.device)
+        block = self._plain_context_block()
         inputs, D = model.inputs(self.ids[:steps]), self.shapes.context_dim
         weight, c = torch.randn(D, D, device=self.device), torch.randn(D, device=self.device)
         return Case(
@@ -176,6 +186,11 @@ class Cases:
         size = (self.shapes.phase2_tokens + 1, self.shapes.context_dim)
         return torch.randn(size, device=self.device)
 
+    def _plain_context_block(self) -> plain.ContextBlock:
+        block = plain.ContextBlock(1, self.shapes.context_dim, self.shapes.embed_dim)
+        block.load_state_dict(self._model("float32").context_block.state_dict())
+        return block.to(self.device)
+
     def _plain_token_block(self) -> tuple[plain.TokenBlock, torch.optim.Adam]:
         s = self.shapes
         block = plain.TokenBlock(1, s.context_dim, s.embed_dim, 1)
@@ -189,10 +204,11 @@ class Cases:
             seen = [contexts[part]], self.x[part], ids[part]
             plain.evaluate(block, seen, self.weights)
 
-    def _train_contexts(self, precision: str) -> Work:
-        model = self._model(precision)
+    def _iterate(self, precision: str, first: Tensor) -> Work:
+        model, state = self._model(precision), Phase1State(first.clone())
         inputs, config = model.inputs(self.ids), self.configs[precision]
-        return lambda: train_contexts(model.context_block, inputs, config, SEED)
+        trainer = Trainer(model.context_block, inputs, config, SEED, state)
+        return lambda: trainer.iterate(2)
 
     def _train_tokens(self, precision: str, contexts: Tensor, ids: Tensor) -> Work:
         model, config = self._model(precision), self.configs[precision]

@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fpcore.config.run_config import RunConfig
+from fpcore.model.fused import EPS
 from fpcore.model.optimiser import gradient_of
 from fpcore.model.precision import stored_dtype
+from fpcore.model.tuning import filled, tuning
 from fpcore.stats.draws import generator
 
 WEIGHT_STD = 0.1
 BIAS_STD = 0.01
-EPS = 1e-5  # what every LayerNorm adds to the variance
 Saved = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # inputs, active, z, mean, 1/std
 
 
@@ -75,22 +76,25 @@ class ContextBlock(nn.Module):
         self.renew_terms(table, out=terms)
         return terms
 
-    def empty_terms(self, table: Tensor) -> list[list[Tensor]]:
-        """Return room for what `terms` returns."""
+    def empty_terms(self, table: Tensor, multiple: int = 1) -> list[list[Tensor]]:
+        """Return room for what `terms` returns, its width filled up to a multiple."""
         linear, _ = self.layers()[0]
         slots = (linear.in_features - self.context_dim) // table.shape[1]
-        shape = (len(table), self.context_dim)
+        shape = (len(table), filled(self.context_dim, multiple))
         return [[table.new_empty(shape) for _ in range(slots)] for _ in self.linears]
 
     @torch.no_grad()
     def renew_terms(self, table: Tensor, out: list[list[Tensor]]) -> None:
-        """Write what `terms(table)` returns to `out`, which `empty_terms` has made."""
+        """Write what `terms(table)` returns to `out`, which `empty_terms` has made, and zeros."""
         for (linear, _), slots in zip(self.layers(), out, strict=True):
             weights = linear.weight[:, self.context_dim :].to(table.dtype)
+            bias = linear.bias.to(table.dtype)
+            if gap := slots[0].shape[1] - len(bias):
+                weights, bias = F.pad(weights, (0, 0, 0, gap)), F.pad(bias, (0, gap))
             parts = weights.split(table.shape[1], dim=1)
             for part, slot in zip(parts[:-1], slots[:-1], strict=True):
                 torch.mm(table, part.T, out=slot)
-            torch.addmm(linear.bias.to(table.dtype), table, parts[-1].T, out=slots[-1])
+            torch.addmm(bias, table, parts[-1].T, out=slots[-1])
 
     def forward(self, c: Tensor, terms: list[list[Tensor]], index: Tensor) -> list[Tensor]:
         """Apply the block to contexts `c` [B, D] of the positions with inputs `index` [B, T].
@@ -134,8 +138,8 @@ class TokenBlock(nn.Module):
         """
         h, saved = x, []
         for (linear, residual, norm), c in zip(self._layers(), contexts, strict=True):
-            joined = torch.cat([c, h], dim=1)
-            active = linear(joined).relu_()
+            joined = _joined(c, h)
+            active = _applied(linear, joined).relu_()
             z = residual(h) + active
             h, mean, rstd = torch.native_layer_norm(
                 z, norm.normalized_shape, norm.weight, norm.bias, EPS
@@ -160,7 +164,8 @@ class TokenBlock(nn.Module):
             before = torch.ops.aten.threshold_backward(dz, active, 0)
             _set_gradient(linear, before, joined)
             if isinstance(residual, nn.Linear):
-                _set_gradient(residual, dz, joined[:, -residual.in_features :])
+                after = linear.in_features
+                _set_gradient(residual, dz, joined[:, after - residual.in_features : after])
             if n > 0:
                 gradient = dz @ residual.weight if isinstance(residual, nn.Linear) else dz
                 gradient = gradient.addmm(before, linear.weight[:, -gradient.shape[1] :])
@@ -208,9 +213,26 @@ class FixedPointModel(nn.Module):
         return counts | {"total": sum(counts.values())}
 
 
+def _joined(c: Tensor, h: Tensor) -> Tensor:
+    """Return [c ; h] by rows, filled up with zeros to a width that suits the device."""
+    width = c.shape[1] + h.shape[1]
+    gap = filled(width, tuning(h.device).multiple) - width
+    return torch.cat([c, h, h.new_zeros(len(h), gap)] if gap else [c, h], dim=1)
+
+
+def _applied(linear: nn.Linear, joined: Tensor) -> Tensor:
+    """Apply a linear layer to what `_joined` returns."""
+    gap = joined.shape[1] - linear.in_features
+    weight = F.pad(linear.weight, (0, gap)) if gap else linear.weight
+    return F.linear(joined, weight, linear.bias)
+
+
 def _set_gradient(linear: nn.Linear, outer: Tensor, inner: Tensor) -> None:
     """Set the gradient of a linear layer from those of its outputs and from its inputs."""
-    torch.mm(outer.T, inner, out=gradient_of(linear.weight))
+    if inner.shape[1] == linear.in_features:
+        torch.mm(outer.T, inner, out=gradient_of(linear.weight))
+    else:
+        gradient_of(linear.weight).copy_((outer.T @ inner)[:, : linear.in_features])
     torch.sum(outer, 0, out=gradient_of(linear.bias))
 
 

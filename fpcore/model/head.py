@@ -8,26 +8,30 @@ from functools import cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-ROWS, COLUMNS = 1024, 4096  # evaluation holds logits of this shape at a time: 16 MiB in float32
-LOGITS = 2**30  # training on a GPU holds at most this many logits at a time
-LOGITS_CPU = 2**24  # training on a CPU holds at most this many: 64 MiB in float32
+from fpcore.model.fused import normalised
+from fpcore.model.precision import product
+from fpcore.model.tuning import compiles, filled, tuning
+
 Attention = Callable[..., tuple[Tensor, Tensor]]
 
 
 class Head:
     """W_e [V, E] as the head: frozen, so its own gradient is never formed.
 
-    Products of training are in the format `product`, the rest is in that of `weights`. The room
+    Products of training are in the format `factors`, the rest is in that of `weights`. Types that
+    fill up the vocabulary to a width that suits the device have a logit of minus infinity. The room
     for logits is kept, because a system hands out large new arrays page by page.
     """
 
-    def __init__(self, weights: Tensor, product: torch.dtype | None = None) -> None:
-        self._weights = weights
-        self._rounded = weights.to(product or weights.dtype)
+    def __init__(self, weights: Tensor, factors: torch.dtype | None = None) -> None:
+        self._tuned, self._types = tuning(weights.device), len(weights)
+        gap = filled(self._types, self._tuned.multiple) - self._types
+        self._weights = F.pad(weights, (0, 0, 0, gap)) if gap else weights
+        self._rounded = self._weights.to(factors or weights.dtype)
         self._attention = fused_attention() if fuses(self._rounded) else None
-        limit = LOGITS_CPU if weights.device.type == "cpu" else LOGITS
-        self._rows = max(1, limit // len(weights))
+        self._rows = max(1, self._tuned.logits // len(self._weights))
         self._rooms: dict[torch.dtype, Tensor] = {}
 
     def cross_entropy(self, h: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,26 +45,43 @@ class Head:
         loss = (log_sum - (rounded.to(h.dtype) * target).sum(1)).mean()
         return loss, (expected.to(h.dtype) - target).div_(len(h))
 
+    def tiles(self, positions: int) -> list[slice]:
+        """Cut the positions of a text into pieces for `predict`."""
+        return pieces(positions, self._tuned.rows)
+
     def predict(self, h: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss of each target in nats and the likeliest type, both [B]; first of ties.
 
-        B is at most ROWS. The vocabulary is cut as well, so that the weights of a tile are read
-        once.
+        B is at most that of `tiles`. The vocabulary may be cut as well, so that the weights of a
+        tile are read once.
         """
         best, own = h.new_full((2, len(h)), -torch.inf)
         likeliest, log_sums = torch.zeros_like(targets), []
-        for columns in pieces(len(self._weights), COLUMNS):
-            weights = self._weights[columns]
-            logits = torch.mm(h, weights.T, out=self._room(h.dtype, len(h), len(weights)))
+        for columns in pieces(self._types, self._tuned.columns):
+            logits = self._tile(h, columns)
             top, index = logits.max(1)
             likeliest = torch.where(top > best, index + columns.start, likeliest)
             best = torch.maximum(best, top)
             place = targets - columns.start
-            inside = (place >= 0) & (place < len(weights))
-            at = place.clamp(0, len(weights) - 1).unsqueeze(1)
+            inside = (place >= 0) & (place < logits.shape[1])
+            at = place.clamp(0, logits.shape[1] - 1).unsqueeze(1)
             own = torch.where(inside, logits.gather(1, at)[:, 0], own)
             log_sums.append(_normalise(logits, top))
         return torch.stack(log_sums).logsumexp(0) - own, likeliest
+
+    def _tile(self, h: Tensor, columns: slice) -> Tensor:
+        """Return the logits [B, C] of some types, the last of them with what fills them up."""
+        last = columns.stop == self._types
+        weights = self._weights[columns.start : None if last else columns.stop]
+        logits = torch.mm(h, weights.T, out=self._room(h.dtype, len(h), len(weights)))
+        return self._without_filling(logits, columns.start)
+
+    def _without_filling(self, logits: Tensor, start: int = 0) -> Tensor:
+        """Set the logits of types that do not exist to minus infinity, in place."""
+        own = self._types - start
+        if own < logits.shape[1]:
+            logits[:, own:].fill_(-torch.inf)
+        return logits
 
     def _fused_mean(self, h: Tensor, attention: Attention) -> tuple[Tensor, Tensor]:
         """Return softmax(h·W_eᵀ)·W_e [B, E] and the logarithm of the softmax's divisor [B].
@@ -77,25 +98,54 @@ class Head:
 
         Where the logits of a chunk do not fit, chunks of half the size are tried.
         """
+        while (found := self._tried(h)) is None:
+            # Only here has the error, whose traceback holds what did not fit, let go of it.
+            self._rows //= 2
+        if len(found) == 1:
+            return found[0]
+        expected, log_sums = zip(*found, strict=True)
+        return torch.cat(expected), torch.cat(log_sums)
+
+    def _tried(self, h: Tensor) -> list[tuple[Tensor, Tensor]] | None:
+        """Return what `_mean_of_rows` does for every chunk; None where smaller ones might fit."""
         try:
-            parts = [self._mean_of_rows(h[part]) for part in pieces(len(h), self._rows)]
+            return [self._mean_of_rows(h[part]) for part in pieces(len(h), self._rows)]
         except torch.OutOfMemoryError:
+            self._rooms.clear()
             if self._rows == 1:
                 raise
-            self._rows //= 2
-            self._rooms.clear()
-            return self._mean(h)
-        expected, log_sums = zip(*parts, strict=True)
-        return torch.cat(expected), torch.cat(log_sums)
+            return None
 
     def _mean_of_rows(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Return what `_mean` does for a chunk: products are rounded, the softmax is not."""
-        shape = len(h), len(self._weights)
-        logits = torch.mm(h, self._rounded.T, out=self._room(h.dtype, *shape))
-        p = logits if h.dtype == self._weights.dtype else self._room(self._weights.dtype, *shape)
-        p.copy_(logits)
-        log_sum = _normalise(p, p.amax(1))
-        return logits.copy_(p) @ self._rounded, log_sum
+        store, weights = self._weights.dtype, self._rounded
+        if self._tuned.wide:
+            logits = self._without_filling(product(h, weights.T, store))
+            p, log_sum = torch.empty_like(logits, dtype=h.dtype), logits.new_empty(len(h))
+            if compiles(h.device):
+                normalised(logits, p, log_sum)
+            else:
+                logs = torch.log_softmax(logits, 1)
+                torch.sub(logits[:, 0], logs[:, 0], out=log_sum)
+                torch.exp(logs, out=p)
+            return product(p, weights, store), log_sum
+        shape = len(h), len(weights)
+        logits = torch.mm(h, weights.T, out=self._room(h.dtype, *shape))
+        rows = pieces(len(h), max(1, self._tuned.block // len(weights)))
+        log_sums = [self._probabilities(logits[part]) for part in rows]
+        return logits @ weights, torch.cat(log_sums)
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        """Turn logits [R, V] into probabilities in place; return the logs of the divisors [R].
+
+        There are so few rows that they stay in the cache.
+        """
+        store = self._weights.dtype
+        p = logits if logits.dtype == store else self._room(store, *logits.shape).copy_(logits)
+        log_sum = _normalise(self._without_filling(p), p.amax(1))
+        if p is not logits:
+            logits.copy_(p)
+        return log_sum
 
     def _room(self, dtype: torch.dtype, rows: int, columns: int) -> Tensor:
         """Return an array [rows, columns] that the next call of the same format may overwrite."""
@@ -111,7 +161,7 @@ def fuses(weights: Tensor) -> bool:
 
     In bfloat16 it is so only on CPUs with tile instructions (AMX).
     """
-    if weights.device.type != "cpu":
+    if not tuning(weights.device).fused:
         return False
     tiles = torch.cpu.get_capabilities().get("amx_bf16", False)
     return weights.dtype != torch.bfloat16 or bool(tiles)

@@ -40,7 +40,7 @@ def flat_gradient(block: nn.Module) -> Tensor:
     So zeroing, the norm and clipping are one operation each.
     """
     parameters = list(block.parameters())
-    flat = torch.zeros(sum(p.numel() for p in parameters)).to(parameters[0])
+    flat = parameters[0].detach().new_zeros(sum(p.numel() for p in parameters))
     for parameter, part in zip(
         parameters, flat.split([p.numel() for p in parameters]), strict=True
     ):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fpcore.config.run_config import RunConfig
-from fpcore.stats.draws import generator, noise
+from fpcore.stats.draws import first_contexts, noise
 
 Seen = tuple[list[Tensor], Tensor, Tensor]  # contexts [L][N, D], x [N, E·T] and ids [N] of a text
 
@@ -68,23 +68,26 @@ def input_vectors(weights: Tensor, ids: Tensor, t: int) -> Tensor:
 
 
 def train_contexts(
-    block: ContextBlock, x: Tensor, config: RunConfig, seed: int
+    block: ContextBlock, x: Tensor, config: RunConfig, seed: int, first: Tensor | None = None
 ) -> tuple[Tensor, list[dict[str, Any]]]:
-    """Train on x [N, E·T] (spec section 2): return the last P [N, D], and a row per iteration."""
-    n, d = len(x), config.context_dim
-    P = 0.01 * torch.randn(n, d, generator=generator(seed, "contexts"), dtype=x.dtype)
+    """Train on x [N, E·T] (spec section 2): return the last P [N, D], and a row per iteration.
+
+    `first` is what iteration 1 draws, where it has been drawn.
+    """
+    n, size = len(x), config.phase1_batch
+    P = first_contexts(seed, x.new_empty(n, config.context_dim), 0.01) if first is None else first
     adam = torch.optim.Adam(block.parameters(), lr=config.phase1_lr)
     w, rows = config.dist_reg_weight, []
     for iteration in range(2, config.max_iter + 1):
         previous = torch.roll(P, 1, dims=0)
-        chunks = torch.arange(n).split(config.phase1_batch)
+        chunks = list(zip(previous.split(size), P.split(size), x.split(size), strict=True))
         outputs, fixed, diverse = [], [], []
         adam.zero_grad()
-        for k, chunk in enumerate(chunks):
-            draw = noise(seed, iteration, k, P[chunk])
-            C = block(previous[chunk] + config.context_noise * draw, x[chunk])[-1]
-            fixed.append(((C - P[chunk]) ** 2).mean())
-            diverse.append(-torch.linalg.matrix_norm(C - C.mean(0)) / len(chunk))
+        for k, (before, old, vectors) in enumerate(chunks):
+            draw = noise(seed, iteration, k, old)
+            C = block(before + config.context_noise * draw, vectors)[-1]
+            fixed.append(((C - old) ** 2).mean())
+            diverse.append(-torch.linalg.matrix_norm(C - C.mean(0)) / len(old))
             ((1 - w) * fixed[-1] + w * diverse[-1]).div(len(chunks)).backward()
             outputs.append(C.detach())
         norm = nn.utils.clip_grad_norm_(block.parameters(), config.gradient_clip)
@@ -92,7 +95,7 @@ def train_contexts(
         adam.step()
         C = torch.cat(outputs)
         rate = (((C - P) ** 2).mean(1) < config.convergence_threshold).double().mean().item()
-        share = [len(chunk) / n for chunk in chunks]
+        share = [len(old) / n for _, old, _ in chunks]
         fixed_loss = sum(s * v.item() for s, v in zip(share, fixed, strict=True))
         diversity_loss = sum(s * v.item() for s, v in zip(share, diverse, strict=True))
         rows.append(

@@ -9,11 +9,14 @@ gradients and Adam.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
+from fpcore.model.tuning import tuning
 
 NATIVE_CPU = ("amx_bf16", "avx512_bf16")
 NATIVE_CUDA = (8, 0)  # compute capability
@@ -74,21 +77,49 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return any(torch.cpu.get_capabilities().get(name, False) for name in NATIVE_CPU)
 
 
+def product(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return a·b of matrices; in `dtype`, which may be wider, where the device has such products.
+
+    Elsewhere the result has the format of the factors.
+    """
+    if a.dtype != dtype and tuning(a.device).wide:
+        return torch.mm(a, b, out_dtype=dtype)
+    return a @ b
+
+
+def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """Add a·b to `total`, which may be in a wider format; what the factors are filled up is cut."""
+    rows, columns = total.shape
+    if total.dtype == a.dtype and (rows, columns) == (len(a), b.shape[1]):
+        total.addmm_(a, b)
+    else:
+        total.add_(product(a, b, total.dtype)[:rows, :columns])
+
+
 @contextmanager
 def rounded_products(product: torch.dtype) -> Iterator[None]:
     """Within it, float32 products round their factors: to bfloat16 on a CPU, TF32 on a GPU.
 
     The result stays in float32, so code needs no casts. It suits small products; for large ones
-    it is cheaper to round the factors once.
+    it is cheaper to round the factors once. With float32 as `product` nothing is rounded, not even
+    in an LSTM, which cuDNN would otherwise compute in TF32; and no sum is ever rounded midway.
+
+    PyTorch's older getters refuse to answer while a format is set by operator alone; behind it,
+    they answer as before.
     """
-    matmul = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    on_gpu = torch.backends.cuda.matmul
-    before, before_on_gpu = matmul.fp32_precision, on_gpu.fp32_precision
-    rounded = product == torch.bfloat16
-    matmul.fp32_precision = "bf16" if rounded else "ieee"
-    on_gpu.fp32_precision = "tf32" if rounded else "ieee"
+    backends, rounded = torch.backends, product == torch.bfloat16
+    on_gpu = "tf32" if rounded else "ieee"
+    formats: list[tuple[Any, str, object]] = [
+        (backends.mkldnn.matmul, "fp32_precision", "bf16" if rounded else "ieee"),  # type: ignore[attr-defined]
+        (backends.cuda.matmul, "fp32_precision", on_gpu),
+        (backends.cudnn.rnn, "fp32_precision", on_gpu),
+        (backends.cuda.matmul, "allow_bf16_reduced_precision_reduction", False),
+    ]
+    before = [getattr(where, name) for where, name, _ in formats]
     try:
+        for where, name, value in formats:
+            setattr(where, name, value)
         yield
     finally:
-        on_gpu.fp32_precision = before_on_gpu
-        matmul.fp32_precision = before
+        for (where, name, _), value in zip(formats, before, strict=True):
+            setattr(where, name, value)

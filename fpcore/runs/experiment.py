@@ -126,7 +126,7 @@ def recorded(
             digests=digests,
             data=work.data.splits(),
             results=work.train(),
-            environment=environment(work.device, work.precision),
+            environment=environment(work.device, work.precision, work.roles),
             started=started,
         )
         record.save()

@@ -18,13 +18,22 @@ import torch
 
 from fpcore.config.run_config import RunConfig
 from fpcore.paths import ROOT
+from fpcore.stats.draws import first_stream
 
 # What makes the numbers, by role. Storing states and going on from them changes none.
 ROLES = {
     "data": ("data.corpus", "data.dataset", "data.embedding", "data.files", "data.tokens"),
-    "model": ("model.blocks", "model.head", "model.optimiser", "model.precision", "stats.draws"),
-    "phase 1": ("trainers.phase1", "trainers.sweep"),
-    "contexts": ("trainers.contexts",),
+    "model": (
+        "model.blocks",
+        "model.fused",
+        "model.head",
+        "model.optimiser",
+        "model.precision",
+        "model.tuning",
+        "stats.draws",
+    ),
+    "phase 1": ("trainers.phase1", "trainers.sweep", "trainers.token_half"),
+    "contexts": ("trainers.capture", "trainers.contexts"),
     "phase 2": ("trainers.phase2",),
     "metrics": ("stats.metrics", "trainers.texts"),
     "trial": ("runs.training",),
@@ -129,17 +138,27 @@ def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> 
     return "".join(part)
 
 
-def environment(device: torch.device, precision: str) -> dict[str, Any]:
-    """Return the versions, the device and the settings that a result may depend on."""
+def device_name(device: torch.device) -> str:
+    """Return what a device is: the model of a GPU, because another one gives other last bits."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def environment(device: torch.device, precision: str, roles: Iterable[str] = RUN) -> dict[str, Any]:
+    """Return the versions, the device and the settings that a result may depend on.
+
+    On a GPU the gradients of attention and of recurrent networks are added in any order; what the
+    fixed-point model uses is always added in the same one.
+    """
     on_gpu = device.type == "cuda"
     return {
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
-        "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
+        "device": device_name(device),
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
         "precision": precision,
-        "deterministic": not on_gpu,  # sums by type use atomic additions there
+        "deterministic": not (on_gpu and "networks" in roles),
+        "first_contexts": first_stream(device),
         "commit": _commit(),
     }
 

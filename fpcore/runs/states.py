@@ -16,15 +16,19 @@ from fpcore.paths import replacing
 
 INTERVAL = 1.0  # seconds between two states
 SHARE = 50  # or as many times what storing one takes
+RATE = 500e6  # bytes per second that a disk is taken to store, until a state has been stored
 S = TypeVar("S")
 
 
 class Keeper(Generic[S]):
-    """Stores a state when one is due, so that storing takes a fiftieth of the time at most."""
+    """Stores a state when one is due, so that storing takes a fiftieth of the time at most.
 
-    def __init__(self, store: Callable[[S], None]) -> None:
+    `size` are the bytes of a state, from which the time for the first one is estimated.
+    """
+
+    def __init__(self, store: Callable[[S], None], size: float) -> None:
         self._store = store
-        self._due = time.monotonic() + INTERVAL
+        self._due = time.monotonic() + max(INTERVAL, SHARE * size / RATE)
 
     def __call__(self, state: Callable[[], S]) -> None:
         """Store what `state` returns, or do nothing."""

@@ -1,16 +1,17 @@
 """One trial at work: phase 1 → contexts → phase 2, measured."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fpcore.config.run_config import RunConfig
 from fpcore.data import tokens
 from fpcore.errors import TrainingError
+from fpcore.model import fused
 from fpcore.model.blocks import FixedPointModel, Inputs
 from fpcore.records.record import SizeResult, columns
 from fpcore.runs.checkpoint import Checkpoint, Reached, Trajectory
@@ -21,22 +22,42 @@ from fpcore.stats import metrics
 from fpcore.stats.draws import generator
 from fpcore.stats.metrics import unigram_loss
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
-from fpcore.trainers.hooks import Hooks
+from fpcore.trainers.hooks import Hooks, Row
 from fpcore.trainers.phase1 import Phase1State, train_contexts
 from fpcore.trainers.phase2 import Phase2Result, Phase2State, train_tokens
 from fpcore.trainers.texts import Text, Texts
+
+OnRow = Callable[[Row], None]
+
+# What a stage is called, and what to lower where the memory of the device is too small for it.
+STAGES = {
+    "phase1": (
+        "Phase 1",
+        "set bfloat16_contexts to true, or lower samples, context_dim or phase1_batch (the last is "
+        "part of the loss)",
+    ),
+    "contexts": (
+        "The pass that makes contexts",
+        "set bfloat16_contexts to true, or lower samples, val_samples, context_dim or layers",
+    ),
+    "effective_rank": ("Effective rank", "lower er_rows, samples or context_dim"),
+    "phase2": ("Phase 2", "lower phase2_batch, samples or context_dim"),
+}
 
 
 class Training:
     """A trial at work: the model, its training text, and what was measured so far.
 
     An interrupted training goes on from the states of its checkpoint, and leaves its own there.
-    `share` names what runs share their phase 1 under (`Trajectory`).
+    `share` names what runs share their phase 1 under (`Trajectory`). One that is not `resumable`
+    stores nothing and goes on from nothing, as its times would count what was done before.
     """
 
-    def __init__(self, trial: Trial, progress: Progress, share: str = "") -> None:
+    def __init__(
+        self, trial: Trial, progress: Progress, share: str = "", resumable: bool = True
+    ) -> None:
         self.trial, self._config = trial, trial.config
-        self._checkpoint = Checkpoint(trial)
+        self._checkpoint = Checkpoint(trial) if resumable else None
         shared = share and trial.config.contexts == "trained"
         self._path = Trajectory(trial, share) if shared else None
         self._model = FixedPointModel(trial.data.weights, trial.config, trial.seed).to(trial.device)
@@ -50,7 +71,7 @@ class Training:
 
         Raises:
             StorageError: a state cannot be stored.
-            TrainingError: a loss that is not finite, or no room for phase 1.
+            TrainingError: a loss that is not finite, or no room in the memory of the device.
         """
         trial, data = self.trial, self.trial.data
         first = self._settle() if self._config.contexts == "trained" else None
@@ -81,14 +102,9 @@ class Training:
         start, before = (reached.state, reached.seconds) if reached else (None, 0.0)
         self._shared = reached.shared if reached else 0
         self._seconds["phase1"], watch = before, Stopwatch(before)
-        keep: Keeper[Phase1State] = Keeper(
-            lambda state: self._checkpoint.keep_phase1(
-                Reached(state, watch.seconds(), self._shared)
-            )
-        )
         on_row = self._bar.stage("phase 1", config.max_iter - (start.iterations if start else 1))
-        hooks, block = Hooks(on_row, keep), self._model.context_block
-        with self._timed("phase1"), _fits(len(trial.ids), trial.device):
+        hooks, block = self._first_hooks(on_row, watch), self._model.context_block
+        with self._timed("phase1"):
             first = train_contexts(block, self._inputs, config, trial.seed, start, hooks)
         if self._path and first.iterations > self._shared:
             self._path.keep(Reached(first, self._seconds["phase1"]))
@@ -97,7 +113,8 @@ class Training:
     def _furthest(self) -> Reached[Phase1State] | None:
         """Return the furthest state of phase 1: its own, or the one that a shorter run left."""
         left = self._path and self._path.latest(self._config.max_iter)
-        known = [reached for reached in (self._checkpoint.phase1(), left) if reached]
+        own = self._checkpoint and self._checkpoint.phase1()
+        known = [reached for reached in (own, left) if reached]
         return max(known, key=lambda reached: reached.state.iterations, default=None)
 
     def _contexts(self, first: Phase1State | None) -> tuple[list[Tensor], dict[str, Any]]:
@@ -122,7 +139,7 @@ class Training:
             ids = held_out.ids.to(device)
             inputs = self._model.inputs(ids)
             contexts = self._sequential(inputs)
-            text = Text.of(contexts, inputs, ids, held_out.conversation.to(device))
+            text = Text.of(contexts, inputs, ids, held_out.conversation)
         return text, contexts[-1]
 
     def _sequential(self, inputs: Inputs) -> list[Tensor]:
@@ -139,20 +156,44 @@ class Training:
     def _learn(self, texts: Texts[Text, Text]) -> Phase2Result:
         """Run phase 2 from where it has come to."""
         weights = self._model.embedding.weight
-        reached = self._checkpoint.phase2() or Reached(Phase2State())
+        block = self._model.token_block
+        reached = (self._checkpoint and self._checkpoint.phase2()) or Reached(Phase2State())
         self._seconds["phase2"], watch = reached.seconds, Stopwatch(reached.seconds)
-        keep: Keeper[Phase2State] = Keeper(
-            lambda state: self._checkpoint.keep_phase2(Reached(state, watch.seconds()))
-        )
         on_row = self._bar.stage("phase 2", self._config.epochs - len(reached.state.trace))
-        block, hooks = self._model.token_block, Hooks(on_row, keep)
+        hooks = self._second_hooks(on_row, watch)
         with self._timed("phase2"):
             return train_tokens(block, weights, texts, self._config, reached.state, hooks)
 
+    def _first_hooks(self, on_row: OnRow, watch: Stopwatch) -> Hooks[Phase1State]:
+        """Return the hooks of phase 1, which store its states where the training is resumable."""
+        if not self._checkpoint:
+            return Hooks(on_row)
+        store, formats = self._checkpoint.keep_phase1, self.trial.precision
+        size = len(self.trial.ids) * self._config.context_dim * formats.contexts.itemsize
+        keep: Keeper[Phase1State] = Keeper(
+            lambda state: store(Reached(state, watch.seconds(), self._shared)),
+            size + _bytes(self._model.context_block),
+        )
+        return Hooks(on_row, keep)
+
+    def _second_hooks(self, on_row: OnRow, watch: Stopwatch) -> Hooks[Phase2State]:
+        """Return the hooks of phase 2, as `_first_hooks`."""
+        if not self._checkpoint:
+            return Hooks(on_row)
+        store, size = self._checkpoint.keep_phase2, _bytes(self._model.token_block)
+        keep: Keeper[Phase2State] = Keeper(
+            lambda state: store(Reached(state, watch.seconds())), size
+        )
+        return Hooks(on_row, keep)
+
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
-        with timed(self._seconds, stage, self.trial.device):
+        before = fused.spent()
+        with _fits(stage, self.trial), timed(self._seconds, stage, self.trial.device):
             yield
+        if compiling := round(fused.spent() - before, 3):  # counted apart
+            self._seconds[stage] = round(self._seconds[stage] - compiling, 3)
+            self._seconds["compiling"] = self._seconds.get("compiling", 0.0) + compiling
 
 
 def effective_rank(
@@ -207,14 +248,23 @@ def _learnt(second: Phase2Result, val_bytes: int) -> dict[str, Any]:
     }
 
 
+def _bytes(block: nn.Module) -> int:
+    """Return the bytes of a block's parameters and of Adam's two moments."""
+    return 3 * sum(p.numel() * p.element_size() for p in block.parameters())
+
+
 @contextmanager
-def _fits(tokens: int, device: torch.device) -> Iterator[None]:
-    """Name what to lower where phase 1 does not fit; its chunks are part of the loss."""
+def _fits(stage: str, trial: Trial) -> Iterator[None]:
+    """Name what to lower where a stage does not fit into the memory of the device.
+
+    Raises:
+        TrainingError: in place of the error that PyTorch raises.
+    """
     try:
         yield
     except torch.OutOfMemoryError:
+        title, advice = STAGES[stage]
         raise TrainingError(
-            f"Phase 1 on {tokens} tokens does not fit into the memory of {device}; set "
-            "bfloat16_contexts to true, or lower samples, context_dim or phase1_batch (the last is "
-            "part of the loss)."
+            f"{title} on {len(trial.ids)} tokens does not fit into the memory of {trial.device}; "
+            f"{advice}."
         ) from None

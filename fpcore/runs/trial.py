@@ -13,7 +13,7 @@ from fpcore.config.run_config import RunConfig
 from fpcore.data.dataset import Data
 from fpcore.data.embedding import tensor_digest
 from fpcore.model.precision import Precision, resolve
-from fpcore.runs.provenance import code_digests, roles_of
+from fpcore.runs.provenance import code_digests, device_name, roles_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Trial:
     def fingerprint(self, ignored: set[str], **more: Any) -> str:
         """Return a digest of all that decides the numbers, but for the knobs `ignored`.
 
-        The last bits depend on the threads and on the version of PyTorch, too.
+        The last bits depend on the model of a GPU, the threads and the version of PyTorch, too.
         """
         key = self.config.model_dump(exclude=ignored) | {
             "seed": self.seed,
@@ -52,7 +52,7 @@ class Trial:
             "embedding": tensor_digest(self.data.weights),
             "code": code_digests(roles_of(self.config)),
             "precision": self.precision.name,
-            "device": str(self.device),
+            "device": device_name(self.device),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             **more,

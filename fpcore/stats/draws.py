@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor
 
+FIRST_ROWS = 4096  # rows of the first contexts that share the keys of their columns
 FACTORS = (0x21F0AAAD, 0x735A2D97)  # the odd factors of the well-tested hash "lowbias32"
 RADIUS = 62 * math.log(2) + 1e-5  # a little above the largest logarithm, so no root is negative
 
@@ -29,34 +30,106 @@ class Noise:
     PyTorch's own generator is serial, and on a CPU it would take longer than a bfloat16 product.
     Here every row and every pair of columns gets a random key; the hash of their sum makes the 32
     bits of a pair of numbers. So any rows can be drawn, by any number of threads, on any device.
+
+    `keys` are those of `rows` rows and ⌈D/2⌉ pairs of columns, and lie on the device; `constants`
+    are what `_constants` returns.
     """
 
-    def __init__(self, seed: int, iteration: int, chunk: int, like: Tensor) -> None:
-        rows, self._width = like.shape
-        self._half = (self._width + 1) // 2
-        keys = torch.empty(rows + self._half, dtype=torch.int32)
-        keys.random_(-(2**31), 2**31, generator=generator(seed, "noise", iteration, chunk))
-        rows_columns = keys.to(like.device).split([rows, self._half])
-        self._rows, self._columns = rows_columns[0].unsqueeze(1), rows_columns[1]
+    def __init__(self, keys: Tensor, rows: int, constants: tuple[Tensor, Tensor]) -> None:
+        self._half = len(keys) - rows
+        by_row, self._columns = keys.split([rows, self._half])
+        self._rows, (self._quarter, self._most) = by_row.unsqueeze(1), constants
+
+    def keys(self, part: slice) -> tuple[Tensor, Tensor]:
+        """Return the keys of some rows [R, 1] and of all columns, as `normal_rows` takes them."""
+        return self._rows[part], self._columns
 
     def draw(self, part: slice, out: Tensor) -> Tensor:
         """Fill `out` with the noise of some rows, and return it."""
         bits = _hash(self._rows[part] + self._columns)
-        left, right = out.split([self._half, self._width - self._half], dim=1)
+        left, right = out.split([self._half, out.shape[1] - self._half], dim=1)
         # Box and Muller: a radius from all bits, of which the high ones count, and an angle from
         # the low 16. The quarter keeps the logarithm finite where all bits are zero.
         radius = bits.to(out.dtype)
-        torch.addcmul(radius.new_tensor(0.25), radius, radius, out=radius)
-        torch.sub(radius.new_tensor(RADIUS), radius.log_(), out=radius).sqrt_()
+        torch.addcmul(self._quarter, radius, radius, out=radius)
+        torch.sub(self._most, radius.log_(), out=radius).sqrt_()
         angle = left.copy_(bits.bitwise_left_shift_(16)).mul_(math.pi / 2**31)
         torch.sin(angle[:, : right.shape[1]], out=right).mul_(radius[:, : right.shape[1]])
         angle.cos_().mul_(radius)
         return out
 
 
+def normal_rows(rows: Tensor, columns: Tensor, width: int, dtype: torch.dtype) -> Tensor:
+    """Return what `Noise.draw` gives, but for rounding, from `Noise.keys`: for compilers.
+
+    It changes nothing in place.
+    """
+    bits = rows + columns
+    for factor in FACTORS:
+        bits = (bits ^ (bits >> 15)) * factor
+    number = bits.to(dtype)
+    radius = (RADIUS - (0.25 + number * number).log()).sqrt()
+    angle = (bits << 16).to(dtype) * (math.pi / 2**31)
+    return torch.cat([angle.cos() * radius, (angle.sin() * radius)[:, : width // 2]], 1)
+
+
+def noises(seed: int, iteration: int, chunks: list[int], like: Tensor) -> list[Noise]:
+    """Return the noise of all chunks, of so many rows each, of a phase-1 iteration.
+
+    `like` [.., D] gives width, format and device. The keys are drawn on the CPU, the same for every
+    device, and copied to it at once: a copy for each chunk would make the device wait.
+    """
+    half = (like.shape[1] + 1) // 2
+    sizes = [rows + half for rows in chunks]
+    pinned = like.device.type == "cuda"  # from such memory the copy need not be waited for
+    keys = torch.empty(sum(sizes), dtype=torch.int32, pin_memory=pinned)
+    for k, part in enumerate(keys.split(sizes)):
+        part.random_(-(2**31), 2**31, generator=generator(seed, "noise", iteration, k))
+    parts = keys.to(like.device, non_blocking=True).split(sizes)
+    constants = _constants(like)
+    return [Noise(part, rows, constants) for part, rows in zip(parts, chunks, strict=True)]
+
+
 def noise(seed: int, iteration: int, chunk: int, like: Tensor) -> Tensor:
     """Draw standard normal noise, shaped as `like`, for a chunk of a phase-1 iteration."""
-    return Noise(seed, iteration, chunk, like).draw(slice(None), torch.empty_like(like))
+    rows, width = like.shape
+    keys = torch.empty(rows + (width + 1) // 2, dtype=torch.int32)
+    keys.random_(-(2**31), 2**31, generator=generator(seed, "noise", iteration, chunk))
+    draw = Noise(keys.to(like.device), rows, _constants(like))
+    return draw.draw(slice(None), torch.empty_like(like))
+
+
+def first_stream(device: torch.device) -> str:
+    """Say which random stream the contexts of iteration 1 come from on a device."""
+    return "generator" if device.type == "cpu" else "hashed rows"
+
+
+def first_contexts(seed: int, out: Tensor, std: float) -> Tensor:
+    """Fill `out` [N, D] with the contexts of iteration 1, N(0, std²), and return it.
+
+    PyTorch's generators give other numbers on every kind of device. So only the CPU, where records
+    were made with it, uses its own.
+    """
+    if first_stream(out.device) == "generator":
+        return out.normal_(0, std, generator=generator(seed, "contexts"))
+    return hashed_contexts(seed, out, std)
+
+
+def hashed_contexts(seed: int, out: Tensor, std: float) -> Tensor:
+    """Fill `out` [N, D] with normal numbers that are the same on every device, but for rounding.
+
+    They are drawn as noise is, of iteration 1, which has none; in pieces of rows, so that few rows
+    share a key, and drawing takes little memory.
+    """
+    for k, part in enumerate(out.split(FIRST_ROWS)):
+        wide = torch.empty_like(part, dtype=torch.promote_types(out.dtype, torch.float32))
+        part.copy_(noise(seed, 1, k, wide).mul_(std))
+    return out
+
+
+def _constants(like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a quarter and RADIUS, in the format and on the device of `like`."""
+    return like.new_full((), 0.25), like.new_full((), RADIUS)
 
 
 def _hash(bits: Tensor) -> Tensor:

@@ -7,11 +7,12 @@ W_x·x + b of those steps by layer, each [S, D].
 import torch
 from torch import Tensor
 
-from fpcore.model.blocks import EPS, ContextBlock, Inputs
+from fpcore.model.blocks import ContextBlock, Inputs
+from fpcore.model.fused import EPS
 from fpcore.model.head import pieces
 from fpcore.model.precision import rounded_products
-
-BLOCK = 2**19  # elements of the rows that are worked on at a time: 2 MiB in float32
+from fpcore.model.tuning import tuning
+from fpcore.trainers.capture import Captured
 
 
 class Steps:
@@ -54,23 +55,20 @@ class CapturedSteps(Steps):
         super().__init__(block)
         D, layers = block.context_dim, len(self._weights)
         self._rows = [self._c.new_zeros(self.size, D) for _ in range(layers)]
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):  # once outside the graph, so that libraries set up
-            self._walk(self._c, [rows[:1] for rows in self._rows])
-        torch.cuda.current_stream().wait_stream(side)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._contexts, last = self._walk(self._c, self._rows)
-            self._c.copy_(last)
+        self._steps = Captured(self._step, self._c.device)
+        self._c.zero_()  # the first steps were none of the text's
+
+    def _step(self) -> list[Tensor]:
+        contexts, last = self._walk(self._c, self._rows)
+        self._c.copy_(last)
+        return contexts
 
     def take(self, rows: list[Tensor]) -> list[Tensor]:
         """Return the contexts of every layer after each step, [S, D], S at most `size`."""
         steps = len(rows[0])
         for static, layer in zip(self._rows, rows, strict=True):
             static[:steps] = layer
-        self._graph.replay()
-        return [layer[:steps] for layer in self._contexts]
+        return [layer[:steps] for layer in self._steps.replay()]
 
 
 @torch.no_grad()
@@ -92,7 +90,7 @@ def training_contexts(
     before = P.new_zeros(1, P.shape[1])
     with rounded_products(product or store):
         terms = block.terms(inputs.table)
-        for rows in pieces(len(P), max(1, BLOCK // P.shape[1])):
+        for rows in pieces(len(P), max(1, tuning(P.device).block // P.shape[1])):
             c = torch.cat([before, P[rows.start : rows.stop - 1]]).to(store)
             before = P[rows.stop - 1 : rows.stop].clone()
             for output, layer in zip(outputs, block(c, terms, inputs.index[rows]), strict=True):
@@ -109,7 +107,7 @@ def sequential_contexts(block: ContextBlock, inputs: Inputs) -> list[Tensor]:
     """
     terms = block.terms(inputs.table)
     D = block.context_dim
-    steps = CapturedSteps(block) if inputs.table.is_cuda else Steps(block)
+    steps = CapturedSteps(block) if tuning(inputs.table.device).captured else Steps(block)
     outputs = [inputs.table.new_empty(len(inputs.index), D) for _ in terms]
     for part in pieces(len(inputs.index), steps.size):
         rows = [_token_half(slots, inputs.index[part]) for slots in terms]

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from fpcore.config.baseline import NeuralConfig
 from fpcore.data.tokens import HeldOut
 from fpcore.errors import TrainingError
-from fpcore.model.head import ROWS, Head, pieces
+from fpcore.model.head import Head, pieces
+from fpcore.model.precision import rounded_products
 from fpcore.trainers.hooks import SILENT, Hooks, Row
 from fpcore.trainers.networks import TiedModel
 from fpcore.trainers.texts import Evaluation, Texts
@@ -34,6 +35,7 @@ class NetworkResult:
     trace: list[Row]
 
 
+@rounded_products(torch.float32)
 def train_network(
     model: TiedModel,
     texts: Texts[Tensor, HeldOut],
@@ -93,7 +95,7 @@ def evaluate(model: TiedModel, text: HeldOut) -> Evaluation:
         h, head = model.read(ids[:-1]), Head(model.weights)
         parts = [
             (loss, likeliest == ids[1:][part])
-            for part in pieces(len(h), ROWS)
+            for part in head.tiles(len(h))
             for loss, likeliest in [head.predict(h[part], ids[1:][part])]
         ]
     losses, hits = (torch.cat(column) for column in zip(*parts, strict=True))

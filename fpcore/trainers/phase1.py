@@ -13,12 +13,14 @@ from torch import Tensor
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import TrainingError
 from fpcore.model.blocks import ContextBlock, Inputs
+from fpcore.model.fused import noisy
 from fpcore.model.head import pieces
 from fpcore.model.optimiser import Optimiser, clip
-from fpcore.model.precision import resolve
-from fpcore.stats.draws import Noise, generator
+from fpcore.model.precision import resolve, rounded_products
+from fpcore.model.tuning import compiles
+from fpcore.stats.draws import Noise, first_contexts, noises
 from fpcore.trainers.hooks import SILENT, Hooks, Row
-from fpcore.trainers.sweep import ChunkLoss, Sorted, Sums, Sweep
+from fpcore.trainers.sweep import ChunkLoss, Sums, Sweep
 
 FIRST_STD = 0.01  # iteration 1 draws contexts with this standard deviation
 FIRST_STOP = 5  # the first iteration that may stop on the convergence rate
@@ -65,19 +67,20 @@ def train_contexts(
     """
     precision = resolve(config, inputs.table.device)
     result = start or Phase1State(_first(block, inputs, seed, precision.contexts))
-    trainer = Trainer(block, inputs, config, seed, result)
-    while result.iterations < config.max_iter and not _settled(result.trace, config):
-        result.trace.append(trainer.iterate(result.iterations + 1))
-        result.tensors = trainer.tensors()
-        hooks.on_row(result.trace[-1])
-        hooks.keep(lambda: result)
+    with rounded_products(precision.store):  # factors of large products are rounded already
+        trainer = Trainer(block, inputs, config, seed, result)
+        while result.iterations < config.max_iter and not _settled(result.trace, config):
+            result.trace.append(trainer.iterate(result.iterations + 1))
+            result.tensors = trainer.tensors()
+            hooks.on_row(result.trace[-1])
+            hooks.keep(lambda: result)
     return result
 
 
 def _first(block: ContextBlock, inputs: Inputs, seed: int, dtype: torch.dtype) -> Tensor:
     """Draw the contexts of iteration 1."""
     P = inputs.table.new_empty(len(inputs.index), block.context_dim, dtype=dtype)
-    return P.normal_(0, FIRST_STD, generator=generator(seed, "contexts", device=P.device))
+    return first_contexts(seed, P, FIRST_STD)
 
 
 def _settled(trace: list[Row], config: RunConfig) -> bool:
@@ -104,11 +107,10 @@ class Trainer:
         self._last_norm = block.layers()[-1][1]
         self._chunks = pieces(len(P), config.phase1_batch)
         rows = min(len(P), config.phase1_batch)
-        self._sweep = Sweep(block, inputs, product, rows)
-        self._loss = ChunkLoss(config, rows, inputs.table.new_empty(0, P.shape[1]))
-        self._sorted = [
-            [Sorted(slot) for slot in inputs.index[rows].unbind(1)] for rows in self._chunks
-        ]
+        self._sweep = Sweep(block, inputs, product, self._chunks)
+        self._like = inputs.table.new_empty(0, P.shape[1])
+        self._compiles = compiles(inputs.table.device)
+        self._loss = ChunkLoss(config, rows, self._like)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the parameters and Adam's state, by name."""
@@ -118,20 +120,21 @@ class Trainer:
     def iterate(self, iteration: int) -> Row:
         """Run one iteration: renew P, take one Adam step, return the trace row."""
         sums = Sums.zero(self._P)
+        sizes = [rows.stop - rows.start for rows in self._chunks]
+        draws = noises(self._seed, iteration, sizes, self._like)
         self._sweep.start()
         before = self._P[-1].clone()  # the input context of token 0, and of each block's first
-        for k, rows in enumerate(self._chunks):
-            before = self._chunk(iteration, k, rows, before, sums)
+        for k, draw in enumerate(draws):
+            before = self._chunk(draw, k, before, sums)
         norm = clip(self._sweep.finish(), self._config.gradient_clip)
         gain = self._last_norm.weight.mean()
         self._optimiser.step()
-        row = _row(iteration, sums, len(self._P), float(norm), self._config)
-        return row | {"layernorm_gain": float(gain)}
+        return _row(iteration, sums.read(norm, gain), len(self._P), self._config)
 
-    def _chunk(self, iteration: int, k: int, rows: slice, before: Tensor, sums: Sums) -> Tensor:
+    def _chunk(self, draw: Noise, k: int, before: Tensor, sums: Sums) -> Tensor:
         """Renew the contexts of a chunk, add its gradient, and return its last old context."""
+        rows = self._chunks[k]
         P, index = self._P[rows], self._inputs.index[rows]
-        draw = Noise(self._seed, iteration, k, P)
         blocks = self._sweep.blocks(len(P))
         self._loss.start()
         for part in blocks:
@@ -144,21 +147,25 @@ class Trainer:
         self._loss.finish(len(P), 1 / len(self._chunks), self._last_norm, sums)
         for n, part in enumerate(blocks):
             self._sweep.backward(part, n, self._loss)
-        self._sweep.finish_chunk(len(P), self._sorted[k])
+        self._sweep.finish_chunk(k, len(P))
         return before
 
     def _noisy(self, draw: Noise, part: slice, old: Tensor, before: Tensor) -> Tensor:
         """Return the input contexts [R, D] of a block: the tokens' before, and noise."""
-        c = self._sweep.room(part)
+        c, std = self._sweep.room(part), self._config.context_noise
+        if self._compiles:
+            noisy(*draw.keys(part), before, old, std, c)
+            return c
         noise = draw.draw(part, self._sweep.spare(part))
-        std = self._config.context_noise
         torch.add(before, noise[0], alpha=std, out=c[0])
         torch.add(old[:-1], noise[1:], alpha=std, out=c[1:])
         return c
 
 
-def _row(iteration: int, sums: Sums, tokens: int, norm: float, config: RunConfig) -> Row:
-    fixed, diverse = float(sums.fixed) / tokens, float(sums.diverse) / tokens
+def _row(iteration: int, read: list[float], tokens: int, config: RunConfig) -> Row:
+    """Return a row of the trace from what `Sums.read` returns."""
+    fixed, diverse, rate = (total / tokens for total in read[:3])
+    norm, gain = read[3:]
     loss = (1 - config.dist_reg_weight) * fixed + config.dist_reg_weight * diverse
     if not (math.isfinite(loss) and math.isfinite(norm)):
         raise TrainingError(
@@ -167,10 +174,11 @@ def _row(iteration: int, sums: Sums, tokens: int, norm: float, config: RunConfig
         )
     return {
         "iteration": iteration,
-        "convergence_rate": float(sums.converged) / tokens,
+        "convergence_rate": rate,
         "loss": loss,
         "fixed_point_loss": fixed,
         "diversity_loss": diverse,
         "grad_norm": norm,
         "clipped": norm > config.gradient_clip,
+        "layernorm_gain": gain,
     }

@@ -9,7 +9,7 @@ from torch import Tensor
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import TrainingError
 from fpcore.model.blocks import TokenBlock
-from fpcore.model.head import ROWS, Head, pieces
+from fpcore.model.head import Head, pieces
 from fpcore.model.optimiser import Optimiser, clip, flat_gradient
 from fpcore.model.precision import resolve, rounded_products
 from fpcore.stats.metrics import perplexity
@@ -156,7 +156,7 @@ class Trainer:
 def evaluate(block: TokenBlock, head: Head, text: Text) -> Evaluation:
     """Return loss and accuracy of next-token prediction on a text, forward only."""
     losses, hits = [], []
-    for part in pieces(len(text.targets), ROWS):
+    for part in head.tiles(len(text.targets)):
         loss, likeliest = head.predict(block(*text.rows(part)), text.targets[part])
         losses.append(loss)
         hits.append(likeliest == text.targets[part])

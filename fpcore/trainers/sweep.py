@@ -6,20 +6,22 @@ A chunk is part of the loss, but its arrays are larger than a cache. So what hap
 matrix products happens to a block of rows, while it is in the cache. What the weight gradient
 needs of all rows is kept in buffers that the next chunk uses again.
 
-Shapes: B rows of a chunk, R of a block, D context width, E embedding width, U types that occur.
+Shapes: B rows of a chunk, R of a block, D context width, U types that occur.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from fpcore.config.run_config import RunConfig
-from fpcore.model.blocks import EPS, ContextBlock, Inputs
+from fpcore.model.blocks import ContextBlock, Inputs
+from fpcore.model.fused import EPS, compared, gone_back, settled
 from fpcore.model.head import pieces
 from fpcore.model.optimiser import flat_gradient, gradient_of
-from fpcore.trainers.contexts import BLOCK
+from fpcore.model.precision import add_product
+from fpcore.model.tuning import compiles, tuning
+from fpcore.trainers.token_half import TokenHalf, token_halves
 
 ROUNDING = 64  # a spread of up to so many units of rounding error counts as none
 
@@ -37,6 +39,12 @@ class Sums:
         """Return sums of nothing, in double precision on the device of `like`."""
         return cls(*torch.zeros(3, dtype=torch.float64, device=like.device))
 
+    def read(self, *more: Tensor) -> list[float]:
+        """Return the three sums and further scalars; the one time that the device is waited for."""
+        found = [self.fixed, self.diverse, self.converged, *(value.double() for value in more)]
+        read: list[float] = torch.stack(found).cpu().tolist()
+        return read
+
 
 class ChunkLoss:
     """The loss of one chunk after another, of at most `rows` rows as wide as `like` [.., D]."""
@@ -47,6 +55,7 @@ class ChunkLoss:
         self._distance = like.new_empty(rows)
         self._total = like.new_zeros(like.shape[1], dtype=torch.float64)
         self._squares = like.new_zeros((), dtype=torch.float64)
+        self._compiled = compiles(like.device)
         self._pull, self._constant, self._slope = 0.0, like[:0], like[:0]
 
     def start(self) -> None:
@@ -56,6 +65,10 @@ class ChunkLoss:
 
     def add(self, part: slice, C: Tensor, old: Tensor) -> None:
         """Add a block of rows: the new contexts C [R, D] and the old ones."""
+        if self._compiled:
+            change, distance = self._change[part], self._distance[part]
+            compared(C, old, change, distance, self._total, self._squares.view(1))
+            return
         change = torch.sub(C, old, out=self._change[part])
         torch.linalg.vector_norm(change, dim=1, out=self._distance[part])
         self._total += C.sum(0)
@@ -91,71 +104,67 @@ class ChunkLoss:
         return out.add_(self._change[part], alpha=self._pull)
 
 
-class Sorted:
-    """The positions [B] of a chunk sorted by type, to add up the rows of each type."""
-
-    def __init__(self, types: Tensor) -> None:
-        self._order = types.argsort(stable=True)
-        self._types, counts = types.unique(return_counts=True)
-        self._offsets = counts.cumsum(0) - counts
-
-    def add_to(self, total: Tensor, rows: Tensor) -> None:
-        """Add rows [B, D] to those of their types in `total` [U+1, D]."""
-        sums = F.embedding_bag(self._order, rows, self._offsets, mode="sum")
-        total.index_add_(0, self._types, sums.to(total.dtype))
-
-
 @dataclass
 class Layer:
-    """A layer's weights in the format of products, its gradients, and what backward needs."""
+    """A layer's weights in the format of products, its gradients, and what backward needs.
+
+    D is filled up to a width W that suits the device: what is not of D is zero.
+    """
 
     linear: nn.Linear
     norm: nn.LayerNorm
-    weight: Tensor  # W_cᵀ, [D, D]
-    terms: list[Tensor]  # by slot [U+1, D], see `ContextBlock.terms`
-    term_gradients: list[Tensor]
-    inner: Tensor  # [B, D]: what the layer's product read
-    active: Tensor  # [B, D]: ReLU's outputs, in the end the gradient before ReLU
-    normed: list[Tensor]  # by block [R, D]: LayerNorm's result before scale and shift
-    rstd: list[Tensor]  # by block [R, 1]
+    weight: Tensor  # W_cᵀ, [W, W]
+    terms: list[Tensor]  # by slot [U+1, W], see `ContextBlock.terms`
+    token_half: TokenHalf
+    inner: Tensor  # [B, W]: what the layer's product read
+    active: Tensor  # [B, W]: ReLU's outputs, in the end the gradient before ReLU
+    # By block, LayerNorm's result before scale and shift [R, D], and 1/std [R, 1]:
+    normed: list[Tensor] = field(default_factory=list)
+    rstd: list[Tensor] = field(default_factory=list)
 
 
 class Sweep:
-    """Passes over the chunks of a text, which have at most `rows` rows."""
+    """Passes over the chunks of a text."""
 
-    def __init__(self, block: ContextBlock, inputs: Inputs, product: torch.dtype, rows: int):
+    def __init__(
+        self, block: ContextBlock, inputs: Inputs, product: torch.dtype, chunks: list[slice]
+    ) -> None:
         self._block, self._table = block, inputs.table.to(product)
         self._gradient = flat_gradient(block)
-        width, like = block.context_dim, inputs.table
-        self._size = min(rows, max(1, BLOCK // width))
-        self._scratch = like.new_empty(2, self._size, width)
+        tuned = tuning(inputs.table.device)
+        D, like, rows = block.context_dim, inputs.table, chunks[0].stop
+        self._size = min(rows, max(1, tuned.block // D))
+        self._scratch = like.new_empty(2, self._size, D)
         self._row_ones, self._row_zeros = (
             like.new_ones(self._size, 1),
             like.new_zeros(self._size, 1),
         )
-        self._ones, self._zeros = like.new_ones(width), like.new_zeros(width)
-        self._terms = block.empty_terms(self._table)
+        self._compiled = compiles(like.device)
+        self._ones, self._zeros = like.new_ones(D), like.new_zeros(D)
+        self._terms = block.empty_terms(self._table, tuned.multiple)
+        halves = token_halves(block, inputs, self._table, self._terms, chunks)
+        width = self._terms[0][0].shape[1]
         self._layers = [
-            self._layer(linear, norm, terms, rows)
-            for (linear, norm), terms in zip(block.layers(), self._terms, strict=True)
+            Layer(
+                linear,
+                norm,
+                self._table.new_zeros(width, width),
+                terms,
+                half,
+                self._table.new_zeros(rows, width),
+                self._table.new_zeros(rows, width),
+            )
+            for (linear, norm), terms, half in zip(block.layers(), self._terms, halves, strict=True)
         ]
-
-    def _layer(
-        self, linear: nn.Linear, norm: nn.LayerNorm, terms: list[Tensor], rows: int
-    ) -> Layer:
-        D = self._block.context_dim
-        weight, inner, active = (self._table.new_empty(size, D) for size in (D, rows, rows))
-        totals = [torch.empty_like(term, dtype=linear.weight.dtype) for term in terms]
-        return Layer(linear, norm, weight, terms, totals, inner, active, [], [])
 
     def start(self) -> None:
         """Begin an iteration: read the weights, and set the gradients to zero."""
         self._gradient.zero_()
         self._block.renew_terms(self._table, out=self._terms)
+        D = self._block.context_dim
         for layer in self._layers:
-            layer.weight.copy_(layer.linear.weight[:, : len(layer.weight)].T)
-            for total in layer.term_gradients:
-                total.zero_()
+            layer.weight[:D, :D].copy_(layer.linear.weight[:, :D].T)
+            layer.token_half.start()
 
     def blocks(self, rows: int) -> list[slice]:
         """Begin a chunk: cut its rows into blocks."""
@@ -166,8 +175,8 @@ class Sweep:
 
     def room(self, part: slice) -> Tensor:
         """Return where to write the contexts [R, D] that `forward` reads."""
-        inner, scratch = self._layers[0].inner[part], self._scratch[0, : part.stop - part.start]
-        return inner if inner.dtype == scratch.dtype else scratch
+        inner, scratch = self._own(self._layers[0].inner[part]), self._scratch[0]
+        return inner if inner.dtype == scratch.dtype else scratch[: len(inner)]
 
     def spare(self, part: slice) -> Tensor:
         """Return room [R, D] for a block, which `forward` and `backward` overwrite."""
@@ -176,37 +185,54 @@ class Sweep:
     def forward(self, part: slice, c: Tensor, index: Tensor) -> Tensor:
         """Apply the block to a block of rows; return the last layer's output [R, D].
 
-        `part` counts from the start of the chunk. The output is overwritten by the next call.
+        `part` counts from the start of the chunk, and `c` is what `room` returned. The output is
+        overwritten by the next call.
         """
         out = self.spare(part)
-        for layer in self._layers:
+        for depth, layer in enumerate(self._layers):
             inner, active = layer.inner[part], layer.active[part]
-            if inner.data_ptr() != c.data_ptr():
-                inner.copy_(c)
+            if depth > 0 or c.dtype != inner.dtype:
+                self._own(inner).copy_(c)
             torch.index_select(layer.terms[-1], 0, index[:, -1], out=active)
             for slot, term in enumerate(layer.terms[:-1]):
                 active += term.index_select(0, index[:, slot])
-            active.addmm_(inner, layer.weight).relu_()
-            torch.add(c, active, out=out)
-            # PyTorch is faster with a scale and shift of ones and zeros than without.
-            normed, _, rstd = torch.native_layer_norm(
-                out, out.shape[1:], self._ones, self._zeros, EPS
-            )
-            layer.normed.append(normed)
-            layer.rstd.append(rstd)
-            c = torch.addcmul(layer.norm.bias, normed, layer.norm.weight, out=out)
+            active.addmm_(inner, layer.weight)
+            c = self._settled(layer, c, self._own(active), out)
         return c
+
+    def _settled(self, layer: Layer, c: Tensor, z: Tensor, out: Tensor) -> Tensor:
+        """Write LayerNorm(c + ReLU(z)) to `out` [R, D], and return it."""
+        norm = layer.norm
+        if self._compiled:
+            layer.normed.append(torch.empty_like(out))
+            layer.rstd.append(out.new_empty(len(out), 1))
+            settled(c, z, (norm.weight, norm.bias), layer.normed[-1], layer.rstd[-1], out)
+            return out
+        torch.add(c, z.relu_(), out=out)
+        # PyTorch is faster with a scale and shift of ones and zeros than without.
+        normed, _, rstd = torch.native_layer_norm(out, out.shape[1:], self._ones, self._zeros, EPS)
+        layer.normed.append(normed)
+        layer.rstd.append(rstd)
+        return torch.addcmul(norm.bias, normed, norm.weight, out=out)
+
+    def _own(self, filled_up: Tensor) -> Tensor:
+        """Return the columns [.., D] of an array [.., W]."""
+        return filled_up[:, : self._block.context_dim]
 
     def backward(self, part: slice, n: int, loss: ChunkLoss) -> None:
         """Go back from the loss through block n, the rows `part` of the chunk."""
         gradient = loss.gradient(part, self._layers[-1].normed[n], self.spare(part))
         for depth in reversed(range(len(self._layers))):
             layer = self._layers[depth]
-            dz = self._before_norm(layer, n, gradient)
-            active = layer.active[part]
-            torch.ops.aten.threshold_backward(dz.to(active.dtype), active, 0, grad_input=active)
+            active = self._own(layer.active[part])
+            if self._compiled:
+                dz = gradient
+                gone_back(gradient, layer.normed[n], layer.rstd[n], layer.norm, active, dz)
+            else:
+                dz = self._before_norm(layer, n, gradient)
+                torch.ops.aten.threshold_backward(dz.to(active.dtype), active, 0, grad_input=active)
             if depth > 0:
-                gradient = dz.add_(active @ layer.weight.T)
+                gradient = dz.add_(self._own(layer.active[part] @ layer.weight.T))
 
     def _before_norm(self, layer: Layer, n: int, gradient: Tensor) -> Tensor:
         """Return the gradient of LayerNorm's input [R, D]; add those of its scale and shift.
@@ -231,29 +257,16 @@ class Sweep:
         )[0]
         return result
 
-    def finish_chunk(self, rows: int, by_type: list[Sorted]) -> None:
-        """Add the chunk's gradients of W_c, and of the terms by slot."""
+    def finish_chunk(self, k: int, rows: int) -> None:
+        """Add the gradients of chunk k, of so many rows, to those of W_c and of the token half."""
+        D = self._block.context_dim
         for layer in self._layers:
             before = layer.active[:rows]
-            weight = gradient_of(layer.linear.weight)[:, : before.shape[1]]
-            _add_product(weight, before.T, layer.inner[:rows])
-            for total, positions in zip(layer.term_gradients, by_type, strict=True):
-                positions.add_to(total, before)
+            add_product(gradient_of(layer.linear.weight)[:, :D], before.T, layer.inner[:rows])
+            layer.token_half.add(k, before)
 
     def finish(self) -> Tensor:
-        """Turn the gradients of the terms into those of W_x and b; return all as one vector."""
-        D, width = self._block.context_dim, self._table.shape[1]
+        """Finish the gradients; return all as one vector."""
         for layer in self._layers:
-            gradient_of(layer.linear.bias).add_(layer.term_gradients[-1].sum(0))
-            parts = gradient_of(layer.linear.weight)[:, D:].split(width, dim=1)
-            for part, total, rounded in zip(parts, layer.term_gradients, layer.terms, strict=True):
-                _add_product(part, rounded.copy_(total).T, self._table)
+            layer.token_half.finish()
         return self._gradient
-
-
-def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
-    """Add a·b to `total`, which may be in a wider format."""
-    if total.dtype == a.dtype:
-        total.addmm_(a, b)
-    else:
-        total.add_(a @ b)

@@ -68,11 +68,16 @@ class Evaluation:
 
     @classmethod
     def of(cls, losses: Tensor, hits: Tensor, group: Tensor | None) -> "Evaluation":
-        """Sum up losses [M] in nats and hits [M] by `group` [M], the conversation of each."""
-        loss, accuracy = losses.double(), float(hits.double().mean())
+        """Sum up losses [M] in nats and hits [M] by `group` [M], the conversation of each.
+
+        It is done on the CPU, whose order of additions is always the same.
+        """
+        loss, hit = torch.stack([losses.double(), hits.double()]).cpu()
+        accuracy = float(hit.mean())
         if group is None:
             return cls(float(loss.mean()), accuracy)
+        group = group.cpu()
         counts = torch.bincount(group)
-        sums = torch.zeros(len(counts), dtype=torch.float64, device=loss.device)
+        sums = torch.zeros(len(counts), dtype=torch.float64)
         sums.index_add_(0, group, loss)
         return cls(float(loss.mean()), accuracy, sums.tolist(), counts.tolist())

@@ -1,13 +1,17 @@
 """The benchmark at toy size: it compares what it says, and writes what it found."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from fpcore.benchmark.cards import Card, section, stages
 from fpcore.benchmark.cases import Case, Cases, Shapes
+from fpcore.benchmark.counted import Counts
 from fpcore.benchmark.peaks import bytes_per_token
-from fpcore.benchmark.timing import Benchmark, measure, render, write
+from fpcore.benchmark.timing import Benchmark, _seconds, measure, render, write
 from fpcore.runs.progress import Progress
 
 TOY = Shapes(24, 16, "toy", 200, 32, phase2_tokens=64, steps=20, er_rows=5_000, phase1_batch=64)
@@ -44,6 +48,52 @@ def plain_phase1(cases: Cases) -> tuple[torch.Tensor, list[object]]:
     return found
 
 
+def test_both_plain_versions_learn_alike(cases: Cases) -> None:
+    """The same loss of an epoch, and contexts that differ by the noise alone."""
+    case = cases.phase2()
+    assert case.module is not None
+    assert case.module() == pytest.approx(case.plain(), rel=1e-5)
+    quiet = cases.configs["float32"].model_copy(update={"context_noise": 0.0})
+    cases.configs["float32"] = quiet
+    case = cases.phase1()
+    assert case.module is not None
+    contexts = case.plain()
+    assert isinstance(contexts, tuple)
+    assert torch.allclose(case.module(), contexts[0], atol=1e-5)  # type: ignore[arg-type]
+
+
+def test_the_faster_plain_version_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def takes(seconds: float) -> Callable[[], None]:
+        return lambda: now.__setitem__(0, now[0] + seconds)
+
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    for module, version, ratio in ((4.0, "plain", 3.0), (2.0, "nn.Module", 2.0)):
+        case = Case("x", "s", 1, 1, takes(3), {"float32": takes(1)}, {}, takes(module))
+        row = measure(case, 3, Progress()).iloc[0]
+        assert (row["version"], row["plain"], row["ratio"]) == (version, ratio, ratio)
+
+
+def test_what_a_card_takes_by_arithmetic() -> None:
+    """A tenth of a second of products and memory against launches of 10 µs each."""
+    card = Card(bfloat16=1e12, tf32=1e11, memory=1e10)
+    work = Counts(5_000, 4 * 10**8, {"bfloat16": 5 * 10**10, "float32": 10**9})
+    assert card.seconds(work) == pytest.approx(0.04 + 0.05 + 0.01)
+    assert card.seconds(replace(work, launches=20_000)) == pytest.approx(0.2)
+
+
+def test_work_adds_up_over_the_published_sizes() -> None:
+    one = Counts(1, 10, {"bfloat16": 100}, {"a": 1})
+    names = ("phase 1 iteration", "phase 1 chunk", "phase 2 batch", "phase 2 evaluation piece")
+    found = list(stages(dict.fromkeys((*names, "recurrence of 256 steps"), one)).values())
+    chunks = [13, 25, 49, 95, 190]
+    assert found[0].launches == 1 + 190
+    assert found[4].launches == 59 * (5 + sum(chunks))
+    assert one + one * 2 - one == one * 2
+    assert "計算値" in section(dict.fromkeys((*names, "recurrence of 256 steps"), one))
+
+
 def test_ratios_are_medians_of_pairs() -> None:
     clock = iter([0.0, 8.0, 8.0, 10.0, 10.0, 12.0, 12.0, 13.0, 13.0, 22.0, 22.0, 25.0])
     case = Case("x", "s", 2, 1e3, lambda: None, {"float32": lambda: None})
@@ -53,6 +103,25 @@ def test_ratios_are_medians_of_pairs() -> None:
     assert row["plain"] == 8.0 / 2 * 1e3  # median of 8, 2, 9 …
     assert row["fast"] == 2.0 / 2 * 1e3  # … and of 2, 1, 3
     assert row["ratio"] == 3.0  # median of 4, 2, 3
+
+
+def test_the_clock_starts_when_the_device_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU still does when a turn begins, and what it does after the call returned."""
+    now, left = [0.0], [5.0]
+
+    def wait() -> None:
+        now[0], left[0] = now[0] + left[0], 0.0
+
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.synchronize", wait)
+    assert _seconds(lambda: left.__setitem__(0, 2.0)) == 2.0
+
+
+def test_a_report_from_a_gpu_has_none_of_the_facts_of_a_cpu(cases: Cases) -> None:
+    rows = measure(cases.phase2(), 1, Progress())
+    texts = [render(Benchmark(TOY, 1, rows, {}, on_cpu)) for on_cpu in (True, False)]
+    assert [("参照時間" in text, "メモリ" in text) for text in texts] == [(True,) * 2, (False,) * 2]
 
 
 def test_the_report_is_written(

@@ -13,6 +13,7 @@ from fpcore.model.blocks import FixedPointModel
 from fpcore.records.record import VOLATILE
 
 Toy = Callable[..., RunConfig]
+Tuned = Callable[..., None]
 Build = Callable[..., tuple[FixedPointModel, torch.Tensor]]
 WriteCorpus = Callable[..., Path]
 

@@ -79,11 +79,37 @@ def test_rounded_products_are_a_scope() -> None:
     assert min(float((inside - want).abs().max()) for want in (exact, rounded)) < 1e-4
 
 
+def test_formats_of_products_leave_no_trace() -> None:
+    """PyTorch's older getters refuse to answer where an operator's format is set alone."""
+    matmul: Any = torch.backends.cuda.matmul
+    rnn: Any = torch.backends.cudnn.rnn
+
+    def getters() -> list[object]:
+        return [
+            matmul.allow_tf32,
+            torch.backends.cudnn.allow_tf32,
+            torch.get_float32_matmul_precision(),
+            matmul.allow_bf16_reduced_precision_reduction,
+            rnn.fp32_precision,
+        ]
+
+    before = getters()
+    assert before[3:] == [True, "tf32"]  # PyTorch's defaults, neither of which a record may mean
+    with pytest.raises(KeyError), rounded_products(torch.bfloat16):
+        assert (matmul.fp32_precision, rnn.fp32_precision) == ("tf32", "tf32")
+        assert matmul.allow_bf16_reduced_precision_reduction is False
+        raise KeyError
+    with rounded_products(torch.float32):
+        assert (matmul.fp32_precision, rnn.fp32_precision) == ("ieee", "ieee")
+    assert getters() == before
+
+
 def trained(build: Build, config: RunConfig, tokens: int = 300) -> tuple[Any, Phase1State]:
     model, ids = build(config, tokens)
     return model, train_contexts(model.context_block, model.inputs(ids), config, 42)
 
 
+@pytest.mark.usefixtures("row_of_tuning")
 @pytest.mark.parametrize("stored", [False, True])
 @pytest.mark.parametrize(("layers", "tokens"), SHAPES)
 def test_one_iteration_in_bfloat16(
@@ -150,6 +176,7 @@ def phase2(build: Build, config: RunConfig) -> Phase2Result:
     return train_tokens(model.token_block, model.embedding.weight, Texts(train, val), config)
 
 
+@pytest.mark.usefixtures("row_of_tuning")
 @pytest.mark.parametrize("stored", [False, True])
 @pytest.mark.parametrize(("layers", "tokens"), SHAPES)
 def test_phase_2_in_bfloat16(

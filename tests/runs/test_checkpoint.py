@@ -10,8 +10,10 @@ from helpers.toy import Toy, stable
 
 import fpcore
 from fpcore import paths
+from fpcore.data.dataset import prepare
 from fpcore.records.record import RunRecord
 from fpcore.runs import checkpoint, states
+from fpcore.runs import trial as trials
 from fpcore.runs.training import Training
 from fpcore.trainers.phase1 import Trainer
 
@@ -209,8 +211,35 @@ def test_states_are_stored_only_now_and_then(monkeypatch: pytest.MonkeyPatch) ->
         stored.append(state)
         now[0] += 2
 
-    keep = states.Keeper(store)
+    keep = states.Keeper(store, size=0)
     for second in (0.5, 1.5, 3.6, 50, 103.4, 103.6):
         now[0] = second
         keep(lambda: int(now[0]))
     assert stored == [1, 103]  # storing took 2 seconds, so the next is due 100 seconds later
+
+
+def test_the_first_state_waits_for_what_it_is_expected_to_cost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """4.1 GB, those of the seed's largest size, take 8.2 seconds at 500 MB/s."""
+    now: list[float] = [0.0]
+    stored: list[float] = []
+    monkeypatch.setattr("fpcore.runs.states.time.monotonic", lambda: now[0])
+    keep: states.Keeper[float] = states.Keeper(stored.append, size=948_524 * 1085 * 4)
+    for second in (1.5, 100.0, 411.0, 412.0):
+        now[0] = second
+        keep(lambda: now[0])
+    assert stored == [412.0]
+
+
+def test_a_state_of_one_card_does_not_continue_on_another(
+    trial: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = prepare(trial())
+    found = []
+    for card in ("NVIDIA L4", "NVIDIA H100", "NVIDIA L4"):
+        monkeypatch.setattr("torch.cuda.get_device_name", lambda device, card=card: card)
+        one = trials.Trial(trial(precision="float32"), data, 42, 10, torch.device("cuda"))
+        one.__dict__["ids"] = data.training_ids(10)
+        found.append(one.fingerprint(set()))
+    assert found[0] == found[2] != found[1]

@@ -459,12 +459,18 @@ def test_runs_of_one_name_that_differ_otherwise_share_nothing(
     assert {r.shared_iterations for r in other.results} == {0}
 
 
+@pytest.mark.parametrize(("stage", "said"), [
+    ("train_contexts", "Phase 1 on 205 tokens does not fit .*phase1_batch"),
+    ("training_contexts", "The pass that makes contexts on 205 tokens does not fit .*val_samples"),
+    ("metrics.effective_rank", "Effective rank on 205 tokens does not fit .*er_rows"),
+    ("train_tokens", "Phase 2 on 205 tokens does not fit .*phase2_batch"),
+])  # fmt: skip
 def test_a_text_that_does_not_fit_names_what_to_lower(
-    trial: Toy, monkeypatch: pytest.MonkeyPatch
+    trial: Toy, monkeypatch: pytest.MonkeyPatch, stage: str, said: str
 ) -> None:
-    def too_large(*_: Any) -> None:
+    def too_large(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr("fpcore.runs.training.train_contexts", too_large)
-    with pytest.raises(TrainingError, match=r"Phase 1 on 205 tokens does not fit .*phase1_batch"):
+    monkeypatch.setattr(f"fpcore.runs.training.{stage}", too_large)
+    with pytest.raises(TrainingError, match=said):
         fpcore.run(trial())

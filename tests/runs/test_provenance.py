@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from fpcore.config.baseline import NeuralConfig, load_baseline
 from fpcore.config.run_config import RunConfig
@@ -20,6 +21,7 @@ from fpcore.runs.provenance import (
     ROLES,
     RUN,
     code_digests,
+    environment,
     roles_of,
     said,
 )
@@ -173,3 +175,12 @@ def test_a_recipe_stands_for_its_code(module: object, names: set[str], digest: s
     own = [pair for pair in said(source) if pair[0] in names]
     assert len(own) == len(names)
     assert provenance.digest(own) == digest
+
+
+def test_only_networks_on_a_gpu_add_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "NVIDIA L4")
+    cpu, gpu = torch.device("cpu"), torch.device("cuda:1")
+    found = [environment(d, "float32", roles) for d in (cpu, gpu) for roles in (RUN, NEURAL)]
+    assert [e["deterministic"] for e in found] == [True, True, True, False]
+    assert [e["device"] for e in found[1:3]] == ["cpu", "NVIDIA L4"]
+    assert [e["first_contexts"] for e in found[1:3]] == ["generator", "hashed rows"]

@@ -5,15 +5,14 @@ import numpy as np
 import pytest
 import torch
 from helpers import by_hand
-from helpers.toy import Build, Toy
+from helpers.toy import Build, Toy, Tuned
 from torch import Tensor
 
 from fpcore import RunConfig, TrainingError
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.model.precision import stored_dtype
-from fpcore.stats.draws import Noise, generator, noise
-from fpcore.trainers import sweep
+from fpcore.stats.draws import Noise, _constants, generator, hashed_contexts, noise, noises
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
 from fpcore.trainers.hooks import Hooks
 from fpcore.trainers.phase1 import Phase1State, train_contexts
@@ -42,6 +41,7 @@ def close(got: Tensor, want: Tensor, tolerance: float = 1e-10) -> None:
     torch.testing.assert_close(got, want, atol=tolerance, rtol=tolerance)
 
 
+@pytest.mark.usefixtures("row_of_tuning")
 @pytest.mark.parametrize(("layers", "tokens"), SHAPES)
 def test_training_equals_the_plain_version_in_float64(
     build: Build, toy: Toy, layers: int, tokens: int
@@ -59,6 +59,7 @@ def test_training_equals_the_plain_version_in_float64(
         close(model.context_block.state_dict()[name], weight)
 
 
+@pytest.mark.usefixtures("row_of_tuning")
 @pytest.mark.parametrize(("layers", "tokens"), SHAPES)
 def test_one_iteration_equals_the_plain_version_in_float32(
     build: Build, toy: Toy, layers: int, tokens: int
@@ -78,6 +79,7 @@ def test_one_iteration_equals_the_plain_version_in_float32(
         assert (got - want).norm() / want.norm() < 1e-5, name
 
 
+@pytest.mark.usefixtures("row_of_tuning")
 @pytest.mark.parametrize(("layers", "tokens"), SHAPES)
 def test_contexts_for_phase_2_equal_the_plain_version(
     build: Build, toy: Toy, layers: int, tokens: int
@@ -217,7 +219,7 @@ def test_noise_of_rows_and_columns_is_independent(width: int) -> None:
 
 def test_noise_is_the_same_in_parts_and_in_either_precision() -> None:
     like = torch.zeros(50, 7)
-    whole, draw = noise(1, 2, 3, like), Noise(1, 2, 3, like)
+    whole, draw = noise(1, 2, 3, like), noises(1, 2, [9, 9, 9, 50], like)[3]
     parts = [draw.draw(slice(at, at + 20), torch.empty(min(20, 50 - at), 7)) for at in (0, 20, 40)]
     assert torch.equal(torch.cat(parts), whole)
     close(noise(1, 2, 3, like.double()), whole.double(), 1e-3)  # near a radius of zero, rounding
@@ -227,8 +229,7 @@ class Same(Noise):
     """Noise of which every bit is zero, whose logarithm would be infinite."""
 
     def __init__(self, like: Tensor) -> None:
-        super().__init__(1, 2, 3, like)
-        self._rows, self._columns = self._rows * 0, self._columns * 0
+        super().__init__(torch.zeros(6, dtype=torch.int32), 3, _constants(like))
 
 
 def test_noise_of_zero_bits_is_finite() -> None:
@@ -237,15 +238,26 @@ def test_noise_of_zero_bits_is_finite() -> None:
     assert draw[0, 0] == pytest.approx(6.66, abs=0.01)
 
 
+def test_first_contexts_of_other_devices_are_hashed_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same on every device: no generator but the CPU's, and noise of an unused iteration."""
+    out = torch.empty(4100, 7)
+    assert hashed_contexts(42, out, 0.01) is out
+    again = [0.01 * noise(42, 1, k, torch.empty(n, 7)) for k, n in enumerate((4096, 4))]
+    assert torch.equal(out, torch.cat(again))
+    assert float(out.std()) == pytest.approx(0.01, rel=0.02)
+    rounded = hashed_contexts(42, torch.empty(4100, 7, dtype=torch.bfloat16), 0.01)
+    assert torch.equal(rounded, out.bfloat16())
+
+
 @pytest.mark.parametrize(("layers", "tokens"), SHAPES)
 def test_the_size_of_the_blocks_changes_nothing(
-    build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch, layers: int, tokens: int
+    build: Build, toy: Toy, tuned: Tuned, layers: int, tokens: int
 ) -> None:
     """A chunk is part of the loss, the blocks that it is computed in are not."""
     config = toy(layers=layers, input_tokens=tokens, precision="float64", max_iter=6)
     results = []
     for rows in (1000, 50, 1):
-        monkeypatch.setattr(sweep, "BLOCK", 24 * rows)
+        tuned(block=24 * rows)
         results.append(train(build, config))
     for other in results[1:]:
         close(other.contexts, results[0].contexts)
@@ -254,7 +266,7 @@ def test_the_size_of_the_blocks_changes_nothing(
 
 
 def test_training_contexts_start_from_zero_and_are_without_noise(
-    build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch
+    build: Build, toy: Toy, tuned: Tuned
 ) -> None:
     config = toy(layers=2, input_tokens=3, precision="float64", context_noise=0.5)
     hand = ByHand(build, config, 7)
@@ -262,7 +274,7 @@ def test_training_contexts_start_from_zero_and_are_without_noise(
     before = np.vstack([np.zeros(24), P[:-1].numpy()])
     expected = hand.step(hand.first, before)
     for rows in (3, 7, 100):
-        monkeypatch.setattr("fpcore.trainers.contexts.BLOCK", 24 * rows)
+        tuned(block=24 * rows)
         contexts = training_contexts(hand.model.context_block, P, hand.inputs)
         for got, want in zip(contexts, expected, strict=True):
             np.testing.assert_allclose(got.numpy(), want, atol=1e-12)
@@ -284,6 +296,7 @@ def test_losses_and_rate_of_an_iteration_by_hand(build: Build, toy: Toy, w: floa
     assert row["convergence_rate"] == pytest.approx(np.mean(distances < 0.95))
 
 
+@pytest.mark.usefixtures("row_of_tuning")
 @pytest.mark.parametrize("w", [0.0, 0.9, 1.0])
 @pytest.mark.parametrize(("layers", "tokens"), [(1, 1), (2, 3)])
 def test_gradients_are_finite_differences_of_the_loss_by_hand(

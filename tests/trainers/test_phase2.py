@@ -1,4 +1,5 @@
 import math
+import weakref
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import Mock
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import by_hand
-from helpers.toy import Build, Toy
+from helpers.toy import Build, Toy, Tuned
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -39,6 +40,7 @@ def texts(build: Build, config: RunConfig) -> tuple[FixedPointModel, Text, Text,
     return model, made[0], made[1], raw
 
 
+@pytest.mark.usefixtures("row_of_tuning")
 @pytest.mark.parametrize(("layers", "tokens"), SHAPES)
 def test_training_equals_the_plain_version(
     build: Build, toy: Toy, layers: int, tokens: int
@@ -64,6 +66,7 @@ def test_training_equals_the_plain_version(
         )
 
 
+@pytest.mark.usefixtures("row_of_tuning")
 @pytest.mark.parametrize(("layers", "tokens"), [(1, 1), (2, 3)])
 def test_evaluation_by_hand(build: Build, toy: Toy, layers: int, tokens: int) -> None:
     config = toy(precision="float64", layers=layers, input_tokens=tokens)
@@ -139,10 +142,9 @@ def products(seed: int = 4) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("logits", [None, 2**22, 100, 1])  # fused; all rows at once, two, one
-def test_cross_entropy_equals_autograd(monkeypatch: pytest.MonkeyPatch, logits: int | None) -> None:
+def test_cross_entropy_equals_autograd(tuned: Tuned, logits: int | None) -> None:
     if logits is not None:
-        monkeypatch.setattr(head, "LOGITS_CPU", logits)
-        monkeypatch.setattr(head, "fuses", lambda weights: False)
+        tuned(logits=logits, fused=False)
     h, weights, targets = products()
     expected = F.cross_entropy(h.requires_grad_() @ weights.T, targets)
     (slope,) = torch.autograd.grad(expected, h)
@@ -193,8 +195,8 @@ def test_steep_logits_stay_finite(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("columns", [4096, 40, 39, 7, 1])
-def test_predictions_of_a_cut_vocabulary(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    monkeypatch.setattr(head, "COLUMNS", columns)
+def test_predictions_of_a_cut_vocabulary(tuned: Tuned, columns: int) -> None:
+    tuned(columns=columns)
     h, weights, targets = products()
     weights[30] = weights[3]  # ties between tiles go to the first type
     losses, likeliest = Head(weights).predict(h, targets)
@@ -205,11 +207,10 @@ def test_predictions_of_a_cut_vocabulary(monkeypatch: pytest.MonkeyPatch, column
     assert 3 in likeliest
 
 
-def test_chunks_change_nothing(build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_change_nothing(build: Build, toy: Toy, tuned: Tuned) -> None:
     results = []
     for rows, columns in ((1024, 4096), (3, 7)):
-        monkeypatch.setattr(phase2, "ROWS", rows)
-        monkeypatch.setattr(head, "COLUMNS", columns)
+        tuned(rows=rows, columns=columns)
         config = toy(precision="float64", epochs=2)
         model, train, val, _ = texts(build, config)
         result = train_tokens(model.token_block, model.embedding.weight, Texts(train, val), config)
@@ -226,6 +227,14 @@ class Given(torch.nn.Module):
 
     def forward(self, contexts: list[Tensor], x: Tensor) -> Tensor:
         return self.h
+
+
+def test_sums_are_made_of_the_copy_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where conversations collide, a GPU would add in any order."""
+    monkeypatch.setattr(Tensor, "cpu", lambda tensor: tensor * 2)
+    group = torch.tensor([0, 0])  # doubled as well, and so it stays
+    got = Evaluation.of(torch.tensor([1.0, 2.0]), torch.tensor([True, False]), group)
+    assert got == Evaluation(3.0, 1.0, [6.0], [2])
 
 
 def test_evaluation_per_conversation_by_hand() -> None:
@@ -252,10 +261,8 @@ def _no_inputs() -> Any:
 
 
 @pytest.mark.parametrize("rows", [1024, 13])
-def test_conversations_add_up(
-    build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch, rows: int
-) -> None:
-    monkeypatch.setattr(phase2, "ROWS", rows)
+def test_conversations_add_up(build: Build, toy: Toy, tuned: Tuned, rows: int) -> None:
+    tuned(rows=rows)
     model, _, _, (_, (contexts, _, ids)) = texts(build, toy(precision="float64"))
     group = torch.arange(100) // 30
     text = Text.of(contexts, model.inputs(ids), ids, group)
@@ -354,7 +361,7 @@ def test_a_real_run_that_diverges_stops(build: Build, toy: Toy) -> None:
         train_tokens(model.token_block, model.embedding.weight, Texts(train, val), config)
 
 
-def test_chunks_that_do_not_fit_are_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_that_do_not_fit_are_halved(monkeypatch: pytest.MonkeyPatch, tuned: Tuned) -> None:
     """A product that runs out of memory above 3 rows, and the results of one that never does."""
     source = torch.Generator().manual_seed(0)
     h, weights = torch.randn(20, 8, generator=source), torch.randn(30, 8, generator=source)
@@ -362,16 +369,20 @@ def test_chunks_that_do_not_fit_are_halved(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(head, "fuses", lambda weights: False)
     whole = Head(weights).cross_entropy(h, targets)
     sizes: list[int] = []
+    rooms: list[weakref.ref[Tensor]] = []
     real = Head._mean_of_rows
 
     def limited(self: Head, h: Tensor) -> tuple[Tensor, Tensor]:
         sizes.append(len(h))
+        room = torch.empty(len(h), 30)
+        assert not [old for old in rooms if old() is not None]  # what did not fit is given back
         if len(h) > 3:
+            rooms.append(weakref.ref(room))
             raise torch.OutOfMemoryError
         return real(self, h)
 
     monkeypatch.setattr(Head, "_mean_of_rows", limited)
-    monkeypatch.setattr(head, "LOGITS_CPU", 16 * 30)
+    tuned(logits=16 * 30, fused=False)
     small = Head(weights)
     halved = small.cross_entropy(h, targets)
     assert sizes == [16, 8, 4] + [2] * 10

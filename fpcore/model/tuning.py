@@ -1,0 +1,71 @@
+"""How work is cut and done on a kind of device: the one place that tells devices apart.
+
+A CPU is fast while rows stay in its cache, and starts an operation in no time. A GPU wants few
+large operations, each of which it takes several microseconds to start. None of this changes a
+result but in the order of its sums.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch.utils._triton import has_triton
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What suits a kind of device."""
+
+    block: int  # elements of the rows that are worked on between two products
+    rows: int  # evaluation holds the logits of so many rows at a time …
+    columns: int  # … and so many types
+    logits: int  # training holds at most so many logits at a time
+    fused: bool  # the loss is PyTorch's attention, tile by tile
+    captured: bool  # the steps of the recurrence are captured as a graph
+    multiple: int  # widths of products are filled up with zeros to a multiple of this
+    wide: bool  # a product of bfloat16 factors can be had in float32
+    by_type: bool  # gradients of equal types are added up before they are multiplied
+    compiled: bool  # chains of elementwise operations are compiled
+
+
+TABLE = {
+    "cpu": Tuning(
+        block=2**19,  # 2 MiB in float32
+        rows=1024,
+        columns=4096,  # 16 MiB
+        logits=2**24,  # 64 MiB
+        fused=True,
+        captured=False,
+        multiple=1,
+        wide=False,
+        by_type=True,
+        compiled=False,
+    )
+}
+GPU = Tuning(
+    block=2**26,  # whole chunks, and 256 MiB in float32
+    rows=8192,
+    columns=2**31,  # all of them
+    logits=2**30,
+    fused=False,
+    captured=True,
+    multiple=8,  # 16 bytes in bfloat16, below which a GPU takes its slow kernels
+    wide=True,
+    by_type=False,  # a frequent type would be one thread's walk over its rows
+    compiled=True,
+)
+
+
+def tuning(device: torch.device) -> Tuning:
+    """Return what suits a device: the values of its kind, or those of a GPU."""
+    return TABLE.get(device.type, GPU)
+
+
+def compiles(device: torch.device) -> bool:
+    """Say whether chains of operations shall be compiled for a device, and a compiler is there."""
+    at_hand = has_triton() if device.type == "cuda" else device.type in TABLE
+    return tuning(device).compiled and at_hand
+
+
+def filled(width: int, multiple: int) -> int:
+    """Return the least multiple that is not below a width."""
+    return -(-width // multiple) * multiple

@@ -1,0 +1,197 @@
+"""The GPU path as far as a machine without one can prove it."""
+
+import math
+import re
+from dataclasses import asdict
+from unittest.mock import Mock
+
+import pytest
+import torch
+from helpers.recorder import Cuda
+from helpers.toy import Build, Toy, Tuned
+
+from fpcore.benchmark.counted import Counts, counted
+from fpcore.model.fused import Fused, add_noise, normalise, spent
+from fpcore.model.head import Head
+from fpcore.model.tuning import GPU, TABLE, compiles, filled, tuning
+from fpcore.paths import ROOT
+from fpcore.stats.draws import noises
+from fpcore.trainers.capture import Captured
+from fpcore.trainers.contexts import CapturedSteps, sequential_contexts
+from fpcore.trainers.phase1 import train_contexts
+
+Stages = dict[str, Counts]
+
+
+@pytest.fixture(scope="module")
+def stages() -> Stages:
+    """The counts of the trainers at the published shapes, on a device that keeps only shapes."""
+    return counted()
+
+
+def places(stage: Counts) -> dict[str, int]:
+    """Where host and device wait for each other, without the lines."""
+    return {re.sub(r":\d+ in", "", place): n for place, n in stage.crossings.items()}
+
+
+def test_an_iteration_copies_keys_once_and_is_read_once(stages: Stages) -> None:
+    allowed = {"stats/draws.py noises": 1, "trainers/sweep.py read": 1}
+    assert places(stages["phase 1 iteration"]) == allowed
+    assert places(stages["phase 1 chunk"]) == {}
+
+
+def test_no_batch_waits_and_an_epoch_is_read_twice(stages: Stages) -> None:
+    assert places(stages["phase 2 batch"]) == places(stages["phase 2 evaluation piece"]) == {}
+    read = {"trainers/phase2.py _train": 1, "trainers/texts.py of": 1}
+    assert places(stages["phase 2 epoch"]) == read
+
+
+@pytest.mark.parametrize(("stage", "most"), [
+    ("phase 1 chunk", 90), ("phase 2 batch", 45), ("phase 2 evaluation piece", 60),
+])  # fmt: skip
+def test_launches_stay_within_their_budget(stages: Stages, stage: str, most: int) -> None:
+    assert 0 < stages[stage].launches <= most
+
+
+def test_products_are_as_many_as_the_formulas_say(stages: Stages) -> None:
+    """Forward and weight gradient of [5000, 1085 + 768], widths filled up to 1088."""
+    done = 2 * 5000 * (1088 * 1088 + 1088 * 1088 + 1088 * 768)
+    assert stages["phase 1 chunk"].products == {"bfloat16": done}
+
+
+def test_the_plain_version_runs_where_its_tensors_are(stages: Stages) -> None:
+    assert stages["plain phase 1"].launches > 0
+
+
+def test_only_the_table_tells_devices_apart() -> None:
+    """`precision` asks a device what it multiplies; everything else reads the table."""
+    words = re.compile(r"is_cuda|device\.type|LOGITS_CPU")
+    paths = [p for room in ("model", "trainers") for p in (ROOT / "fpcore" / room).glob("*.py")]
+    found = {path.name for path in paths if words.search(path.read_text("utf-8"))}
+    assert found == {"tuning.py", "precision.py"}
+
+
+def test_a_device_of_another_kind_is_taken_for_a_gpu() -> None:
+    assert tuning(torch.device("cuda:1")) is tuning(torch.device("meta")) is GPU
+    assert tuning(torch.device("cpu")) is TABLE["cpu"]
+    assert GPU.block // 1085 >= 5000  # one block for a chunk of the published run
+    assert (GPU.rows, GPU.captured) == (8192, True)
+    assert GPU.columns >= 50_257
+
+
+def test_widths_are_filled_up() -> None:
+    assert (filled(1085, 8), filled(1088, 8), filled(5, 1)) == (1088, 1088, 5)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("tokens", [3, 8, 21])
+def test_replayed_steps_are_those_of_the_loop(
+    build: Build, toy: Toy, tuned: Tuned, monkeypatch: pytest.MonkeyPatch, layers: int, tokens: int
+) -> None:
+    model, ids = build(toy(layers=layers, input_tokens=2, precision="float64"), tokens)
+    inputs = model.inputs(ids)
+    expected = sequential_contexts(model.context_block, inputs)
+    monkeypatch.setattr(CapturedSteps, "size", 8)
+    Cuda(monkeypatch)
+    tuned(captured=True)
+    for _ in range(2):  # a second text starts from zero again
+        got = sequential_contexts(model.context_block, inputs)
+        for one, other in zip(got, expected, strict=True):
+            assert torch.equal(one, other)
+
+
+def test_capture_and_replay_happen_on_the_device_that_is_worked_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With `cuda:1` asked for, and `cuda:0` the current device before and after."""
+    cuda, device = Cuda(monkeypatch), torch.device("cuda:1")
+    total = torch.zeros(2)
+    steps = Captured(lambda: total.add_(1).mul(2), device)
+    assert total.tolist() == [2, 2]  # done once to warm up, and once as the recorder captures
+    assert steps.replay().tolist() == [6, 6]
+    assert [what for what, _ in cuda.log][-2:] == ["capture", "replay"]
+    assert {where for _, where in cuda.log} == {device}
+    assert cuda.current == "cuda:0"
+    assert cuda.warm == cuda.captured  # libraries have set up all that is captured
+
+
+@pytest.mark.parametrize("width", [24, 25])
+def test_the_chain_for_compilers_gives_the_noise(width: int) -> None:
+    """Input contexts from the keys of rows 2 to 5, in float64 to rounding."""
+    source = torch.Generator().manual_seed(0)
+    old = torch.randn(3, width, generator=source, dtype=torch.float64)
+    before, out = torch.ones(width, dtype=torch.float64), torch.empty_like(old)
+    draw, part = noises(1, 2, [9], old)[0], slice(2, 5)
+    add_noise(*draw.keys(part), before, old, 0.5, out)
+    shifted = torch.cat([before[None], old[:-1]])
+    expected = shifted + 0.5 * draw.draw(part, torch.empty_like(old))
+    torch.testing.assert_close(out, expected, atol=1e-12, rtol=1e-12)
+
+
+def test_what_does_not_compile_is_done_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_compiler(*_: object, **__: object) -> Mock:
+        return Mock(side_effect=RuntimeError("no compiler"))
+
+    monkeypatch.setattr("torch.compile", no_compiler)
+    total, chain = torch.zeros(2), Fused(lambda x: x.add_(1))
+    before = spent()
+    with pytest.warns(UserWarning, match="no compiler"):
+        chain(total)
+    chain(total)
+    assert total.tolist() == [2, 2]
+    assert spent() > before
+
+
+def test_a_compiler_is_asked_where_the_device_profits(
+    monkeypatch: pytest.MonkeyPatch, tuned: Tuned
+) -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("cuda:1")
+    for triton in (True, False):
+        monkeypatch.setattr("fpcore.model.tuning.has_triton", lambda triton=triton: triton)
+        assert (compiles(cpu), compiles(gpu)) == (False, triton)
+    tuned(compiled=True)
+    assert compiles(cpu)
+
+
+@pytest.mark.system
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what the compiler itself imports
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_compiled_training_is_that_of_the_eager_path(
+    build: Build, toy: Toy, tuned: Tuned, precision: str
+) -> None:
+    """Contexts to 1e-4 after three iterations, with two shapes of chunks."""
+    config = toy(layers=2, max_iter=4, min_converged_ratio=1.0, precision=precision)
+    found = []
+    for compiled in (False, True):
+        tuned(compiled=compiled)
+        model, ids = build(config, 300)
+        found.append(train_contexts(model.context_block, model.inputs(ids), config, 42))
+    assert spent() > 0
+    for one, other in zip(found[0].trace, found[1].trace, strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+    torch.testing.assert_close(found[0].contexts, found[1].contexts, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.system
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("factors", [torch.float32, torch.bfloat16])
+def test_compiled_loss_is_that_of_the_eager_path(tuned: Tuned, factors: torch.dtype) -> None:
+    """To 1e-6 where nothing is rounded, and to bfloat16's rounding of probabilities elsewhere."""
+    source = torch.Generator().manual_seed(0)
+    h, weights = (torch.randn(n, 16, generator=source) for n in (23, 41))
+    targets = torch.randint(41, (23,), generator=source)
+    found = []
+    for compiled in (False, True):
+        tuned(**asdict(GPU) | {"captured": False, "compiled": compiled})
+        found.append(Head(weights, factors).cross_entropy(h, targets))
+    tolerance = 1e-6 if factors == torch.float32 else 1e-3
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=tolerance, rtol=tolerance)
+
+
+def test_chain_of_the_softmax_by_hand() -> None:
+    logits = torch.tensor([[0.0, 0.0, -torch.inf], [1000.0, 1000.0, 1000.0]], dtype=torch.float64)
+    p, log_sum = torch.empty_like(logits), torch.empty(2, dtype=torch.float64)
+    normalise(logits, p, log_sum)
+    assert p.tolist() == [[0.5, 0.5, 0.0], pytest.approx([1 / 3] * 3)]
+    assert log_sum.tolist() == pytest.approx([math.log(2), 1000 + math.log(3)])
