@@ -69,34 +69,33 @@ def _metric_parts(index: Index, c: Clause) -> list[Clause]:
 def _against_facts(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
     """Check 「A の M は B の x 倍」, 「A は B より M が x% 高い」 and 「A は B より M が低い」."""
     roles = _roles(c)
+    if roles is None or not c.opens_plainly(min(m.start for m in roles)):
+        return
+    pairs = _pairs(report, index, c, roles)
+    amounts = [n for n in c.numbers if _amount(c, n, roles[1])]
+    others = [n for n in c.numbers if n not in amounts and not n.counter]
+    if not pairs or others or len(amounts) > 1 or _VARIES.search(c.text):
+        return
+    words = [w[0] for w in WORD.finditer(c.masked) if not _DENIED.match(c.text, w.end())]
+    report.count(bool(amounts) or len(words) == 1)
+    slip = _amounts(report, c, amounts[0], pairs) if amounts else None
+    if slip:
+        yield slip
+    elif len(words) == 1 and not list(_denied(c)):
+        borne = [(f, g) for f, g in pairs if amounts and _borne(amounts[0], f, g)]
+        yield from _words(report, c, words[0], borne or pairs)
+
+
+def _pairs(report: Report, index: Index, c: Clause, roles: tuple[Mention, Mention]) -> list[Pair]:
+    """Return the values of subject and reference that a clause may compare, alike in all else."""
     metrics = {m for m, _, _ in c.metrics} or _only_metric(report, c)
-    if roles is None or len(metrics) != 1:
-        return
-    subject, reference = roles
-    if not c.opens_plainly(min(subject.start, reference.start)):
-        return
-    metric = metrics.pop()
-    a, b = (index.values(c, m.name, metric) for m in (subject, reference))
-    pairs = index.alike(a, b, subject.name, reference.name)
+    if len(metrics) != 1 or any(METRICS[m].get("magnitude") for m in metrics):
+        return []
+    a, b = (index.values(c, m.name, next(iter(metrics))) for m in roles)
+    pairs = index.alike(a, b, roles[0].name, roles[1].name)
     if own_words(c) or report.grids_in(c.sentence.place):
         pairs = [p for p in pairs if _of_place(c, *p)]
-    if not pairs or METRICS[metric].get("magnitude"):
-        return
-    amounts = [n for n in c.numbers if _amount(c, n, reference)]
-    others = [n for n in c.numbers if n not in amounts and not n.counter]
-    words = [w for w in WORD.finditer(c.masked) if not _DENIED.match(c.text, w.end())]
-    if others or len(amounts) > 1 or _VARIES.search(c.text):
-        return
-    report.count(bool(amounts) or len(words) == 1)
-    if amounts:
-        slip = _amounts(report, c, amounts[0], pairs)
-        if slip:
-            yield slip
-            return
-        d = amounts[0]
-        pairs = [(f, g) for f, g in pairs if _borne(d, f, g)] or pairs
-    if len(words) == 1 and not list(_denied(c)):
-        yield from _words(report, c, words[0][0], pairs)
+    return pairs
 
 
 def _of_place(c: Clause, f: Fact, g: Fact) -> bool:

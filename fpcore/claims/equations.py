@@ -16,6 +16,7 @@ from fpcore.claims.finding import Finding
 from fpcore.claims.grid import Grid
 from fpcore.claims.labels import read_label
 from fpcore.claims.quantities import Number, numbers_in
+from fpcore.claims.shares import share_slips
 
 _OPERATOR = re.compile(
     r"\s*(?:\([^()\d]{0,12}\)|[^\W\d_]{2,10})?\s*([-+×*÷/x])\s*(?:[^\W\d_]{1,8}\s*)?(?=$)"
@@ -27,23 +28,6 @@ _BEFORE = re.compile(
     r"(?:[-+×*÷/^_\d.%√Σ∑]|[-+×*÷/^A-Za-z0-9_]\(|\b[A-Za-z]|\b(?:exp|log|ln|sqrt|max|min))\s*$|[A-Za-z]$"
 )
 _AFTER = re.compile(r"\s*(?:[-+×*÷/^]|\*\*)\s*[\w(]|\s*\^|\(\d|[A-Za-z_]")
-_COUNT = re.compile(
-    r"(?<![\d./,-])(\d[\d,]*)\s?/\s?(\d[\d,]*)\s?(?:件|個|回|問|例|サンプル"
-    r"|トークン|タスク|実験|シード|runs?)?\s*[(=:,は]*\s*(\d+(?:\.(\d+))?)\s?%(?!\s*(?:CI|信頼"
-    r"|区間|conf))"
-)
-_AMONG = re.compile(
-    r"(?<![\d.])(\d[\d,]*)\s?(件|個|回|問|例|サンプル|トークン|文|語)\s?(?:の?うち"
-    r"|中)の?、?\s?(\d[\d,]*)\s?\2?\s*[((]\s*(\d+(?:\.(\d+))?)\s?%"
-)
-_OF = re.compile(
-    r"(?<![\d.,/])(\d[\d,]*)\s+(?:out\s+)?of\s+(?:the\s+)?(\d[\d,]*)\s*"
-    r"[^\W\d]*(?:\s[^\W\d]+){0,2}\s*\(\s*(\d+(?:\.(\d+))?)\s?%\s*\)",
-    re.IGNORECASE,
-)
-_BEFORE_COUNT = re.compile(
-    r"(?<![\d.])(\d+(?:\.(\d+))?)\s?%[^()%\d]{0,30}\(\s*(\d[\d,]*)\s?/\s?(\d[\d,]*)\s*\)"
-)
 _LAW = re.compile(
     r"PPL\s*(?:=|≈|∝)\s*(?:[\d.,]+\s*(?:×|x|\*|·)?\s*)?[A-Za-z]\w*\s*\^?\s*[({]?\s*(-\s*0?\.\d+)",
     re.IGNORECASE,
@@ -71,7 +55,7 @@ def equation_slips(report: Report) -> Iterator[Finding]:
         if "=" in text or "≈" in text or "≒" in text:
             yield from _equations(report, text, line)
         if "%" in text:
-            yield from _shares(report, text, line)
+            yield from share_slips(report, text, line)
     for grid in report.grids:
         yield from _exponentials(report, grid)
     yield from _laws(report)
@@ -172,34 +156,6 @@ def _wrong(report: Report, text: str, line: int, s: _Sum) -> Finding:
             f"'{said}' does not hold: the left side is {due} (line {line}).",
         ),
     )
-
-
-def _shares(report: Report, text: str, line: int) -> Iterator[Finding]:
-    """Check 「12/40 (30%)」 and 「40 件中 12 件（30%）」."""
-    found = [(m, m[1], m[2], m[3], m[4]) for m in _COUNT.finditer(text)]
-    found += [(m, m[1], m[2], m[3], m[4]) for m in _OF.finditer(text)]
-    found += [(m, m[3], m[4], m[1], m[2]) for m in _BEFORE_COUNT.finditer(text)]
-    found += [(m, m[3], m[1], m[4], m[5]) for m in _AMONG.finditer(text)]
-    for m, part, whole, percent, decimals in found:
-        n, of = (float(x.replace(",", "")) for x in (part, whole))
-        if not 0 <= n <= of or of < 2 or re.search(r"\d年|月", text):
-            continue
-        half = 10.0 ** -len(decimals or "") / 2
-        due, said = 100 * n / of, float(percent)
-        cut = 2 * half if not decimals else half
-        report.count()
-        if -half - 1e-9 <= due - said <= cut + 1e-9 or abs(100 - due - said) <= half + 1e-9:
-            continue
-        yield Finding(
-            "算術",
-            (line,),
-            report.say(
-                f"「{m[0].strip()}」は {n:,.0f}/{of:,.0f} = {due:.{max(1, len(decimals or ''))}f}%"
-                f" と合わない（{line} 行）。",
-                f"'{m[0].strip()}': {n:,.0f}/{of:,.0f} is {due:.{max(1, len(decimals or ''))}f}% "
-                f"(line {line}).",
-            ),
-        )
 
 
 _LOSS_OF = (

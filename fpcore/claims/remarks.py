@@ -70,6 +70,7 @@ _GAIN = re.compile(
     re.IGNORECASE,
 )
 _GAP_IS = re.compile(r"差(?:は|が|:)\s*$")
+_ASIDE = re.compile(r"\s*\([^()]*\)")
 _QUALITY = re.compile("改善|悪化|向上|劣化|improv|worse|better|degrad", re.IGNORECASE)
 _FAST = re.compile(r"速|speed|fast|slow|遅|効率|スループット|throughput", re.IGNORECASE)
 
@@ -212,29 +213,36 @@ def _word_in(text: str) -> str:
 
 def _direction(report: Report, s: Sentence, chain: Chain) -> Iterator[Finding]:
     """Check 「A→B に改善」 and 「改善（A→B）」."""
-    if not chain.arrow or len(chain.numbers) != 2:
+    if not chain.arrow or len(chain.numbers) != 2 or any(n.counter for n in chain.numbers):
         return
     a, b = chain.numbers
-    before = _WORD_THEN.search(s.text[max(0, a.start - 30) : a.start])
-    before = before or _FROM_WORD.search(s.text[max(0, a.start - 40) : a.start])
-    tail = re.compile(r"\s*\([^()]*\)").match(s.text, b.end)
-    after = _THEN_WORD.match(s.text, tail.end() if tail else b.end)
-    word = after or before
-    if not word or a.counter or b.counter or (after and _DENIED.match(s.text, after.end())):
-        return
-    start = max(s.text.rfind(c, 0, a.start) for c in "、。,;")
-    named = [m for m, _, _ in metrics_in(s.text[start + 1 : a.start])]
-    metric = named[-1] if named else ""
-    sense = SENSES[word[1].lower()]
-    if METRICS.get(metric, {}).get("magnitude") or (
-        sense in ("better", "worse") and len(set(named)) != 1
-    ):
-        return
-    claimed = sign_of(sense, metric)
+    word = _word_beside(s.text, a, b)
+    claimed = _claimed(word, s.text, a) if word else 0
     report.count(bool(claimed))
     if claimed * (b.value - a.value) < 0:
         text = report.say(
-            f"「{word[1]}」は数値と逆である（{a.text} → {b.text}、{s.line} 行）。",
-            f"'{word[1]}' contradicts the numbers ({a.text} → {b.text}, line {s.line}).",
+            f"「{word}」は数値と逆である（{a.text} → {b.text}、{s.line} 行）。",
+            f"'{word}' contradicts the numbers ({a.text} → {b.text}, line {s.line}).",
         )
         yield Finding("方向", (s.line,), text)
+
+
+def _word_beside(text: str, a: Number, b: Number) -> str:
+    """Return the direction word right behind 「A→B」, else the one before it."""
+    tail = _ASIDE.match(text, b.end)
+    after = _THEN_WORD.match(text, tail.end() if tail else b.end)
+    if after:
+        return "" if _DENIED.match(text, after.end()) else after[1]
+    before = _WORD_THEN.search(text[max(0, a.start - 30) : a.start])
+    before = before or _FROM_WORD.search(text[max(0, a.start - 40) : a.start])
+    return before[1] if before else ""
+
+
+def _claimed(word: str, text: str, a: Number) -> int:
+    """Return the sign that a word claims of the metric named before a chain; 0 where unclear."""
+    start = max(text.rfind(c, 0, a.start) for c in "、。,;")
+    named = [m for m, _, _ in metrics_in(text[start + 1 : a.start])]
+    metric, sense = named[-1] if named else "", SENSES[word.lower()]
+    unclear = sense in ("better", "worse") and len(set(named)) != 1
+    magnitude = METRICS.get(metric, {}).get("magnitude")
+    return 0 if unclear or magnitude else sign_of(sense, metric)

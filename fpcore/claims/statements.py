@@ -12,9 +12,10 @@ from fpcore.claims.comparisons import surely_not
 from fpcore.claims.document import Report
 from fpcore.claims.facts import Fact
 from fpcore.claims.finding import Finding
+from fpcore.claims.labels import STEP, read_label
 from fpcore.claims.names import FAMILY, LONGEST, Clause, Index, own_words
 from fpcore.claims.quantities import Number, mistyped
-from fpcore.claims.terms import METRICS, SENSES, WORD, metrics_in, sign_of
+from fpcore.claims.terms import METRIC, METRICS, SENSES, WORD, metrics_in, sign_of
 from fpcore.claims.verdicts import contradiction
 
 _ENDS = re.compile(
@@ -168,6 +169,9 @@ def _listed(report: Report, index: Index, c: Clause) -> Iterator[Finding]:
     names = [m for m in c.names if not c.text[: m.start].strip()]
     if len(metrics) != 1 or not names or not c.numbers or c.metrics or c.qualifiers:
         return
+    label = read_label(METRIC.sub(" ", title), heading=True)
+    if label.words or label.notes or STEP.search(title):
+        return  # the list is of one case
     n, name = c.numbers[0], names[0]
     plain_value = not (n.counter or n.about or n.ranged or n.points or n.signed)
     if plain_value and re.fullmatch(r"\s*[:=は]\s*", c.text[name.end : n.start]):
