@@ -6,6 +6,7 @@ import re
 import shutil
 from contextlib import redirect_stderr
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import nbformat
 import pytest
@@ -60,7 +61,7 @@ def test_internal_links_lead_to_pages_and_anchors(book: Path) -> None:
     pages = {path: soup(path) for path in book.rglob("*.html")}
     for path, page in pages.items():
         for link in page.find_all("a", href=True):
-            target, _, anchor = str(link["href"]).partition("#")
+            target, _, anchor = unquote(str(link["href"])).partition("#")
             found = (path.parent / target).resolve() if target else path
             assert found in pages, (path, link)
             assert not anchor or pages[found].find(id=anchor), (path, link)
@@ -107,6 +108,27 @@ def test_a_byte_order_mark_is_no_part_of_a_page(tmp_path: Path) -> None:
             (tmp_path / "reports" / name).write_text(text, "utf-8-sig")
         made = pages.report_page(tmp_path / "reports" / "a.md")
         assert made.title == "題" == pages.notebook_page(tmp_path / "reports" / "a.ipynb").title
+
+
+@given(stem=st.text(st.sampled_from("a実 #1%?&+;:='\"<>[]()~@!$,"), min_size=1, max_size=12))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
+def test_every_name_of_a_file_can_be_followed(
+    tmp_path_factory: pytest.TempPathFactory, stem: str
+) -> None:
+    home = tmp_path_factory.mktemp("names")
+    (home / "reports").mkdir()
+    for name in (stem, f"{stem}z"):
+        (home / "reports" / f"{name}.md").write_text(f"# a\n\n[b](<{quote(name + 'z.md')}>)\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FPCORE_HOME", str(home))
+        made = site.build().parent
+    for path in made.glob("*.html"):
+        links = [str(a["href"]) for a in soup(path).find_all("a", href=True)]
+        for link in links:
+            target = link.partition("#")[0]
+            assert (made / unquote(target)).exists() and target == quote(unquote(target)), link
+    first = [unquote(str(a["href"])) for a in soup(made / f"{stem}.html").select("main p a")]
+    assert f"{stem}z.html" in first
 
 
 def test_sections_hold_the_text_that_is_searched_without_code() -> None:
