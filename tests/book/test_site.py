@@ -4,8 +4,12 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
 from pathlib import Path
+from platform import node
 from urllib.parse import quote, unquote
 
 import nbformat
@@ -18,7 +22,7 @@ from fpcore.book import pages, site
 from fpcore.book.pages import Page, linked
 from fpcore.book.site import sections
 from fpcore.notation import metric
-from fpcore.paths import ROOT, runs
+from fpcore.paths import ROOT, runs, write_atomically
 from fpcore.records.record import load_record, load_records
 
 HOSTS = re.compile(r"""(?:src|srcset|href|action|url)\s*[=(]\s*["']?\s*(?:https?:)?//""")
@@ -129,6 +133,24 @@ def test_every_name_of_a_file_can_be_followed(
             assert (made / unquote(target)).exists() and target == quote(unquote(target)), link
     first = [unquote(str(a["href"])) for a in soup(made / f"{stem}.html").select("main p a")]
     assert f"{stem}z.html" in first
+
+
+def test_books_made_at_once_leave_one_whole_book(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty builds of eight threads, each of one page, and what a killed one has left."""
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    monkeypatch.setattr(site, "collect", lambda: [])
+    monkeypatch.setattr(site, "write", lambda _, folder: write_atomically(folder / "a", b"whole"))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = tmp_path / "reports" / f".html.{node()}.{ended.pid}.ab"
+    left.mkdir(parents=True)
+    with ThreadPoolExecutor(8) as pool:
+        for made in [pool.submit(site.build) for _ in range(40)]:
+            made.result(timeout=60)
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["html"]
+    assert (tmp_path / "reports" / "html" / "a").read_bytes() == b"whole"
 
 
 def test_sections_hold_the_text_that_is_searched_without_code() -> None:
