@@ -1,7 +1,9 @@
 """The errors that a reader of the book meets: one clear sentence each."""
 
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
+from io import TextIOWrapper
 from reprlib import Repr
 
 MOST = 120  # characters of a quoted value
@@ -39,6 +41,13 @@ class StorageError(FpcoreError):
 
 class HeldError(FpcoreError):
     """Another process works on a run of this name."""
+
+
+def printable() -> None:
+    """Let what a command prints be escaped where the terminal's encoding does not have it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def quoted(value: object) -> str:

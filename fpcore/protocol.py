@@ -3,6 +3,8 @@
 import sys
 
 from fpcore.benchmark.protocol import main
+from fpcore.errors import printable
 
 if __name__ == "__main__":
+    printable()
     sys.exit(main())

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 from itertools import permutations
+from urllib.parse import quote
 
 from bs4 import BeautifulSoup
 
@@ -53,7 +54,7 @@ def _stands_alone(page: Page, pages: list[Page]) -> bool:
 
 
 def _link(page: Page) -> str:
-    return f'<h3><a href="{escape(page.path)}">{escape(page.title)}</a></h3>'
+    return f'<h3><a href="{quote(page.path)}">{escape(page.title)}</a></h3>'
 
 
 def _lines(page: Page) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 import time
 import uuid
 from argparse import ArgumentParser
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from fpcore.config.run_config import OFF_THE_PATH, RunConfig
-from fpcore.errors import ConfigError, FpcoreError
+from fpcore.errors import ConfigError, FpcoreError, printable
 from fpcore.paths import reports, shown
 from fpcore.runs.jobs import Job
 from fpcore.runs.notebook import NotebookError, execute
@@ -126,9 +127,13 @@ def _chain(share: str, jobs: list[Job]) -> list[Job]:
 
 def main() -> None:
     """Make the browsable book: `python -m fpcore.book build`."""
+    printable()
     parser = ArgumentParser(prog="python -m fpcore.book", description=main.__doc__)
     parser.add_argument("command", choices=["build"])
     parser.parse_args()
     from fpcore.book import site  # it loads nbconvert
 
-    print(shown(site.build()))
+    try:
+        print(shown(site.build()))
+    except FpcoreError as error:
+        sys.exit(str(error))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote, unquote
 
 import nbformat
 import pandas as pd
@@ -143,9 +144,12 @@ def linked(body: str, path: str, paths: set[str]) -> str:
     soup, folder = BeautifulSoup(body, "html.parser"), PurePosixPath(path).parent
     for link in soup.find_all("a", href=True):
         target, _, anchor = str(link["href"]).partition("#")
+        target = unquote(target)
         found = re.sub(r"\.\w+$", ".html", _normal(folder / target)) if target else ""
         if found in paths:
-            link["href"] = "../" * len(folder.parts) + found + (f"#{anchor}" if anchor else "")
+            link["href"] = (
+                "../" * len(folder.parts) + quote(found) + (f"#{anchor}" if anchor else "")
+            )
         elif target and "://" not in target:
             link.unwrap()
     return str(soup)

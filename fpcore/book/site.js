@@ -12,7 +12,7 @@ function find(words) {
     const [head, body] = [plain(`${title} ${heading}`), plain(text)];
     if (!words.every((word) => head.includes(word) || body.includes(word))) continue;
     const inHead = words.filter((word) => head.includes(word)).length;
-    found.push({ href: path + (anchor && `#${anchor}`), title, heading, text, inHead });
+    found.push({ href: path.split("/").map(encodeURIComponent).join("/") + (anchor && `#${anchor}`), title, heading, text, inHead });
   }
   return found.sort((a, b) => b.inHead - a.inHead);
 }

@@ -1,10 +1,16 @@
 """Which runs of a book follow each other, so that they share phase 1."""
 
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fpcore import RunConfig
+from fpcore.book import making, site
 from fpcore.book.making import _chains
 from fpcore.runs.jobs import Job
 
@@ -51,3 +57,25 @@ def test_a_run_of_another_phase_1_stands_alone(knobs: dict[str, Any]) -> None:
 def test_controls_have_no_phase_1_to_share() -> None:
     found = chains({"contexts": "zero"}, {"contexts": "zero", "phase2_lr": 0.1})
     assert found == [[("0", False, True)], [("1", False, True)]]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_no_encoding_of_the_terminal_ends_a_command(encoding: str) -> None:
+    code = "import sys; from fpcore.errors import printable; printable(); print(sys.argv[1])"
+    given = os.environ | {"PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-c", code, "▸ 実験 é 😀"]
+    done = subprocess.run(command, env=given, capture_output=True, encoding=encoding)
+    assert done.returncode == 0 and done.stdout.startswith("\\u25b8 \\u5b9f\\u9a13 ")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_the_command_prints_its_page_whatever_the_encoding(
+    monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "argv", ["book", "build"])
+    monkeypatch.setattr(site, "build", lambda: Path("/実験/index.html"))
+    making.main()
+    out.seek(0)
+    assert out.read() == "/\\u5b9f\\u9a13/index.html\n"

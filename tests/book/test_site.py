@@ -4,8 +4,13 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
 from pathlib import Path
+from platform import node
+from urllib.parse import quote, unquote
 
 import nbformat
 import pytest
@@ -17,7 +22,7 @@ from fpcore.book import pages, site
 from fpcore.book.pages import Page, linked
 from fpcore.book.site import sections
 from fpcore.notation import metric
-from fpcore.paths import ROOT, runs
+from fpcore.paths import ROOT, runs, write_atomically
 from fpcore.records.record import load_record, load_records
 
 HOSTS = re.compile(r"""(?:src|srcset|href|action|url)\s*[=(]\s*["']?\s*(?:https?:)?//""")
@@ -60,7 +65,7 @@ def test_internal_links_lead_to_pages_and_anchors(book: Path) -> None:
     pages = {path: soup(path) for path in book.rglob("*.html")}
     for path, page in pages.items():
         for link in page.find_all("a", href=True):
-            target, _, anchor = str(link["href"]).partition("#")
+            target, _, anchor = unquote(str(link["href"])).partition("#")
             found = (path.parent / target).resolve() if target else path
             assert found in pages, (path, link)
             assert not anchor or pages[found].find(id=anchor), (path, link)
@@ -107,6 +112,45 @@ def test_a_byte_order_mark_is_no_part_of_a_page(tmp_path: Path) -> None:
             (tmp_path / "reports" / name).write_text(text, "utf-8-sig")
         made = pages.report_page(tmp_path / "reports" / "a.md")
         assert made.title == "題" == pages.notebook_page(tmp_path / "reports" / "a.ipynb").title
+
+
+@given(stem=st.text(st.sampled_from("a実 #1%?&+;:='\"<>[]()~@!$,"), min_size=1, max_size=12))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
+def test_every_name_of_a_file_can_be_followed(
+    tmp_path_factory: pytest.TempPathFactory, stem: str
+) -> None:
+    home = tmp_path_factory.mktemp("names")
+    (home / "reports").mkdir()
+    for name in (stem, f"{stem}z"):
+        (home / "reports" / f"{name}.md").write_text(f"# a\n\n[b](<{quote(name + 'z.md')}>)\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FPCORE_HOME", str(home))
+        made = site.build().parent
+    for path in made.glob("*.html"):
+        links = [str(a["href"]) for a in soup(path).find_all("a", href=True)]
+        for link in links:
+            target = link.partition("#")[0]
+            assert (made / unquote(target)).exists() and target == quote(unquote(target)), link
+    first = [unquote(str(a["href"])) for a in soup(made / f"{stem}.html").select("main p a")]
+    assert f"{stem}z.html" in first
+
+
+def test_books_made_at_once_leave_one_whole_book(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty builds of eight threads, each of one page, and what a killed one has left."""
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    monkeypatch.setattr(site, "collect", lambda: [])
+    monkeypatch.setattr(site, "write", lambda _, folder: write_atomically(folder / "a", b"whole"))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = tmp_path / "reports" / f".html.{node()}.{ended.pid}.ab"
+    left.mkdir(parents=True)
+    with ThreadPoolExecutor(8) as pool:
+        for made in [pool.submit(site.build) for _ in range(40)]:
+            made.result(timeout=60)
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["html"]
+    assert (tmp_path / "reports" / "html" / "a").read_bytes() == b"whole"
 
 
 def test_sections_hold_the_text_that_is_searched_without_code() -> None:
