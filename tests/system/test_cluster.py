@@ -25,6 +25,7 @@ from fpcore.paths import ROOT
 from fpcore.records.record import load_record
 from fpcore.runs import cluster, notebook
 from fpcore.runs.notebook import NotebookError, execute
+from fpcore.runs.standings import Table
 
 TOY: dict[str, Any] = {
     "tokenizer": "bpe-300",
@@ -170,10 +171,10 @@ def test_a_hung_worker_costs_only_its_own_run(
 ) -> None:
     """It is stopped, not dead: another worker takes over, and ends what the first one left."""
     monkeypatch.setitem(cluster.SETTINGS, "distributed.scheduler.worker-ttl", "6s")
-    real = cluster.Table.show
+    real = Table.show
     stopped: list[psutil.Process] = []
 
-    def show(table: cluster.Table) -> None:
+    def show(table: Table) -> None:
         real(table)
         states = home / ".cache" / "checkpoints" / "long"
         if not stopped and list(states.glob("*.phase1.safetensors")):
@@ -187,7 +188,7 @@ def test_a_hung_worker_costs_only_its_own_run(
             stopped.append(worker)
             worker.send_signal(signal.SIGSTOP)
 
-    monkeypatch.setattr(cluster.Table, "show", show)
+    monkeypatch.setattr(Table, "show", show)
     made = Book()
     configs = [RunConfig(**toy | {"name": "long"} | LONG), RunConfig(**toy | {"name": "short"})]
     made.train(configs, force=False, workers=2)
