@@ -94,7 +94,7 @@ def test_a_name_has_one_holder(config: RunConfig, monkeypatch: pytest.MonkeyPatc
 
 def test_a_holder_that_is_gone_holds_nothing(config: RunConfig, tmp_path: Path) -> None:
     with held("toy"):
-        path = tmp_path / "home" / ".cache" / "locks" / "toy.json"
+        path = tmp_path / "home" / ".locks" / "toy.json"
         told = path.read_text()
     path.write_text(told.replace(f'"process": {_pid(told)}', '"process": 4194303'))
     assert holder("toy") is None

@@ -168,7 +168,7 @@ def test_two_processes_on_one_name(params: Path, tmp_path: Path) -> None:
     long.write_text(params.read_text("utf-8").replace("max_iter: 150", "max_iter: 5000"))
     command = Command("python", long, tmp_path / "home")
     first = command.start()
-    holder = tmp_path / "home" / ".cache" / "locks" / "toy.json"
+    holder = tmp_path / "home" / ".locks" / "toy.json"
     while not holder.is_file():
         assert first.poll() is None
         time.sleep(0.02)
