@@ -9,6 +9,7 @@ from fpcore.claims.labels import read_label
 from fpcore.claims.quantities import Number
 from fpcore.claims.terms import TERMS, column
 
+_MOST = 60  # rows of a table in which one may be of others
 _SUMMARIES = {w.lower() for w in (*TERMS["totals"], *TERMS["means"], "標準偏差", "std", "sd")}
 
 
@@ -59,8 +60,7 @@ def _summary(grid: Grid, i: int) -> bool:
     """Say whether a row is of differences, a total, a mean, or of other rows: 「A+B」."""
     title = re.sub(r"\(.*?\)", "", grid.rows[i][0].text).strip()
     parts = [p.strip() for p in title.split("+")]
-    rest = {row[0].text.strip() for row in grid.rows}
-    joint = len(parts) > 1 and all(p in rest for p in parts)
+    joint = len(parts) > 1 and set(parts) <= {row[0].text.strip() for row in grid.rows[:_MOST]}
     return joint or title.lower() in _SUMMARIES or is_difference(title)
 
 
