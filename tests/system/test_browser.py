@@ -185,7 +185,7 @@ def test_the_explorer_shows_what_is_chosen(lab: str, home: Path, page: Page, wat
     )
     page.get_by_label("指標").select_option("収束率（反復）")
     rate = result(home, "v6-small", 100)["phase1"]["convergence_rate"][-1]
-    expect(row(page, "v6-small")).to_contain_text(f"{100 * rate:.1f}%")
+    expect(row(page, "v6-small")).to_contain_text(notation.metric("convergence_rate", rate))
     expect(page.locator(".fpcore svg")).to_be_visible()
     assert not watch.outside
 
