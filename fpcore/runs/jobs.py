@@ -17,6 +17,10 @@ from fpcore.records.record import RunRecord, record_path
 from fpcore.runs.lock import JOB
 from fpcore.runs.notebook import NotebookError, execute
 
+# Dask sets each of these to 1 in its workers. NumPy's library has one of its own, and with another
+# number of threads the last bits of the embedding are other ones.
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -79,7 +83,7 @@ def perform(job: Job, on_line: Callable[[str], None]) -> Outcome:
     record, notebook = folder / f"{job.name}.json", folder / f"{job.name}.ipynb"
     environment = {"FPCORE_HOME": str(home), JOB: job.number}
     if job.threads:
-        environment |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(job.threads))
+        environment |= dict.fromkeys(THREADS, str(job.threads))
     parameters = job.config.model_dump() | {"force": job.force, "share": job.share}
     try:
         if not job.home:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from fpcore.runs import cluster, notebook
-from fpcore.runs.jobs import Outcome
+from fpcore import RunConfig
+from fpcore.runs import cluster, jobs, notebook
+from fpcore.runs.jobs import Job, Outcome, perform
 from fpcore.runs.notebook import NotebookError, execute
 
 
@@ -25,6 +26,23 @@ def test_what_dask_sets_in_its_workers_does_not_slow_the_notebook(
     execute("run", home / "x.ipynb", {}, print, {"OMP_NUM_THREADS": "1"})
     assert (seen["OMP_NUM_THREADS"], seen["PATH"]) == ("1", os.environ["PATH"])
     assert "MALLOC_TRIM_THRESHOLD_" not in seen
+
+
+def test_every_library_of_a_notebook_has_the_threads_of_its_job(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask gives NumPy's library one thread in its workers, which would change an embedding."""
+    seen: dict[str, str] = {}
+
+    def execute(*words: Any) -> None:
+        seen.update(words[4])
+
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    monkeypatch.setattr(jobs, "execute", execute)
+    config = RunConfig(name="a")
+    perform(Job("a", config.model_dump(), False, "1", threads=3, home=str(home)), print)
+    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    assert [seen[name] for name in threads] == ["3"] * 3
 
 
 @pytest.mark.parametrize("came", [b"", b"{}", b'{"name": "b", "config": {}, "results": []}'])
