@@ -67,17 +67,22 @@ def _finished(folder: Path) -> list[dict[str, Any]]:
 
 def _in_work(folder: Path) -> list[dict[str, Any]]:
     """Return where the size in work stands: in phase 2 where that has a state, else in phase 1."""
-    paths = {phase: next(folder.glob(f"*.{phase}.safetensors"), None) for phase in PHASES}
+    paths = {phase: _newest(folder.glob(f"*.{phase}*.safetensors")) for phase in PHASES}
     known = {phase: path and states.about(path) for phase, path in paths.items()}
     first, second = known["phase1"], known["phase2"]
     trace = pd.DataFrame(first["trace"] if first else {})
     if paths["phase2"] and second:
-        losses = [row["val_loss"] for row in second["trace"]]
+        losses = [row.get("dev_loss", row.get("val_loss")) for row in second["trace"]]
         ppl = float(np.exp(losses[-1])) if losses else None
         return [_part(paths["phase2"], f"Phase 2 エポック {second['epoch']}", trace, ppl)]
     if paths["phase1"] and first:
         return [_part(paths["phase1"], f"Phase 1 反復 {len(trace) + 1}", trace, None)]
     return []
+
+
+def _newest(paths: Iterable[Path]) -> Path | None:
+    """Return the file that was written last; phase 2 has one for every learning rate tried."""
+    return max(paths, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
 def _part(path: Path, state: str, phase1: Any, ppl: float | None) -> dict[str, Any]:
