@@ -73,7 +73,7 @@ class RunConfig(Checked):
     )
     embedding: Annotated[str, Knob(("data",), "データ", tied=True)] = Field(
         "ppmi",
-        pattern=r"^(ppmi|gpt2|random|.+\.safetensors)$",
+        pattern=r"^(ppmi|gpt2|random|.+\.(?i:safetensors))$",
         description="ppmi, gpt2, random, or the path of a .safetensors file that holds wte.weight",
     )
     embed_dim: Annotated[Whole, Knob(("data",), "データ", tied=True)] = Field(

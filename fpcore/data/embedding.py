@@ -1,7 +1,7 @@
 """Frozen token embeddings, also the output head (spec sections 1 and 5)."""
 
 import hashlib
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from scipy.sparse.linalg import svds
 from fpcore.config.run_config import RunConfig
 from fpcore.data import hub
 from fpcore.errors import CorpusError
-from fpcore.paths import cache, write_atomically
+from fpcore.paths import cache, regular, write_atomically
 from fpcore.stats.draws import generator
 
 WINDOW = 4  # tokens to each side, weighted by 1/distance
@@ -26,6 +26,9 @@ GPT2 = hub.Source(
 )
 # Names the code of `ppmi` and `factorise`; whoever changes what they give draws a new one.
 RECIPE = "c2accf16424afced0cb70806900070b22f2a81297ac01054bababd254727001f"
+STORED = ".wte.weight"  # the end of an embedding's name in a file of tensors
+NO_EMBEDDING = "not a safetensors file that holds wte.weight"
+FORMATS = ("F16", "BF16", "F32", "F64")  # as safetensors names them
 RANDOM_SEED = 0  # draws the random embedding; a run's seeds must not change the frozen part
 
 
@@ -162,21 +165,44 @@ def _recipe(conversations: list[torch.Tensor], vocabulary: int, width: int) -> s
 
 def _stored(source: str) -> torch.Tensor:
     """Read `wte.weight` from a safetensors file: the hub's for `gpt2`, else a local one."""
-    path = Path(source).expanduser()
+    path = regular(source)
     if source == "gpt2":
         path = hub.fetch(GPT2, "embedding gpt2", "use embedding ppmi")
-    if not path.is_file():
+    if path is None:
         raise CorpusError(f"embedding {source} is not there, or is not a file.")
     try:
         with safe_open(path, framework="pt") as tensors:
-            name = next(n for n in tensors.keys() if n.endswith("wte.weight"))  # noqa: SIM118
-            weights: torch.Tensor = tensors.get_tensor(name)
-    except (SafetensorError, OSError, StopIteration):
-        raise CorpusError(
-            f"embedding {source} is not a safetensors file that holds wte.weight."
-        ) from None
-    if weights.ndim != 2:
-        raise CorpusError(f"wte.weight of embedding {source} must be a matrix.")
+            name = _only([n for n in tensors.keys() if f".{n}".endswith(STORED)], source)  # noqa: SIM118
+            _check_format(tensors.get_slice(name), source)
+            weights: torch.Tensor = tensors.get_tensor(name).float()
+    except (SafetensorError, OSError, RuntimeError, MemoryError) as error:
+        what = "more than the memory holds" if isinstance(error, MemoryError) else NO_EMBEDDING
+        raise CorpusError(f"embedding {source} is {what}.") from None
     if not weights.isfinite().all():
-        raise CorpusError(f"wte.weight of embedding {source} holds a value that is not finite.")
-    return weights.float()
+        raise CorpusError(
+            f"wte.weight of embedding {source} holds a value that is not finite in float32."
+        )
+    if not weights.any():
+        raise CorpusError(f"wte.weight of embedding {source} is zero throughout.")
+    return weights
+
+
+def _only(names: list[str], source: str) -> str:
+    if not names:
+        raise CorpusError(f"embedding {source} is {NO_EMBEDDING}.")
+    if len(names) > 1:
+        raise CorpusError(
+            f"embedding {source} holds {' and '.join(sorted(names))}; it may hold one of them."
+        )
+    return names[0]
+
+
+def _check_format(weights: Any, source: str) -> None:
+    """Refuse a tensor before it is read: what is no matrix of floating-point numbers."""
+    if len(weights.get_shape()) != 2:
+        raise CorpusError(f"wte.weight of embedding {source} must be a matrix.")
+    if weights.get_dtype() not in FORMATS:
+        raise CorpusError(
+            f"wte.weight of embedding {source} is stored as {weights.get_dtype()}; "
+            f"{', '.join(FORMATS)} are read."
+        )

@@ -170,7 +170,7 @@ def test_stored_embedding_of_another_shape_is_refused(
     tmp_path: Path, toy: Toy, shape: tuple[int, int]
 ) -> None:
     path = tmp_path / "own.safetensors"
-    save_file({"wte.weight": torch.zeros(shape)}, path)
+    save_file({"wte.weight": torch.ones(shape)}, path)
     with pytest.raises(CorpusError) as caught:
         load_embedding(toy(embedding=str(path)), [], 7)
     assert str(caught.value) == (
@@ -194,3 +194,56 @@ def test_stored_embedding_that_is_none(tmp_path: Path, toy: Toy) -> None:
     save_file({"wte.weight": torch.zeros(7)}, path)
     with pytest.raises(CorpusError, match="must be a matrix"):
         load_embedding(config, [], 7)
+
+
+@pytest.mark.parametrize(
+    ("format", "said"),
+    [
+        (torch.float8_e4m3fn, "F8_E4M3"),
+        (torch.float8_e5m2, "F8_E5M2"),
+        (torch.complex64, "C64"),
+        (torch.int8, "I8"),
+        (torch.bool, "BOOL"),
+    ],
+)
+def test_stored_embedding_of_another_format_is_refused(
+    tmp_path: Path, toy: Toy, format: torch.dtype, said: str
+) -> None:
+    path = tmp_path / "own.safetensors"
+    save_file({"wte.weight": torch.ones(7, 16).to(format)}, path)
+    with pytest.raises(CorpusError) as caught:
+        load_embedding(toy(embedding=str(path)), [], 7)
+    assert str(caught.value) == (
+        f"wte.weight of embedding {path} is stored as {said}; F16, BF16, F32, F64 are read."
+    )
+
+
+@pytest.mark.parametrize("format", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_stored_embedding_of_every_other_format_is_read(
+    tmp_path: Path, toy: Toy, format: torch.dtype
+) -> None:
+    weights = torch.randn(7, 16, generator=torch.Generator().manual_seed(0)).to(format)
+    save_file({"wte.weight": weights}, tmp_path / "own.SAFETENSORS")
+    got = load_embedding(toy(embedding=str(tmp_path / "own.SAFETENSORS")), [], 7)
+    assert got.dtype == torch.float32 and torch.equal(got, weights.float())
+
+
+def test_stored_embedding_whose_values_are_none(tmp_path: Path, toy: Toy) -> None:
+    path = tmp_path / "own.safetensors"
+    ones, odd = torch.ones(7, 16, dtype=torch.float64), "not finite in float32"
+    cases = [(ones * 1e300, odd), (ones * float("nan"), odd), (ones / 0, odd)]
+    nothing = "is zero throughout"
+    for weights, message in [*cases, (ones * 0, nothing), (ones * 1e-300, nothing)]:
+        save_file({"wte.weight": weights}, path)
+        with pytest.raises(CorpusError, match=message):
+            load_embedding(toy(embedding=str(path)), [], 7)
+
+
+def test_stored_embedding_is_the_only_one(tmp_path: Path, toy: Toy) -> None:
+    path = tmp_path / "own.safetensors"
+    ones = torch.ones(7, 16)
+    save_file({"wte.weight": ones, "transformer.wte.weight": ones * 2}, path)
+    with pytest.raises(CorpusError, match=r"holds transformer\.wte\.weight and wte\.weight"):
+        load_embedding(toy(embedding=str(path)), [], 7)
+    save_file({"wte.weight": ones, "mywte.weight": ones * 2}, path)
+    assert torch.equal(load_embedding(toy(embedding=str(path)), [], 7), ones)
