@@ -1,4 +1,5 @@
 import math
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -182,8 +183,13 @@ def test_stored_embedding_of_another_shape_is_refused(
 def test_stored_embedding_that_is_none(tmp_path: Path, toy: Toy) -> None:
     path = tmp_path / "own.safetensors"
     config = toy(embedding=str(path))
-    with pytest.raises(CorpusError, match="is not there"):
+    for missing in (config, toy(embedding="~nobody-here/x.safetensors")):
+        with pytest.raises(CorpusError, match="is not there"):
+            load_embedding(missing, [], 7)
+    os.mkfifo(path)
+    with pytest.raises(CorpusError, match="is not a file"):
         load_embedding(config, [], 7)
+    path.unlink()
     for content in (b"", b"garbage" * 10):
         path.write_bytes(content)
         with pytest.raises(CorpusError, match=r"not a safetensors file that holds wte\.weight"):
