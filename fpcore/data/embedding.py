@@ -24,8 +24,11 @@ GPT2 = hub.Source(
     "607a30d783dfa663caf39e06633721c8d4cfcd7e",
     "model.safetensors",
 )
-# Names the code of `ppmi` and `factorise`; whoever changes what they give draws a new one.
-RECIPE = "c2accf16424afced0cb70806900070b22f2a81297ac01054bababd254727001f"
+# Names the code of `ppmi`, `factorise` and `frequency_column`; whoever changes what they give draws
+# a new one.
+RECIPE = "edfde5bd8d5799535669e121c65e1d792ace67c7703a94895d4f1793eca4aaef"
+PPMI = ("ppmi", "ppmi-frequency")
+SPREAD = 0.3  # standard deviation of the frequency column; rows have a norm of 1
 STORED = ".wte.weight"  # the end of an embedding's name in a file of tensors
 NO_EMBEDDING = "not a safetensors file that holds wte.weight"
 FORMATS = ("F16", "BF16", "F32", "F64")  # as safetensors names them
@@ -43,8 +46,8 @@ def load_embedding(
     Raises:
         CorpusError: no such file or no network; shapes that do not fit `embed_dim` or V.
     """
-    if config.embedding == "ppmi":
-        return _cached_ppmi(conversations, vocabulary, config.embed_dim)
+    if config.embedding in PPMI:
+        return _cached_ppmi(config, conversations, vocabulary)
     if config.embedding == "random":
         draw = torch.randn(
             vocabulary, config.embed_dim, generator=generator(RANDOM_SEED, "embedding")
@@ -68,8 +71,8 @@ def embedding_digest(
     The last bits of a factorisation change with the processor and the number of threads, which
     makes no other run of it, just as those of the training itself do.
     """
-    if config.embedding == "ppmi":
-        return _recipe(conversations, *weights.shape)
+    if config.embedding in PPMI:
+        return _recipe(config, conversations, len(weights))
     return tensor_digest(weights)
 
 
@@ -105,7 +108,7 @@ def ppmi(conversations: list[torch.Tensor], vocabulary: int) -> sparse.csr_array
 
 
 def factorise(matrix: sparse.csr_array, width: int) -> torch.Tensor:
-    """Return U·√S of the truncated SVD, [V, width], scaled to a mean row norm of 1.
+    """Return U·√S of the truncated SVD, [V, width], the rows of types in use of mean norm 1.
 
     The solver's signs are chance: they change with the processor and the number of threads, and
     LayerNorm takes the mean of a row away, so that other signs make another embedding. Here the
@@ -127,10 +130,35 @@ def factorise(matrix: sparse.csr_array, width: int) -> torch.Tensor:
     order, columns = np.argsort(-s), np.arange(width)
     u = u[:, order]
     u *= np.sign(u[np.abs(u).argmax(0), columns]) * (-1.0) ** columns
-    vectors = np.zeros((matrix.shape[0], width))
-    vectors[used] = u * np.sqrt(s[order])
+    vectors = u * np.sqrt(s[order])
     vectors /= np.linalg.norm(vectors, axis=1).mean()
-    return torch.tensor(vectors, dtype=torch.float32)
+    rows = np.zeros((matrix.shape[0], width))
+    rows[used] = vectors
+    return torch.tensor(rows, dtype=torch.float32)
+
+
+def frequency_column(conversations: list[torch.Tensor], vocabulary: int) -> torch.Tensor:
+    """Return the logarithm of how often each type occurs, [V], of mean 0 and fixed spread.
+
+    Pointwise mutual information divides the frequency of words out, and a tied head without a bias
+    cannot put it back. GPT-2's embedding, which this one stands for, was trained as such a head,
+    and knows it. Counts are raised by one; types in use have a mean of 0 and a standard deviation
+    of SPREAD, and types that never occur lie below.
+    """
+    counts = torch.bincount(torch.cat(conversations), minlength=vocabulary)
+    logs = (counts + 1).double().log()
+    used = logs[counts > 0]
+    spread = used.std(correction=0)
+    return ((logs - used.mean()) * (SPREAD / spread if spread else 0.0)).float()
+
+
+def _made(config: RunConfig, conversations: list[torch.Tensor], vocabulary: int) -> torch.Tensor:
+    """Return a PPMI embedding [V, E]; where its last column is the frequency, E - 1 are PPMI's."""
+    matrix = ppmi(conversations, vocabulary)
+    if config.embedding == "ppmi":
+        return factorise(matrix, config.embed_dim)
+    column = frequency_column(conversations, vocabulary)[:, None]
+    return torch.cat([factorise(matrix, config.embed_dim - 1), column], dim=1)
 
 
 def _cooccurrence(conversations: list[torch.Tensor], vocabulary: int) -> sparse.csr_array:
@@ -145,22 +173,24 @@ def _cooccurrence(conversations: list[torch.Tensor], vocabulary: int) -> sparse.
     return counts + counts.T
 
 
-def _cached_ppmi(conversations: list[torch.Tensor], vocabulary: int, width: int) -> torch.Tensor:
-    path = cache("embeddings") / f"{_recipe(conversations, vocabulary, width)}.safetensors"
+def _cached_ppmi(
+    config: RunConfig, conversations: list[torch.Tensor], vocabulary: int
+) -> torch.Tensor:
+    path = cache("embeddings") / f"{_recipe(config, conversations, vocabulary)}.safetensors"
     try:
         weights: torch.Tensor = load_file(path)["wte.weight"]
     except (SafetensorError, OSError, KeyError):  # none yet, or damaged
-        weights = factorise(ppmi(conversations, vocabulary), width)
+        weights = _made(config, conversations, vocabulary)
         write_atomically(path, save({"wte.weight": weights}))
     return weights
 
 
-def _recipe(conversations: list[torch.Tensor], vocabulary: int, width: int) -> str:
+def _recipe(config: RunConfig, conversations: list[torch.Tensor], vocabulary: int) -> str:
     """Name a PPMI embedding by its texts, its shape and the recipe of the code that makes it."""
     lengths = torch.tensor([len(c) for c in conversations])
-    parts = [tensor_digest(torch.cat(conversations)), tensor_digest(lengths), vocabulary, width]
-    text = "-".join(map(str, [*parts, RECIPE]))
-    return f"ppmi-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    texts = [tensor_digest(torch.cat(conversations)), tensor_digest(lengths)]
+    text = "-".join(map(str, [*texts, vocabulary, config.embed_dim, RECIPE]))
+    return f"{config.embedding}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _stored(source: str) -> torch.Tensor:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Encoding, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from fpcore import stored
 from fpcore.data.corpus import Corpus
@@ -65,12 +65,18 @@ def training_conversations(tokenizer: Tokenizer, texts: list[str]) -> list[torch
     return [torch.tensor(encoding.ids, dtype=torch.int64) for encoding in encodings]
 
 
-def held_out(tokenizer: Tokenizer, texts: list[str]) -> HeldOut:
+def held_out(tokenizer: Tokenizer, texts: list[str], most: int | None = None) -> HeldOut:
     """Tokenise a validation or development split as one text.
+
+    Of every conversation the first `most` tokens count, so that a long one does not dominate.
 
     Raises:
         CorpusError: fewer than two tokens, so that there is nothing to predict.
     """
+    if most is not None:
+        texts = [
+            _cut(*pair, most) for pair in zip(texts, tokenizer.encode_batch(texts), strict=True)
+        ]
     text = VAL_SEPARATOR.join(texts)
     encoding = tokenizer.encode(text)
     if len(encoding.ids) < 2:
@@ -79,6 +85,11 @@ def held_out(tokenizer: Tokenizer, texts: list[str]) -> HeldOut:
     starts = torch.tensor([start for start, _ in encoding.offsets])
     conversation = torch.searchsorted(lengths.cumsum(0), starts, right=True)
     return HeldOut(torch.tensor(encoding.ids), conversation, len(text.encode()))
+
+
+def _cut(text: str, encoding: Encoding, most: int) -> str:
+    """Return as much of a text as its first `most` tokens say."""
+    return text[: encoding.offsets[most - 1][1]] if len(encoding.ids) > most else text
 
 
 def _byte_level(model: models.BPE) -> Tokenizer:
