@@ -114,13 +114,13 @@ def _trained(size: int, texts: list[str]) -> Tokenizer:
     tokenizer = _byte_level(models.BPE())
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer.train_from_iterator(
-        _cut(texts),
+        _pieces(texts),
         trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False),
     )
     return tokenizer
 
 
-def _cut(texts: list[str]) -> Iterator[str]:
+def _pieces(texts: list[str]) -> Iterator[str]:
     """Yield texts in pieces that have no word of more than LONGEST characters."""
     for text in texts:
         start = 0

@@ -138,7 +138,7 @@ runs = st.tuples(st.sampled_from(["a", "1", "語", "!", "_-", " ", "\n", "é"]),
 @given(parts=st.lists(runs, max_size=4))
 def test_training_cuts_words_that_have_no_end(parts: list[tuple[str, int]]) -> None:
     text = "".join(part * count for part, count in parts)
-    pieces = list(tokens._cut([text]))
+    pieces = list(tokens._pieces([text]))
     assert "".join(pieces) == text
     assert not any(tokens.LONG.search(piece) for piece in pieces)
     if max((count for _, count in parts), default=0) <= tokens.LONGEST // 4:
