@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
+from fpcore import stored
 from fpcore.config.run_config import RunConfig
 from fpcore.data import hub
 from fpcore.errors import CorpusError
-from fpcore.paths import cache, regular, write_atomically
+from fpcore.paths import cache, regular
 from fpcore.stats.draws import generator
 
 WINDOW = 4  # tokens to each side, weighted by 1/distance
@@ -176,12 +177,12 @@ def _cooccurrence(conversations: list[torch.Tensor], vocabulary: int) -> sparse.
 def _cached_ppmi(
     config: RunConfig, conversations: list[torch.Tensor], vocabulary: int
 ) -> torch.Tensor:
-    path = cache("embeddings") / f"{_recipe(config, conversations, vocabulary)}.safetensors"
-    try:
-        weights: torch.Tensor = load_file(path)["wte.weight"]
-    except (SafetensorError, OSError, KeyError):  # none yet, or damaged
-        weights = _made(config, conversations, vocabulary)
-        write_atomically(path, save({"wte.weight": weights}))
+    path = cache("embeddings") / _recipe(config, conversations, vocabulary)
+    content = stored.read(path)
+    if content is None:
+        content = save({"wte.weight": _made(config, conversations, vocabulary)})
+        stored.write(path, content)
+    weights: torch.Tensor = load(content)["wte.weight"]
     return weights
 
 

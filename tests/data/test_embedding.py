@@ -1,19 +1,22 @@
 import math
 import os
+import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers.toy import Toy
+from helpers.toy import Toy, WriteCorpus
 from safetensors.torch import save_file
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
 from fpcore import CorpusError
 from fpcore.data import embedding
+from fpcore.data.dataset import prepare
 from fpcore.data.embedding import embedding_digest, factorise, load_embedding, ppmi
 
 TALK = [torch.tensor(ids) for ids in ([0, 1, 2, 0, 1, 3, 0, 1], [4, 4, 0], [3], [2, 3, 2, 5, 1, 0])]
@@ -253,3 +256,37 @@ def test_stored_embedding_is_the_only_one(tmp_path: Path, toy: Toy) -> None:
         load_embedding(toy(embedding=str(path)), [], 7)
     save_file({"wte.weight": ones, "mywte.weight": ones * 2}, path)
     assert torch.equal(load_embedding(toy(embedding=str(path)), [], 7), ones)
+
+
+def test_a_damaged_embedding_is_made_again(
+    toy: Toy, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One flipped bit would be another embedding, and so another run, under the same digests."""
+    config = toy(embed_dim=4)
+    first = load_embedding(config, TALK, 7)
+    [path] = (home / ".cache/embeddings").iterdir()
+    whole = path.read_bytes()
+    draw = random.Random(3)
+    for cut in (0, 64, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        assert torch.equal(load_embedding(config, TALK, 7), first)
+    for _ in range(30):
+        place, bit = draw.randrange(len(whole)), 1 << draw.randrange(8)
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        capsys.readouterr()
+        assert torch.equal(load_embedding(config, TALK, 7), first)
+        assert "is damaged, or of another version, so it is made again" in capsys.readouterr().out
+        assert path.read_bytes() == whole
+
+
+def test_a_record_knows_the_values_of_its_embedding(
+    toy: Toy, write_corpus: WriteCorpus, conversations: list[str]
+) -> None:
+    """Beside what it was made from, as the last bits change with the processor."""
+    config = toy(corpus=str(write_corpus(conversations)))
+    data = prepare(config)
+    values = data.splits()["embedding_values"]
+    assert values != data.digests([10])["embedding"]
+    other = replace(data, weights=data.weights * (1 + 1e-6))
+    assert other.splits()["embedding_values"] != values
+    assert other.digests([10]) == data.digests([10])
