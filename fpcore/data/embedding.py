@@ -123,7 +123,7 @@ def factorise(matrix: sparse.csr_array, width: int) -> torch.Tensor:
     used = np.flatnonzero(np.diff(matrix.indptr) + np.diff(matrix.tocsc().indptr))
     if width >= len(used):
         raise CorpusError(
-            f"embedding ppmi cannot have embed_dim {width}: only {len(used)} types of the corpus "
+            f"embedding ppmi cannot have {width} columns: only {len(used)} types of the corpus "
             "stand beside others; lower embed_dim or use a larger corpus."
         )
     # A fixed start makes ARPACK repeatable.

@@ -154,8 +154,8 @@ def test_too_few_conversations(write_corpus: WriteCorpus, toy: Toy) -> None:
     with pytest.raises(CorpusError) as caught:
         corpus.load(toy(corpus=path, samples=[10, 21]))
     assert str(caught.value) == (
-        f"{path} has 30 conversations, but samples asks for 21 and val_samples for 5 validation "
-        "and 5 development ones: lower samples or val_samples."
+        f"{path} has 30 conversations, but samples asks for 21 and 5 are reserved for validation "
+        "and 5 for development: lower samples or val_samples."
     )
     with pytest.raises(CorpusError, match="has 30 conversations"):
         corpus.load(toy(corpus=path, samples=[1], val_samples=16))
