@@ -73,7 +73,7 @@ class RunConfig(Checked):
     )
     embedding: Annotated[str, Knob(("data",), "データ", tied=True)] = Field(
         "ppmi-frequency",
-        pattern=r"^(ppmi|ppmi-frequency|gpt2|random|.+\.safetensors)$",
+        pattern=r"^(ppmi|ppmi-frequency|gpt2|random|.+\.(?i:safetensors))$",
         description="ppmi-frequency (its last column says how often a type occurs), ppmi, gpt2, "
         "random, or the path of a .safetensors file that holds wte.weight",
     )

@@ -44,7 +44,9 @@ class Data:
     def splits(self) -> dict[str, Any]:
         """Say which conversations went where (first and last, from 0), and the vocabulary size.
 
-        `repeated` counts the held-out ones that are in the largest training text word for word.
+        `embedding_values` is the digest of the embedding's numbers, whose last bits change with the
+        machine. `repeated` counts the held-out conversations that are in the largest training text
+        word for word.
         """
         corpus = self.corpus
         splits = {
@@ -53,7 +55,9 @@ class Data:
             "validation": corpus.val_range,
         }
         ends = {name: [part[0], part[-1]] for name, part in splits.items() if part}
-        return ends | {"vocabulary": len(self.weights), "repeated": self.repeated}
+        values = tensor_digest(self.weights)
+        known = {"vocabulary": len(self.weights), "embedding_values": values}
+        return ends | known | {"repeated": self.repeated}
 
 
 def prepare(config: RunConfig) -> Data:

@@ -1,19 +1,20 @@
 """Frozen token embeddings, also the output head (spec sections 1 and 5)."""
 
 import hashlib
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
+from fpcore import stored
 from fpcore.config.run_config import RunConfig
 from fpcore.data import hub
 from fpcore.errors import CorpusError
-from fpcore.paths import cache, write_atomically
+from fpcore.paths import cache, regular
 from fpcore.stats.draws import generator
 
 WINDOW = 4  # tokens to each side, weighted by 1/distance
@@ -29,6 +30,9 @@ GPT2 = hub.Source(
 RECIPE = "edfde5bd8d5799535669e121c65e1d792ace67c7703a94895d4f1793eca4aaef"
 PPMI = ("ppmi", "ppmi-frequency")
 SPREAD = 0.3  # standard deviation of the frequency column; rows have a norm of 1
+STORED = ".wte.weight"  # the end of an embedding's name in a file of tensors
+NO_EMBEDDING = "not a safetensors file that holds wte.weight"
+FORMATS = ("F16", "BF16", "F32", "F64")  # as safetensors names them
 RANDOM_SEED = 0  # draws the random embedding; a run's seeds must not change the frozen part
 
 
@@ -173,12 +177,12 @@ def _cooccurrence(conversations: list[torch.Tensor], vocabulary: int) -> sparse.
 def _cached_ppmi(
     config: RunConfig, conversations: list[torch.Tensor], vocabulary: int
 ) -> torch.Tensor:
-    path = cache("embeddings") / f"{_recipe(config, conversations, vocabulary)}.safetensors"
-    try:
-        weights: torch.Tensor = load_file(path)["wte.weight"]
-    except (SafetensorError, OSError, KeyError):  # none yet, or damaged
-        weights = _made(config, conversations, vocabulary)
-        write_atomically(path, save({"wte.weight": weights}))
+    path = cache("embeddings") / _recipe(config, conversations, vocabulary)
+    content = stored.read(path)
+    if content is None:
+        content = save({"wte.weight": _made(config, conversations, vocabulary)})
+        stored.write(path, content)
+    weights: torch.Tensor = load(content)["wte.weight"]
     return weights
 
 
@@ -192,21 +196,44 @@ def _recipe(config: RunConfig, conversations: list[torch.Tensor], vocabulary: in
 
 def _stored(source: str) -> torch.Tensor:
     """Read `wte.weight` from a safetensors file: the hub's for `gpt2`, else a local one."""
-    path = Path(source).expanduser()
+    path = regular(source)
     if source == "gpt2":
         path = hub.fetch(GPT2, "embedding gpt2", "use embedding ppmi")
-    if not path.is_file():
+    if path is None:
         raise CorpusError(f"embedding {source} is not there, or is not a file.")
     try:
         with safe_open(path, framework="pt") as tensors:
-            name = next(n for n in tensors.keys() if n.endswith("wte.weight"))  # noqa: SIM118
-            weights: torch.Tensor = tensors.get_tensor(name)
-    except (SafetensorError, OSError, StopIteration):
-        raise CorpusError(
-            f"embedding {source} is not a safetensors file that holds wte.weight."
-        ) from None
-    if weights.ndim != 2:
-        raise CorpusError(f"wte.weight of embedding {source} must be a matrix.")
+            name = _only([n for n in tensors.keys() if f".{n}".endswith(STORED)], source)  # noqa: SIM118
+            _check_format(tensors.get_slice(name), source)
+            weights: torch.Tensor = tensors.get_tensor(name).float()
+    except (SafetensorError, OSError, RuntimeError, MemoryError) as error:
+        what = "more than the memory holds" if isinstance(error, MemoryError) else NO_EMBEDDING
+        raise CorpusError(f"embedding {source} is {what}.") from None
     if not weights.isfinite().all():
-        raise CorpusError(f"wte.weight of embedding {source} holds a value that is not finite.")
-    return weights.float()
+        raise CorpusError(
+            f"wte.weight of embedding {source} holds a value that is not finite in float32."
+        )
+    if not weights.any():
+        raise CorpusError(f"wte.weight of embedding {source} is zero throughout.")
+    return weights
+
+
+def _only(names: list[str], source: str) -> str:
+    if not names:
+        raise CorpusError(f"embedding {source} is {NO_EMBEDDING}.")
+    if len(names) > 1:
+        raise CorpusError(
+            f"embedding {source} holds {' and '.join(sorted(names))}; it may hold one of them."
+        )
+    return names[0]
+
+
+def _check_format(weights: Any, source: str) -> None:
+    """Refuse a tensor before it is read: what is no matrix of floating-point numbers."""
+    if len(weights.get_shape()) != 2:
+        raise CorpusError(f"wte.weight of embedding {source} must be a matrix.")
+    if weights.get_dtype() not in FORMATS:
+        raise CorpusError(
+            f"wte.weight of embedding {source} is stored as {weights.get_dtype()}; "
+            f"{', '.join(FORMATS)} are read."
+        )

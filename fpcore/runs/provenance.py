@@ -24,7 +24,14 @@ from fpcore.stats.draws import first_stream
 
 # What makes the numbers, by role. Storing states and going on from them changes none.
 ROLES = {
-    "data": ("data.corpus", "data.dataset", "data.embedding", "data.files", "data.tokens"),
+    "data": (
+        "data.chats",
+        "data.corpus",
+        "data.dataset",
+        "data.embedding",
+        "data.files",
+        "data.tokens",
+    ),
     "model": (
         "model.blocks",
         "model.fused",

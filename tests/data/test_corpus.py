@@ -239,7 +239,7 @@ def test_a_parquet_without_the_columns_is_refused(tmp_path: Path, toy: Toy) -> N
     path = tmp_path / "other.parquet"
     for table in ({"body": ["a"]}, {"text": [1]}):
         pq.write_table(pa.table(table), path)
-        with pytest.raises(CorpusError, match=r"row 0 of corpus other\.parquet has neither a text"):
+        with pytest.raises(CorpusError, match=r"row 1 of corpus other\.parquet has neither a text"):
             corpus.load(toy(corpus=str(path)))
 
 

@@ -1,18 +1,22 @@
 import math
+import os
+import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers.toy import Toy
+from helpers.toy import Toy, WriteCorpus
 from safetensors.torch import save_file
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
 from fpcore import CorpusError
 from fpcore.data import embedding
+from fpcore.data.dataset import prepare
 from fpcore.data.embedding import embedding_digest, factorise, load_embedding, ppmi
 
 TALK = [torch.tensor(ids) for ids in ([0, 1, 2, 0, 1, 3, 0, 1], [4, 4, 0], [3], [2, 3, 2, 5, 1, 0])]
@@ -183,7 +187,7 @@ def test_stored_embedding_of_another_shape_is_refused(
     tmp_path: Path, toy: Toy, shape: tuple[int, int]
 ) -> None:
     path = tmp_path / "own.safetensors"
-    save_file({"wte.weight": torch.zeros(shape)}, path)
+    save_file({"wte.weight": torch.ones(shape)}, path)
     with pytest.raises(CorpusError) as caught:
         load_embedding(toy(embedding=str(path)), [], 7)
     assert str(caught.value) == (
@@ -195,8 +199,13 @@ def test_stored_embedding_of_another_shape_is_refused(
 def test_stored_embedding_that_is_none(tmp_path: Path, toy: Toy) -> None:
     path = tmp_path / "own.safetensors"
     config = toy(embedding=str(path))
-    with pytest.raises(CorpusError, match="is not there"):
+    for missing in (config, toy(embedding="~nobody-here/x.safetensors")):
+        with pytest.raises(CorpusError, match="is not there"):
+            load_embedding(missing, [], 7)
+    os.mkfifo(path)
+    with pytest.raises(CorpusError, match="is not a file"):
         load_embedding(config, [], 7)
+    path.unlink()
     for content in (b"", b"garbage" * 10):
         path.write_bytes(content)
         with pytest.raises(CorpusError, match=r"not a safetensors file that holds wte\.weight"):
@@ -207,3 +216,90 @@ def test_stored_embedding_that_is_none(tmp_path: Path, toy: Toy) -> None:
     save_file({"wte.weight": torch.zeros(7)}, path)
     with pytest.raises(CorpusError, match="must be a matrix"):
         load_embedding(config, [], 7)
+
+
+@pytest.mark.parametrize(
+    ("format", "said"),
+    [
+        (torch.float8_e4m3fn, "F8_E4M3"),
+        (torch.float8_e5m2, "F8_E5M2"),
+        (torch.complex64, "C64"),
+        (torch.int8, "I8"),
+        (torch.bool, "BOOL"),
+    ],
+)
+def test_stored_embedding_of_another_format_is_refused(
+    tmp_path: Path, toy: Toy, format: torch.dtype, said: str
+) -> None:
+    path = tmp_path / "own.safetensors"
+    save_file({"wte.weight": torch.ones(7, 16).to(format)}, path)
+    with pytest.raises(CorpusError) as caught:
+        load_embedding(toy(embedding=str(path)), [], 7)
+    assert str(caught.value) == (
+        f"wte.weight of embedding {path} is stored as {said}; F16, BF16, F32, F64 are read."
+    )
+
+
+@pytest.mark.parametrize("format", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_stored_embedding_of_every_other_format_is_read(
+    tmp_path: Path, toy: Toy, format: torch.dtype
+) -> None:
+    weights = torch.randn(7, 16, generator=torch.Generator().manual_seed(0)).to(format)
+    save_file({"wte.weight": weights}, tmp_path / "own.SAFETENSORS")
+    got = load_embedding(toy(embedding=str(tmp_path / "own.SAFETENSORS")), [], 7)
+    assert got.dtype == torch.float32 and torch.equal(got, weights.float())
+
+
+def test_stored_embedding_whose_values_are_none(tmp_path: Path, toy: Toy) -> None:
+    path = tmp_path / "own.safetensors"
+    ones, odd = torch.ones(7, 16, dtype=torch.float64), "not finite in float32"
+    cases = [(ones * 1e300, odd), (ones * float("nan"), odd), (ones / 0, odd)]
+    nothing = "is zero throughout"
+    for weights, message in [*cases, (ones * 0, nothing), (ones * 1e-300, nothing)]:
+        save_file({"wte.weight": weights}, path)
+        with pytest.raises(CorpusError, match=message):
+            load_embedding(toy(embedding=str(path)), [], 7)
+
+
+def test_stored_embedding_is_the_only_one(tmp_path: Path, toy: Toy) -> None:
+    path = tmp_path / "own.safetensors"
+    ones = torch.ones(7, 16)
+    save_file({"wte.weight": ones, "transformer.wte.weight": ones * 2}, path)
+    with pytest.raises(CorpusError, match=r"holds transformer\.wte\.weight and wte\.weight"):
+        load_embedding(toy(embedding=str(path)), [], 7)
+    save_file({"wte.weight": ones, "mywte.weight": ones * 2}, path)
+    assert torch.equal(load_embedding(toy(embedding=str(path)), [], 7), ones)
+
+
+def test_a_damaged_embedding_is_made_again(
+    toy: Toy, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One flipped bit would be another embedding, and so another run, under the same digests."""
+    config = toy(embed_dim=4)
+    first = load_embedding(config, TALK, 7)
+    [path] = (home / ".cache/embeddings").iterdir()
+    whole = path.read_bytes()
+    draw = random.Random(3)
+    for cut in (0, 64, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        assert torch.equal(load_embedding(config, TALK, 7), first)
+    for _ in range(30):
+        place, bit = draw.randrange(len(whole)), 1 << draw.randrange(8)
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        capsys.readouterr()
+        assert torch.equal(load_embedding(config, TALK, 7), first)
+        assert "is damaged, or of another version, so it is made again" in capsys.readouterr().out
+        assert path.read_bytes() == whole
+
+
+def test_a_record_knows_the_values_of_its_embedding(
+    toy: Toy, write_corpus: WriteCorpus, conversations: list[str]
+) -> None:
+    """Beside what it was made from, as the last bits change with the processor."""
+    config = toy(corpus=str(write_corpus(conversations)))
+    data = prepare(config)
+    values = data.splits()["embedding_values"]
+    assert values != data.digests([10])["embedding"]
+    other = replace(data, weights=data.weights * (1 + 1e-6))
+    assert other.splits()["embedding_values"] != values
+    assert other.digests([10]) == data.digests([10])

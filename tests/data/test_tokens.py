@@ -1,3 +1,7 @@
+import random
+import time
+from pathlib import Path
+
 import pytest
 from helpers.toy import Toy
 from hypothesis import given
@@ -143,3 +147,52 @@ def test_held_out_needs_something_to_predict(gpt2: Tokenizer) -> None:
     with pytest.raises(CorpusError, match="fewer than 2 tokens; raise val_samples"):
         tokens.held_out(gpt2, ["Hello"])
     assert len(tokens.held_out(gpt2, ["Hello world"]).ids) == 2
+
+
+runs = st.tuples(st.sampled_from(["a", "1", "語", "!", "_-", " ", "\n", "é"]), st.integers(1, 3000))
+
+
+@given(parts=st.lists(runs, max_size=4))
+def test_training_cuts_words_that_have_no_end(parts: list[tuple[str, int]]) -> None:
+    text = "".join(part * count for part, count in parts)
+    pieces = list(tokens._pieces([text]))
+    assert "".join(pieces) == text
+    assert not any(tokens.LONG.search(piece) for piece in pieces)
+    if max((count for _, count in parts), default=0) <= tokens.LONGEST // 4:
+        assert pieces == [text]  # none of the (at most four) runs can make a longer word
+
+
+def test_a_word_without_end_costs_no_minutes() -> None:
+    start = time.process_time()
+    tokenizer = tokens._trained(600, ["a" * 200_000, "!" * 200_000, " " * 200_000, "hello there"])
+    assert time.process_time() - start < 20  # uncut: three times half a minute
+    assert tokenizer.decode(tokenizer.encode("hello " + "a" * 5000).ids) == "hello " + "a" * 5000
+
+
+def test_conversations_are_tokenised_in_blocks(
+    gpt2: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"text {number} of them" for number in range(7)]
+    whole = [part.tolist() for part in tokens.training_conversations(gpt2, texts)]
+    monkeypatch.setattr(tokens, "BLOCK", 3)
+    assert [part.tolist() for part in tokens.training_conversations(gpt2, texts)] == whole
+
+
+def test_a_damaged_tokenizer_is_trained_again(
+    data: corpus.Corpus, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every byte that is changed, whether or not it is still a tokenizer, is seen."""
+    first = tokens.load_tokenizer("bpe-300", data).to_str()
+    [path] = (home / ".cache/tokenizers").iterdir()
+    whole = path.read_bytes()
+    draw = random.Random(5)
+    for _ in range(20):
+        place = draw.randrange(len(whole))
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert tokens.load_tokenizer("bpe-300", data).to_str() == first
+        assert "is damaged, or of another version, so it is made again" in capsys.readouterr().out
+        assert path.read_bytes() == whole
+    for cut in (0, 10, 65, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        assert tokens.load_tokenizer("bpe-300", data).to_str() == first
+    assert tokens.load_tokenizer("bpe-300", data).to_str() == first
