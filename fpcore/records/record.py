@@ -72,6 +72,8 @@ class SizeResult(BaseModel):
     """What one seed gave at one size; None where it is not known.
 
     Ratios (`convergence_rate`, `train_er`, `val_er` as a share of D, `val_acc`) are from 0 to 1.
+    Effective ranks are `centred` where the mean context was taken away first, and `clean` for the
+    contexts that phase 2 trains on, without phase 1's noise.
     `phase1` and `phase2` hold the traces by column. `shared_iterations` of phase 1 were taken
     over from a shorter run; `seconds` count them. `val_loss_sums` [conversations] are nats and
     `val_token_counts` the predicted tokens of each validation conversation. `chosen` is the
@@ -90,6 +92,9 @@ class SizeResult(BaseModel):
     convergence_rate: Share = None
     train_er: Share = None
     val_er: Share = None
+    train_er_centred: Share = None
+    val_er_centred: Share = None
+    train_er_clean: Share = None
     train_er_rows: Count = None
     val_er_rows: Count = None
     train_ppl: Positive = None
