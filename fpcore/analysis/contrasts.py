@@ -58,7 +58,7 @@ def said(metric: str, d: Difference, level: float, blocked: bool = False) -> Met
 
 def _unlogged(d: Difference) -> Difference:
     a, b = math.exp(d.a), math.exp(d.b)
-    low, high = (a * (math.expm1(end) if end < HUGE else math.inf) for end in (d.low, d.high))
+    low, high = (a * (math.inf if end > HUGE else math.expm1(end)) for end in (d.low, d.high))
     return Difference(a, b, low, high, d.seeds, d.a_spread, d.b_spread, d.by_seeds, d.by_text)
 
 

@@ -175,8 +175,8 @@ def beside(record: RunRecord, others: Sequence[RunRecord]) -> list[RunRecord]:
         kind = str(other.config.get("contexts"))
         if kind in found and _apart(record, other) <= {"contexts", *OF_PHASE1}:
             found[kind].append(other)
-    kept = {r.name for own in found.values() for r in distinct(own)}
-    return [other for other in others if other.name in kept]
+    kept = [r for own in found.values() for r in distinct(own)]
+    return [other for other in others if any(other is r for r in kept)]
 
 
 def _apart(a: RunRecord, b: RunRecord) -> set[str]:

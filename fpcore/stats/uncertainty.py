@@ -2,13 +2,15 @@
 
 A difference is a mean over seeds; that of a loss is a mean over conversations, too. Its variance
 is the sum of what other seeds and what other conversations would change, with Satterthwaite's
-degrees of freedom. The spread over seeds is pooled over the sizes of the two runs, because three to
-five seeds of one size hardly tell it, and it is alike at all of them: of 153 pairs of runs, the
-logarithm of its square varies between sizes by 1.77, by chance alone 1.64. Losses are in nats, so
-that their difference is the logarithm of a ratio of perplexities.
+degrees of freedom. The spread over seeds is pooled over the sizes of the two runs: three to five
+seeds of one size hardly tell it, and it is alike at all of them (over 153 pairs of runs, the
+logarithm of its square has the variance 1.77 between sizes, by chance alone 1.64). It is not pooled
+over pairs, whose spreads differ fiftyfold. Losses are in nats, so that their difference is the
+logarithm of a ratio of perplexities.
 
-Coverage of 95 % intervals, from simulations on stored loss sums of a pair of runs at three sizes
-(`tests/stats/test_coverage.py`; standard error 0.3 %): COVERAGE_TABLE.
+Coverage of 95 % intervals, simulated on stored loss sums of pairs of runs at three sizes
+(`tests/stats/test_coverage.py`), with 3, 5 and 10 seeds: 0.952 to 0.966 on 200 conversations of at
+most 1,000 tokens, 0.919 to 0.984 on 25 of which one has half of the tokens.
 """
 
 import math

@@ -9,7 +9,7 @@ import math
 from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.checks.check import CARE, OK, Check, of_pair
-from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.analysis.comparison import Comparison
 from fpcore.notation import number, percent
 from fpcore.records.pairs import restricted, same_results
 from fpcore.records.record import RunRecord
@@ -84,7 +84,7 @@ def trace_sizes(records: list[RunRecord]) -> Check:
 def seeds(records: list[RunRecord], level: float = LEVEL) -> Check:
     """One seed tells nothing of the spread; a gap within the spread is no difference."""
     title = "シードは足りるか"
-    c = compare_runs(*_pair(records), level=level)
+    c = Comparison(*_pair(records), level=level)
     if c.seeds < 2:
         return Check(title, CARE, "確からしさは判定できない（シード1）", "`seeds` を 3 つ以上に")
     differences = c.by_size("val_ppl")

@@ -126,10 +126,14 @@ def early_stop(records: list[RunRecord]) -> Check:
     title = "エポックの選び方は公平か"
     trained = [record for record in records if _trained_by_epochs(record)]
     on_val = [r.name for r in trained if r.config.get("select_on") == "val"]
-    ways = {r.name: (r.config.get("select_on"), r.config.get("patience")) for r in trained}
+    ways = {
+        r.name: f"{r.config['select_on']} と patience {r.config['patience']}"
+        for r in trained
+        if {"select_on", "patience"} <= {*r.config}
+    }
     found = [
         (on_val, f"報告する検証テキストで選んでいる: {'、'.join(on_val)}", "`select_on: dev`"),
-        (len({*ways.values()}) > 1, f"選び方や `patience` が違う: {_listed(ways)}",
+        (len({*ways.values()}) > 1, f"止め方が違う: {_listed(ways)}",
          "`select_on` と `patience` を揃える"),
     ]  # fmt: skip
     said = [(text, settle) for holds, text, settle in found if holds]
@@ -156,7 +160,7 @@ def same_text(records: list[RunRecord]) -> Check:
         return Check(title, WRONG, evidence, "bits per byte で比べるか、同じデータで実行し直す")
     if not all(r.digests for r in records):
         return Check(title, CARE, "digest のない記録があり、確かめられない", "この本で実行し直す")
-    return Check(title, OK, "検証テキストと語彙の digest が同じ")
+    return Check(title, OK, f"検証テキストと語彙の digest が同じ{_repeated(records)}")
 
 
 @of_records(110)
@@ -206,6 +210,14 @@ def written_report(records: list[RunRecord]) -> Check:
     return Check(title, OK, f"原文 {shown} に食い違いはない")
 
 
+def _repeated(records: list[RunRecord]) -> str:
+    """Say how many validation conversations are in the training text word for word."""
+    counts = [r.data["repeated"].get("validation", 0) for r in records if r.data.get("repeated")]
+    if not counts or not max(counts):
+        return ""
+    return f"（検証会話のうち、訓練テキストにそのままあるもの: 最大 {max(counts)}）"
+
+
 def _environment_differences(a: RunRecord, b: RunRecord) -> list[str]:
     different = [k for k in ENVIRONMENT if a.environment.get(k) != b.environment.get(k)]
     first, second = code_of(a), code_of(b)
@@ -229,8 +241,10 @@ def _epochs_known(record: RunRecord) -> bool:
     return "epochs" in record.config and all(r.best_epoch is not None for r in record.results)
 
 
-def _listed(ways: dict[str, tuple[object, object]]) -> str:
-    return "、".join(f"{name} は {on} と {patience}" for name, (on, patience) in ways.items())
+def _listed(ways: dict[str, str]) -> str:
+    """Name the first run of each way to stop."""
+    first = {way: name for name, way in reversed(ways.items())}
+    return "、".join(f"{name} は {way}" for way, name in first.items())
 
 
 def bends(points: pd.DataFrame) -> list[str]:
