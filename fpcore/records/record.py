@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -24,8 +24,6 @@ VOLATILE = ("seconds", "environment", "started", "shared_iterations")
 SCHEMA: Final = 1  # the form of a record; a number above it is a newer one
 MAX_BYTES = 2**28  # a file that is larger is no record
 COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns of traces that are no floats
-# The knobs that may be None.
-OPTIONAL = {k for k, f in RunConfig.model_fields.items() if NoneType in get_args(f.annotation)}
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
 Share = Annotated[float, Field(ge=0, le=1)] | None
 Positive = Annotated[float, Field(gt=0)] | None
@@ -47,16 +45,31 @@ def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 def _check_kinds(config: dict[str, Any]) -> None:
     """Refuse knobs of another kind than today's; their bounds may have been other ones."""
-    for knob, usual in RunConfig().model_dump().items():
-        if knob not in config or (config[knob] is None and knob in OPTIONAL):
+    for knob, (kinds, listed) in KINDS.items():
+        value = config.get(knob)
+        if knob not in config or (value is None and NoneType in kinds):
             continue
-        value = config[knob]
-        values = value if isinstance(usual, list) and isinstance(value, list) else [value]
-        kind = type(usual[0] if isinstance(usual, list) else usual)
-        single = not isinstance(usual, list) or isinstance(value, list)
-        kind = float if kind is int else kind
-        if not single or not all(_is(v, kind) for v in values):
-            raise ValueError(f"config.{knob} is of another kind than {usual!r}")
+        values = value if isinstance(value, list) else [value]
+        fits = isinstance(value, list) in listed
+        if not fits or not all(any(_is(v, kind) for kind in kinds) for v in values):
+            raise ValueError(f"config.{knob} is of another kind than {DEFAULTS[knob]!r}")
+
+
+def _kinds(annotation: Any) -> set[type]:
+    """Return the plain types that an annotation is made of; whole numbers count as numbers."""
+    if get_origin(annotation) is Literal:
+        return {type(value) for value in get_args(annotation)}
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if parts := get_args(annotation):
+        own = {list} if get_origin(annotation) is list else set()
+        return own.union(*map(_kinds, parts))
+    return {float if annotation is int else annotation}
+
+
+def _listed(kinds: set[type], usual: Any) -> set[bool]:
+    """Return whether a knob can be a list, or something else: both where it can be either."""
+    return {False, True} if list in kinds and not isinstance(usual, list) else {list in kinds}
 
 
 def _is(value: Any, kind: type) -> bool:
@@ -65,6 +78,13 @@ def _is(value: Any, kind: type) -> bool:
     return type(value) is kind
 
 
+# The plain types of each knob, and whether it can be a list.
+DEFAULTS = RunConfig().model_dump()
+KINDS = {
+    knob: (kinds, _listed(kinds, DEFAULTS[knob]))
+    for knob, field in RunConfig.model_fields.items()
+    for kinds in [_kinds(field.annotation)]
+}
 Trace = Annotated[dict[str, list[Any]], AfterValidator(_trace)]
 
 
@@ -77,8 +97,8 @@ class SizeResult(BaseModel):
     `phase1` and `phase2` hold the traces by column. `shared_iterations` of phase 1 were taken
     over from a shorter run; `seconds` count them. `val_loss_sums` [conversations] are nats and
     `val_token_counts` the predicted tokens of each validation conversation. `chosen` is the
-    learning rate or n-gram order that a baseline took, and `candidates` the development loss in
-    nats of those that were tried here; `trained_parameters` are those that training changes.
+    learning rate or n-gram order that was taken from several, and `candidates` the development loss
+    in nats of those that were tried here; `trained_parameters` are those that training changes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

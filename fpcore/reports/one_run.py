@@ -68,7 +68,7 @@ def _finished(folder: Path) -> list[dict[str, Any]]:
 
 def _in_work(folder: Path) -> list[dict[str, Any]]:
     """Return where the size in work stands: in phase 2 where that has a state, else in phase 1."""
-    paths = {phase: next(folder.glob(f"*.{phase}.safetensors"), None) for phase in PHASES}
+    paths = {phase: _newest(folder.glob(f"*.{phase}*.safetensors")) for phase in PHASES}
     known = {phase: path and states.about(path) for phase, path in paths.items()}
     first, second = known["phase1"], known["phase2"]
     trace = pd.DataFrame(first["trace"] if first else {})
@@ -85,6 +85,11 @@ def _reached(row: dict[str, Any]) -> str:
     if "val_loss" in row:
         return number(float(np.exp(row["val_loss"])), 1)
     return f"{number(float(np.exp(row['dev_loss'])), 1)}（開発）"
+
+
+def _newest(paths: Iterable[Path]) -> Path | None:
+    """Return the file that was written last; phase 2 has one for every learning rate tried."""
+    return max(paths, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
 def _part(path: Path, state: str, phase1: Any, ppl: str) -> dict[str, Any]:
