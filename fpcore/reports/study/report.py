@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from fpcore import notation
+from fpcore.analysis.clipping import Clipping
 from fpcore.analysis.difference import MetricDifference
-from fpcore.analysis.study import Clipping, Evidence
+from fpcore.analysis.study import Evidence
 from fpcore.notation import METRICS, Markdown, metrics_where, number, percent
 from fpcore.paths import reports
 from fpcore.records.by_seed import moments, values
