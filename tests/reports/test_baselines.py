@@ -86,7 +86,7 @@ def test_training_cut_short_is_compared_with_nothing() -> None:
     run, short = record("run", twice([8.0, 12.0])), record("short", twice([4.0, 6.0]), epochs=2)
     said = baselines.standing([run], [short])
     assert "short は最良エポックが `epochs` の上限" in said and "%" not in said
-    assert "より" not in said.replace("低いのは", "")
+    assert "より低く" not in said and "より高く" not in said
     assert "`short`: 最良エポックが `epochs` の上限" in baselines.caveats([run], [short])
     assert "unigram" not in baselines.standing([short], [])
 
@@ -104,7 +104,6 @@ def test_seeds_are_averaged_and_their_spread_shown() -> None:
     two = record("two", [[4.0, 6.0], [8.0, 12.0]])
     one = record("one", [[8.0, 12.0]])
     assert "4.5 ± 3.3" in baselines.by_size([one], [two])
-    assert f"{math.exp(1.5):.1f}" in baselines.standing([one], [two])
 
 
 def test_other_texts_are_not_compared() -> None:
