@@ -20,7 +20,7 @@ def contexts(**by_run: dict[str, Any]) -> Evidence:
     for name, config in CONFIGS.items():
         rate = {30: 0.5, 60: 0.7, 100: 0.8}[config.max_iter]
         er = {30: 0.74, 60: 0.70, 100: 0.66}[config.max_iter] - 0.1 * (0.9 - config.dist_reg_weight)
-        own = {"convergence_rate": rate, "val_er": er, "val_er_centred": er + 0.01}
+        own: dict[str, Any] = {"convergence_rate": rate, "val_er": er, "val_er_centred": er + 0.01}
         if config.contexts != "trained":
             own = {"convergence_rate": None, "phase1": {}, "phase1_iterations": None}
         runs[name] = own | by_run.get(name, {})
