@@ -155,3 +155,11 @@ def test_differences_of_printed_values_are_not_said_to_be_unrounded() -> None:
     assert "丸める前に計算" in sections.summary(compare_runs(a, b))
     said = sections.summary(compare_runs(a, b.model_copy(update={"source": "published"})))
     assert "丸める前" not in said and "b は印刷された、丸めた値" in said
+
+
+def test_the_centred_rank_stands_beside_the_rank_where_it_is_known() -> None:
+    a, b = record("a", val_er_centred=0.72), record("b", val_er=0.5, val_er_centred=0.66)
+    said = sections.effective_rank(compare_runs(a, b))
+    assert "-20.0 ポイント" in said and "-6.0 ポイント" in said and "中心化した差分" in said
+    assert "Val ER（中心化）" in sections.summary(compare_runs(a, b))
+    assert "中心化" not in sections.effective_rank(compare_runs(record("a"), record("b")))
