@@ -1,6 +1,8 @@
 """Where things live, independent of the working directory."""
 
+import errno
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +13,7 @@ from fpcore.errors import StorageError
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PARAMS = ROOT / "params"
+MAX_BYTES = 2**28  # in a file of any kind but a corpus; what is larger is none of ours
 
 
 def home() -> Path:
@@ -47,6 +50,22 @@ def shown(path: Path) -> str:
         if path.resolve().is_relative_to(base):
             text = path.resolve().relative_to(base).as_posix()
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def file_content(path: Path, most: int = MAX_BYTES) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        OSError: there is no such file, it has more than `most` bytes, or it is a pipe, a device or
+            a folder, which could be without an end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file")
+    with path.open("rb") as file:
+        content = file.read(most + 1)  # of files that grow while they are read, too
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"more than {most:,} bytes")
+    return content
 
 
 def write_atomically(path: Path, content: bytes) -> None:

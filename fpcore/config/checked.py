@@ -19,6 +19,9 @@ from fpcore.paths import shown
 
 MAX_NAME = 80  # characters of a name, so that suffixes fit into the 255 of common file systems
 NAME = rf"[A-Za-z0-9][A-Za-z0-9_.+-]{{0,{MAX_NAME - 1}}}"
+# What ends a line, cannot be shown, or turns the direction in which a line is read.
+BREAKS = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+BREAK = re.compile(f"[{BREAKS}\ud800-\udfff]")
 MAX_BYTES = 2**20  # in a file of parameters; more is something else
 
 

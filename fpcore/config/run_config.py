@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
 
-from fpcore.config.checked import MAX_NAME, NAME, Checked, Distinct, Real, Whole, short
+from fpcore.config.checked import BREAKS, MAX_NAME, NAME, Checked, Distinct, Real, Whole, short
 from fpcore.paths import PARAMS
 
 Part = Literal["name", "text", "data", "phase 1", "phase 2", "measuring", "machine"]
@@ -62,7 +62,7 @@ class RunConfig(Checked):
     )
     corpus: Annotated[str, Knob(("text",), "データ", in_study=False)] = Field(
         "chitchat",
-        pattern=r"^(chitchat|ultrachat|.+\.[A-Za-z0-9]+)$",
+        pattern=rf"^(chitchat|ultrachat|[^{BREAKS}]+\.[A-Za-z0-9]+)$",
         description="chitchat, ultrachat, or the path of a file such as chats.jsonl",
     )
     tokenizer: Annotated[str, Knob(("text",), "データ", tied=True, in_study=False)] = Field(
@@ -73,7 +73,7 @@ class RunConfig(Checked):
     )
     embedding: Annotated[str, Knob(("data",), "データ", tied=True)] = Field(
         "ppmi",
-        pattern=r"^(ppmi|gpt2|random|.+\.safetensors)$",
+        pattern=rf"^(ppmi|gpt2|random|[^{BREAKS}]+\.safetensors)$",
         description="ppmi, gpt2, random, or the path of a .safetensors file that holds wte.weight",
     )
     embed_dim: Annotated[Whole, Knob(("data",), "データ", tied=True)] = Field(

@@ -1,71 +1,26 @@
 """The record of a run: what is stored and read. Reports read nothing else."""
 
 import json
-import math
 import re
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from types import NoneType
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fpcore.config.checked import NAME
-from fpcore.config.run_config import RunConfig
 from fpcore.errors import RecordError, quoted, suggestion
-from fpcore.paths import runs, shown, write_atomically
+from fpcore.paths import file_content, runs, shown, write_atomically
+from fpcore.records.values import Count, Line, Lines, Positive, Share, Trace, Word, check_kinds
 
 # Dates, timings and the machine: all that may differ between two runs of one config.
 VOLATILE = ("seconds", "environment", "started", "shared_iterations")
 SCHEMA: Final = 1  # the form of a record; a number above it is a newer one
-MAX_BYTES = 2**28  # a file that is larger is no record
-COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns of traces that are no floats
-# The knobs that may be None.
-OPTIONAL = {k for k, f in RunConfig.model_fields.items() if NoneType in get_args(f.annotation)}
+STARTED = r"^\d{4}-\d\d-\d\d([T ][\d:.+Z-]*)?$"
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
-Share = Annotated[float, Field(ge=0, le=1)] | None
-Positive = Annotated[float, Field(gt=0)] | None
-Count = Annotated[int, Field(ge=1, lt=2**53)] | None
-
-
-def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Refuse a trace whose columns are of different lengths, or hold other than their values."""
-    if len({len(column) for column in columns.values()}) > 1:
-        raise ValueError("columns of different lengths")
-    for name, column in columns.items():
-        kind = COUNTED.get(name, float)
-        if not all((v is None and kind is not int) or _is(v, kind) for v in column):
-            raise ValueError(f"{name} holds other values than {kind.__name__}")
-        if kind is int and any(b <= a for a, b in pairwise([0, *column])):
-            raise ValueError(f"{name} does not grow")
-    return columns
-
-
-def _check_kinds(config: dict[str, Any]) -> None:
-    """Refuse knobs of another kind than today's; their bounds may have been other ones."""
-    for knob, usual in RunConfig().model_dump().items():
-        if knob not in config or (config[knob] is None and knob in OPTIONAL):
-            continue
-        value = config[knob]
-        values = value if isinstance(usual, list) and isinstance(value, list) else [value]
-        kind = type(usual[0] if isinstance(usual, list) else usual)
-        single = not isinstance(usual, list) or isinstance(value, list)
-        kind = float if kind is int else kind
-        if not single or not all(_is(v, kind) for v in values):
-            raise ValueError(f"config.{knob} is of another kind than {usual!r}")
-
-
-def _is(value: Any, kind: type) -> bool:
-    if kind is float:
-        return type(value) in (int, float) and math.isfinite(value)
-    return type(value) is kind
-
-
-Trace = Annotated[dict[str, list[Any]], AfterValidator(_trace)]
 
 
 class SizeResult(BaseModel):
@@ -95,7 +50,7 @@ class SizeResult(BaseModel):
     train_ppl: Positive = None
     val_ppl: Positive = None
     val_acc: Share = None
-    bits_per_byte: Positive = None
+    bits_per_byte: Annotated[float, Field(ge=0)] | None = None
     unigram_ppl: Positive = None
     best_epoch: Count = None
     epochs_run: Count = None
@@ -103,11 +58,11 @@ class SizeResult(BaseModel):
     val_token_counts: list[Annotated[int, Field(ge=1, lt=2**53)]] | None = None
     phase1: Trace = Field(default_factory=dict)
     phase2: Trace = Field(default_factory=dict)
-    seconds: dict[str, float] = Field(default_factory=dict)
+    seconds: dict[Word, float] = Field(default_factory=dict)
     shared_iterations: int = 0
     trained_parameters: Count = None
     chosen: float | None = None
-    candidates: dict[str, float] = Field(default_factory=dict)
+    candidates: dict[Word, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -131,22 +86,24 @@ class RunRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     schema_version: Literal[1] = SCHEMA
-    name: str
+    name: str = Field(pattern=rf"^{NAME}$")
     source: Literal["measured", "published"] = "measured"
-    label: str | None = None
+    label: Line | None = None
     document: str | None = Field(None, pattern=DOCUMENT)
     seconds: float | None = None
     alpha: float | None = None
-    config: dict[str, Any]
-    digests: dict[str, str] = Field(default_factory=dict)
-    data: dict[str, Any] = Field(default_factory=dict)
+    config: dict[Word, Lines]
+    digests: dict[Word, Word] = Field(default_factory=dict)
+    data: dict[Word, int | Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
+        default_factory=dict
+    )
     results: list[SizeResult]
-    environment: dict[str, Any] = Field(default_factory=dict)
-    started: str | None = None
+    environment: dict[Word, Lines] = Field(default_factory=dict)
+    started: str | None = Field(None, pattern=STARTED)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        _check_kinds(self.config)
+        check_kinds(self.config)
         places = [(result.seed, result.samples) for result in self.results]
         if len(set(places)) != len(places):
             raise ValueError("the same seed and size twice")
@@ -256,10 +213,10 @@ def _files() -> list[Path]:
 
 
 def _read(path: Path) -> RunRecord:
+    if not re.fullmatch(NAME, path.stem):
+        raise RecordError(f"{shown(path)} is called as no run can be; rename it.")
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise OSError(0, f"more than {MAX_BYTES:,} bytes")
-        record = RunRecord.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
+        record = RunRecord.model_validate_json(file_content(path).removeprefix(BOM_UTF8))
     except (ValidationError, OSError) as error:
         raise RecordError(f"{shown(path)} {_unreadable(error)}") from None
     if record.name != path.stem:

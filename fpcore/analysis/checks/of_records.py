@@ -8,7 +8,7 @@ import pandas as pd
 from fpcore.analysis import published
 from fpcore.analysis.checks.check import CARE, OK, WRONG, Check, of_records
 from fpcore.analysis.trade_off import FEW_RUNS, counter_examples, trade_off
-from fpcore.notation import number, percent
+from fpcore.notation import escaped, number, percent
 from fpcore.records.frames import curve, frame
 from fpcore.records.pairs import (
     code_of,
@@ -182,7 +182,7 @@ def written_report(records: list[RunRecord]) -> Check:
     if lost:
         settle = "原文を reports/ に戻す"
         return Check(title, CARE, f"原文 {'、'.join(lost)} を読めないので調べられない", settle)
-    slips = tuple(slip for name in names for slip in published.slips(name, records))
+    slips = tuple(escaped(s) for name in names for s in published.slips(name, records))
     shown = "、".join(names)
     if slips:
         settle = "原文を直すか、この報告の値を使う"
