@@ -188,7 +188,7 @@ class RunConfig(Checked):
         """`name`, or where that is empty one made from what differs from the defaults."""
         return self.name or _made_name(self)
 
-    def varied(self, **knobs: Any) -> "RunConfig":
+    def varied(self, /, **knobs: Any) -> "RunConfig":
         """Return this config with some knobs changed, called after it and what then differs.
 
         Raises:

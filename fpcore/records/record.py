@@ -14,7 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from fpcore.config.checked import NAME
 from fpcore.errors import RecordError, quoted, suggestion
 from fpcore.paths import file_content, runs, shown, write_atomically
-from fpcore.records.values import Count, Line, Lines, Positive, Share, Trace, Word, check_kinds
+from fpcore.records.values import (
+    Count,
+    Line,
+    Lines,
+    Loss,
+    Positive,
+    Share,
+    Trace,
+    Word,
+    check_kinds,
+)
 
 # Dates, timings and the machine: all that may differ between two runs of one config.
 VOLATILE = ("seconds", "environment", "started", "shared_iterations")
@@ -50,11 +60,11 @@ class SizeResult(BaseModel):
     train_ppl: Positive = None
     val_ppl: Positive = None
     val_acc: Share = None
-    bits_per_byte: Annotated[float, Field(ge=0)] | None = None
+    bits_per_byte: Loss | None = None
     unigram_ppl: Positive = None
     best_epoch: Count = None
     epochs_run: Count = None
-    val_loss_sums: list[Annotated[float, Field(ge=0)]] | None = None
+    val_loss_sums: list[Loss] | None = None
     val_token_counts: list[Annotated[int, Field(ge=1, lt=2**53)]] | None = None
     phase1: Trace = Field(default_factory=dict)
     phase2: Trace = Field(default_factory=dict)

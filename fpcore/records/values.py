@@ -60,8 +60,11 @@ def _one_line(value: Any) -> Any:
     return value
 
 
-Share = Annotated[float, Field(ge=0, le=1)] | None
+# A perfect model has losses of 0 and ratios of 1, which rounding may take to the other side.
+ROUNDING = 1e-3
+Share = Annotated[float, Field(ge=0, le=1 + ROUNDING)] | None
 Positive = Annotated[float, Field(gt=0)] | None
+Loss = Annotated[float, Field(ge=-ROUNDING)]
 Count = Annotated[int, Field(ge=1, lt=2**53)] | None
 Word = Annotated[str, Field(pattern=r"^[\w.][\w ./:+-]{0,200}$")]  # of no markup
 Line = Annotated[str, AfterValidator(_one_line)]
