@@ -227,8 +227,13 @@ def test_the_figures_of_a_perfect_model_can_be_saved_and_read() -> None:
     """Losses of nothing and ratios of one, by rounding on the other side of what is possible."""
     spectrum = effective_rank(2 * torch.eye(5, dtype=torch.float64).repeat(3, 1)) / 5
     assert spectrum > 1
-    tiny = {"bits_per_byte": -1e-12, "val_loss_sums": [-1e-6, 0.0], "val_er": spectrum}
-    for figures in (tiny, {"bits_per_byte": 0.0, "val_loss_sums": [0.0, 0.0], "val_er": 1.0}):
+    tiny: dict[str, Any] = {
+        "bits_per_byte": -1e-12,
+        "val_loss_sums": [-1e-6, 0.0],
+        "val_er": spectrum,
+    }
+    whole: dict[str, Any] = {"bits_per_byte": 0.0, "val_loss_sums": [0.0, 0.0], "val_er": 1.0}
+    for figures in (tiny, whole):
         made = record("perfect", result(val_ppl=1.0, train_ppl=1.0, val_acc=1.0, **figures))
         made.save()
         assert load_record("perfect") == made
