@@ -88,6 +88,18 @@ def file_content(path: Path, most: int = MAX_BYTES) -> bytes:
     return content
 
 
+def regular(source: str) -> Path | None:
+    """Return the file that a user's path means: from where the user is, or the repository root.
+
+    None where there is none: folders, pipes and devices are no files, nor is what no path can be.
+    """
+    try:
+        found = (path for path in (Path(source).expanduser(), ROOT / source) if path.is_file())
+        return next(found, None)
+    except (OSError, ValueError, RuntimeError):  # not allowed or too long, a NUL, ~nobody
+        return None
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` so that a reader sees the old file or the whole new one, never a part.
 

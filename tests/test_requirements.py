@@ -16,7 +16,7 @@ from fpcore.paths import ROOT
 LIST = (ROOT / "requirements.txt").read_text("utf-8")
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 LISTED = {
-    canonicalize_name(name): version
+    str(canonicalize_name(name)): version
     for name, version in re.findall(r"^([\w.-]+)==(\S+)$", LIST, re.MULTILINE)
 }
 LOCKED = re.split(r"\n(?=[A-Za-z])", re.sub(r"^#.*\n", "", LOCK, flags=re.MULTILINE))

@@ -30,9 +30,10 @@ from fpcore.benchmark.cases import FULL, SEED
 from fpcore.config.run_config import RunConfig
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel, Inputs
+from fpcore.model.head import Head
 from fpcore.trainers import contexts
 from fpcore.trainers.phase1 import train_contexts
-from fpcore.trainers.phase2 import train_tokens
+from fpcore.trainers.phase2 import evaluate, train_tokens
 from fpcore.trainers.texts import Text, Texts
 
 KIND = "gpu"  # of the fake device
@@ -200,9 +201,13 @@ class Fake:
         inputs = self.inputs(chunks * config.phase1_batch)
         train_contexts(self.model.context_block, inputs, config, SEED)
 
-    def phase2(self, batches: int, pieces: int = 1) -> None:
-        """Run an epoch of phase 2 and its evaluation."""
-        train, val = self.text(batches * self.config.phase2_batch), self.text(pieces * 8_192)
+    def evaluation(self, pieces: int) -> None:
+        """Evaluate a text of so many pieces."""
+        evaluate(self.model.token_block, Head(self.weights), self.text(pieces * 8_192))
+
+    def phase2(self, batches: int) -> None:
+        """Run an epoch of phase 2, and evaluate it as its own and as the best one."""
+        train, val = self.text(batches * self.config.phase2_batch), self.text(8_192)
         train_tokens(self.model.token_block, self.weights, Texts(train, val), self.config)
 
     def sequential(self, steps: int) -> None:
@@ -249,8 +254,11 @@ def count() -> dict[str, Counts]:
         later = _of(lambda: fake.phase1(chunks, 2))
         return later - _of(lambda: fake.phase1(chunks, 1))
 
-    def phase2(batches: int, pieces: int) -> Counts:
-        return _of(lambda: fake.phase2(batches, pieces))
+    def phase2(batches: int) -> Counts:
+        return _of(lambda: fake.phase2(batches))
+
+    def evaluation(pieces: int) -> Counts:
+        return _of(lambda: fake.evaluation(pieces))
 
     def recurrence(steps: int) -> Counts:
         return _of(lambda: fake.sequential(steps))
@@ -259,8 +267,8 @@ def count() -> dict[str, Counts]:
     return {
         "phase 1 iteration": one - chunk,
         "phase 1 chunk": chunk,
-        "phase 2 batch": phase2(3, 1) - (epoch := phase2(2, 1)),
-        "phase 2 evaluation piece": phase2(2, 2) - epoch,
+        "phase 2 batch": phase2(3) - (epoch := phase2(2)),
+        "phase 2 evaluation piece": evaluation(2) - evaluation(1),
         "phase 2 epoch": epoch,
         "recurrence of 256 steps": recurrence(512) - recurrence(256),
         "plain phase 1": _of(fake.plain),

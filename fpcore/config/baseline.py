@@ -34,7 +34,11 @@ class BaselineConfig(Checked):
     embedding: str = _shared("embedding")
     embed_dim: Whole = _shared("embed_dim")
     samples: Annotated[list[Annotated[Whole, Field(ge=1)]], Distinct] = _shared("samples")
-    val_samples: Whole = _shared("val_samples")
+    val_samples: Whole | None = _shared("val_samples")
+    val_tokens: Whole | None = _shared("val_tokens")
+    dev_tokens: Whole | None = _shared("dev_tokens")
+    built_from: Literal["pool", "training"] = _shared("built_from")
+    data_seed: Whole = _shared("data_seed")
     select_on: Literal["dev"] = Field(
         "dev", description="dev (what a baseline chooses, it chooses on development)"
     )
@@ -65,6 +69,11 @@ class KneserNeyConfig(BaselineConfig):
     """An n-gram model, its order chosen on development."""
 
     model: Literal["kneser-ney"] = Field("kneser-ney", description="kneser-ney")
+    counts: Literal["training", "pool"] = Field(
+        "training",
+        description="training (n-grams of the training text of each size) or pool (of all training "
+        "conversations of the corpus, which tokenizer and embedding know)",
+    )
     orders: Annotated[list[Annotated[Whole, Field(ge=1)]], Distinct] = Field(
         [3, 4, 5],
         min_length=1,
@@ -92,6 +101,7 @@ class NeuralConfig(BaselineConfig):
         description="true or false (whether it learns an embedding, tied to its head, instead of "
         "having the fixed-point model's frozen one)",
     )
+    output_bias: Literal["none", "unigram"] = _shared("output_bias")
     layers: Whole = _shared("layers")
     context_dim: Whole = _shared("context_dim")
     input_tokens: Whole = _shared("input_tokens")

@@ -56,7 +56,7 @@ def _exponent(value: Any) -> Any:
     return value
 
 
-def _distinct(values: list[int]) -> list[int]:
+def _distinct(values: list[float]) -> list[float]:
     if len(set(values)) != len(values):
         raise ValueError("repeated value")
     return values
@@ -216,8 +216,10 @@ class Checked(BaseModel):
     @classmethod
     def _sentence(cls, error: ValidationError, given: dict[str, Any]) -> str:
         """Say in one sentence which fields are wrong, and what is allowed."""
-        wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
-        return "; ".join(cls._refusal(key, given) for key in wrong)
+        problems = error.errors()
+        wrong = dict.fromkeys(str(problem["loc"][0]) for problem in problems if problem["loc"])
+        together = [str(problem["ctx"]["error"]) for problem in problems if not problem["loc"]]
+        return "; ".join([*(cls._refusal(key, given) for key in wrong), *together])
 
     @classmethod
     def _refusal(cls, key: str, given: dict[str, Any]) -> str:

@@ -5,9 +5,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, model_validator
 
 from fpcore.config.checked import BREAKS, MAX_NAME, NAME, Checked, Distinct, Real, Whole, short
 from fpcore.paths import PARAMS
@@ -72,9 +72,10 @@ class RunConfig(Checked):
         "corpus, such as bpe-4096",
     )
     embedding: Annotated[str, Knob(("data",), "データ", tied=True)] = Field(
-        "ppmi",
-        pattern=rf"^(ppmi|gpt2|random|[^{BREAKS}]+\.safetensors)$",
-        description="ppmi, gpt2, random, or the path of a .safetensors file that holds wte.weight",
+        "ppmi-frequency",
+        pattern=rf"^(ppmi|ppmi-frequency|gpt2|random|[^{BREAKS}]+\.(?i:safetensors))$",
+        description="ppmi-frequency (its last column says how often a type occurs), ppmi, gpt2, "
+        "random, or the path of a .safetensors file that holds wte.weight",
     )
     embed_dim: Annotated[Whole, Knob(("data",), "データ", tied=True)] = Field(
         128, ge=1, description="a whole number of at least 1"
@@ -89,11 +90,42 @@ class RunConfig(Checked):
         description="a list of different whole numbers of at least 1 (training conversations), "
         "such as [25, 50]",
     )
-    val_samples: Annotated[Whole, Knob(("text", "measuring"), "データ", in_study=False)] = Field(
-        25,
-        ge=1,
-        description="a whole number of at least 1 (conversations reserved for validation, and as "
-        "many again for development)",
+    val_samples: Annotated[Whole | None, Knob(("text", "measuring"), "データ", in_study=False)] = (
+        Field(
+            None,
+            ge=1,
+            description="a whole number of at least 1 (conversations reserved for validation, and "
+            "as many again for development), or null for 200, or a tenth of a corpus of fewer than "
+            "2000",
+        )
+    )
+    val_tokens: Annotated[Whole | None, Knob(("text", "measuring"), "データ", in_study=False)] = (
+        Field(
+            1000,
+            ge=2,
+            description="a whole number of at least 2 (the first tokens of each validation "
+            "conversation that count, so that no conversation dominates), or null for all",
+        )
+    )
+    dev_tokens: Annotated[Whole | None, Knob(("phase 2",), "データ", in_study=False)] = Field(
+        100,
+        ge=2,
+        description="a whole number of at least 2 (as val_tokens, of each development "
+        "conversation, which is read in every epoch), or null for all",
+    )
+    built_from: Annotated[
+        Literal["pool", "training"], Knob(("text", "data"), "データ", in_study=False)
+    ] = Field(
+        "pool",
+        description="pool (tokenizer and embedding know all training conversations of the corpus, "
+        "as pretrained ones would) or training (only those of the largest of samples)",
+    )
+    data_seed: Annotated[Whole, Knob(("data",), "データ")] = Field(
+        0,
+        ge=0,
+        lt=2**31,
+        description="a whole number from 0 to 2147483647; 0 takes the training conversations as "
+        "they stand, any other draws which ones",
     )
     layers: Annotated[Whole, MODEL] = Field(1, ge=1, description="a whole number of at least 1")
     context_dim: Annotated[Whole, MODEL] = Field(
@@ -132,11 +164,24 @@ class RunConfig(Checked):
     phase1_batch: Annotated[Whole, PHASE1] = Field(
         5000, ge=2, description="a whole number of at least 2 (tokens per chunk; part of the loss)"
     )
-    epochs: Annotated[Whole, PHASE2] = Field(20, ge=1, description="a whole number of at least 1")
-    patience: Annotated[Whole, PHASE2] = Field(1, ge=1, description="a whole number of at least 1")
-    phase2_lr: Annotated[Real, PHASE2] = Field(0.001, gt=0, description="a number above 0")
+    epochs: Annotated[Whole, PHASE2] = Field(80, ge=1, description="a whole number of at least 1")
+    patience: Annotated[Whole, PHASE2] = Field(3, ge=1, description="a whole number of at least 1")
+    phase2_lr: Annotated[
+        Annotated[Real, Field(gt=0)]
+        | Annotated[list[Annotated[Real, Field(gt=0)]], Distinct, Field(min_length=1)],
+        PHASE2,
+    ] = Field(
+        0.002,
+        description="a number above 0, or a list of different ones such as [0.001, 0.002], of "
+        "which development chooses at every size, with the first seed (select_on: dev)",
+    )
     phase2_batch: Annotated[Whole, PHASE2] = Field(
         512, ge=1, description="a whole number of at least 1"
+    )
+    output_bias: Annotated[Literal["none", "unigram"], PHASE2] = Field(
+        "none",
+        description="none, or unigram (a trained bias of the head that starts from the logarithms "
+        "of the training text's frequencies)",
     )
     select_on: Annotated[
         Literal["dev", "val"],
@@ -173,10 +218,26 @@ class RunConfig(Checked):
         "bfloat16 products)",
     )
 
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if isinstance(self.phase2_lr, list) and self.select_on != "dev":
+            raise ValueError(
+                "phase2_lr must be one number where select_on is val, as development chooses "
+                "from a list; set select_on to dev"
+            )
+        if self.embedding == "ppmi-frequency" and self.embed_dim < 2:
+            raise ValueError("embed_dim must be at least 2 for the embedding ppmi-frequency")
+        return self
+
     @classmethod
     def folder(cls) -> Path:
         """Return `params/`."""
         return PARAMS
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rates of phase 2 that are tried."""
+        return tuple(self.phase2_lr) if isinstance(self.phase2_lr, list) else (self.phase2_lr,)
 
     @property
     def label(self) -> str:

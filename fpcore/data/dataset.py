@@ -1,6 +1,6 @@
 """What training reads: conversations as token ids, and the frozen embedding."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -26,6 +26,7 @@ class Data:
     weights: Tensor
     vocabulary_digest: str
     embedding_digest: str
+    repeated: dict[str, int] = field(default_factory=dict)
 
     def training_ids(self, samples: int) -> Tensor:
         """Return the tokens [N] of the first `samples` conversations, with nothing between."""
@@ -41,7 +42,12 @@ class Data:
         } | {f"training_ids/{n}": tensor_digest(self.training_ids(n)) for n in samples}
 
     def splits(self) -> dict[str, Any]:
-        """Say which conversations went where (first and last, from 0), and the vocabulary size."""
+        """Say which conversations went where (first and last, from 0), and the vocabulary size.
+
+        `embedding_values` is the digest of the embedding's numbers, whose last bits change with the
+        machine. `repeated` counts the held-out conversations that are in the largest training text
+        word for word.
+        """
         corpus = self.corpus
         splits = {
             "training_pool": corpus.train_range,
@@ -49,24 +55,28 @@ class Data:
             "validation": corpus.val_range,
         }
         ends = {name: [part[0], part[-1]] for name, part in splits.items() if part}
-        return ends | {"vocabulary": len(self.weights)}
+        values = tensor_digest(self.weights)
+        known = {"vocabulary": len(self.weights), "embedding_values": values}
+        return ends | known | {"repeated": self.repeated}
 
 
 def prepare(config: RunConfig) -> Data:
     """Load corpus, tokenizer and embedding, and tokenise the three splits."""
-    corpus = corpora.load(config)
-    tokenizer = tokens.load_tokenizer(config.tokenizer, corpus)
-    conversations = tokens.training_conversations(tokenizer, corpus.train)
+    corpus, largest = corpora.load(config), max(config.samples)
+    known = corpus if config.built_from == "pool" else replace(corpus, train=corpus.train[:largest])
+    tokenizer = tokens.load_tokenizer(config.tokenizer, known)
+    conversations = tokens.training_conversations(tokenizer, known.train)
     _check_size(config, conversations)
     weights = load_embedding(config, conversations, tokenizer.get_vocab_size())
     return Data(
         corpus,
         conversations,
-        tokens.held_out(tokenizer, corpus.val),
-        tokens.held_out(tokenizer, corpus.dev) if corpus.dev else NO_TEXT,
+        tokens.held_out(tokenizer, corpus.val, config.val_tokens),
+        tokens.held_out(tokenizer, corpus.dev, config.dev_tokens) if corpus.dev else NO_TEXT,
         weights,
         tokens.vocabulary_digest(tokenizer),
         embedding_digest(config, conversations, weights),
+        corpus.repeated(largest),
     )
 
 

@@ -2,18 +2,26 @@
 
 import hashlib
 import importlib.util
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Encoding, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from fpcore import stored
 from fpcore.data.corpus import Corpus
 from fpcore.errors import CorpusError
-from fpcore.paths import cache, write_atomically
+from fpcore.paths import cache
 
-RECIPE = "1"  # names the code that trains a tokenizer; another result needs another number
+RECIPE = "2"  # names the code that trains a tokenizer; another result needs another number
+BLOCK = 1000  # conversations tokenised at once: the library keeps a hundred bytes per token
+LONGEST = 1000  # characters of a word in training, whose time grows with their square
 VAL_SEPARATOR = "\n\n"  # validation is one text, its conversations joined by blank lines
+# What the byte-level rule takes for one word: letters and digits, or other marks, or white space.
+WORDS = (r"[^\W_]", r"(?:[^\w\s]|_)", r"\s")
+LONG = re.compile("|".join(f"(?<!{kind}){kind}{{{LONGEST + 1},}}" for kind in WORDS))
 
 
 @dataclass(frozen=True)
@@ -35,12 +43,11 @@ def load_tokenizer(kind: str, corpus: Corpus) -> Tokenizer:
     if kind == "gpt2":
         return _gpt2()
     path = cache("tokenizers") / f"{kind}-{corpus.digest}-{RECIPE}.json"
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception:  # the library's one kind of error: none yet, or damaged
-        trained = _trained(int(kind.removeprefix("bpe-")), corpus.train)
-        write_atomically(path, trained.to_str().encode())
-        return Tokenizer.from_file(str(path))
+    content = stored.read(path)
+    if content is None:
+        content = _trained(int(kind.removeprefix("bpe-")), corpus.train).to_str().encode()
+        stored.write(path, content)
+    return Tokenizer.from_str(content.decode())
 
 
 def vocabulary_digest(tokenizer: Tokenizer) -> str:
@@ -53,15 +60,23 @@ def training_conversations(tokenizer: Tokenizer, texts: list[str]) -> list[torch
 
     Each is tokenised by itself; training concatenates them with nothing between (spec section 5).
     """
-    return [torch.tensor(e.ids, dtype=torch.int64) for e in tokenizer.encode_batch(texts)]
+    blocks = (texts[start : start + BLOCK] for start in range(0, len(texts), BLOCK))
+    encodings = (encoding for block in blocks for encoding in tokenizer.encode_batch(block))
+    return [torch.tensor(encoding.ids, dtype=torch.int64) for encoding in encodings]
 
 
-def held_out(tokenizer: Tokenizer, texts: list[str]) -> HeldOut:
+def held_out(tokenizer: Tokenizer, texts: list[str], most: int | None = None) -> HeldOut:
     """Tokenise a validation or development split as one text.
+
+    Of every conversation the first `most` tokens count, so that a long one does not dominate.
 
     Raises:
         CorpusError: fewer than two tokens, so that there is nothing to predict.
     """
+    if most is not None:
+        texts = [
+            _cut(*pair, most) for pair in zip(texts, tokenizer.encode_batch(texts), strict=True)
+        ]
     text = VAL_SEPARATOR.join(texts)
     encoding = tokenizer.encode(text)
     if len(encoding.ids) < 2:
@@ -70,6 +85,11 @@ def held_out(tokenizer: Tokenizer, texts: list[str]) -> HeldOut:
     starts = torch.tensor([start for start, _ in encoding.offsets])
     conversation = torch.searchsorted(lengths.cumsum(0), starts, right=True)
     return HeldOut(torch.tensor(encoding.ids), conversation, len(text.encode()))
+
+
+def _cut(text: str, encoding: Encoding, most: int) -> str:
+    """Return as much of a text as its first `most` tokens say."""
+    return text[: encoding.offsets[most - 1][1]] if len(encoding.ids) > most else text
 
 
 def _byte_level(model: models.BPE) -> Tokenizer:
@@ -94,7 +114,18 @@ def _trained(size: int, texts: list[str]) -> Tokenizer:
     tokenizer = _byte_level(models.BPE())
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer.train_from_iterator(
-        texts,
+        _pieces(texts),
         trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False),
     )
     return tokenizer
+
+
+def _pieces(texts: list[str]) -> Iterator[str]:
+    """Yield texts in pieces that have no word of more than LONGEST characters."""
+    for text in texts:
+        start = 0
+        for word in LONG.finditer(text):
+            for end in range(word.start() + LONGEST, word.end(), LONGEST):
+                yield text[start:end]
+                start = end
+        yield text[start:]

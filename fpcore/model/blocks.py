@@ -109,10 +109,16 @@ class ContextBlock(nn.Module):
 
 
 class TokenBlock(nn.Module):
-    """L layers of h ← LayerNorm(res(h) + ReLU(Linear([c^(l) ; h]))), from width E·T to E."""
+    """L layers of h ← LayerNorm(res(h) + ReLU(Linear([c^(l) ; h]))), from width E·T to E.
+
+    `bias` [V] is that of the head, where it has one: it is trained with the block.
+    """
+
+    bias: nn.Parameter | None
 
     def __init__(self, layers: int, context_dim: int, embed_dim: int, input_tokens: int) -> None:
         super().__init__()
+        self.register_parameter("bias", None)
         first = embed_dim * input_tokens
         widths = [first - (first - embed_dim) * layer // layers for layer in range(layers + 1)]
         self.linears = nn.ModuleList(nn.Linear(context_dim + w, v) for w, v in pairwise(widths))
@@ -192,6 +198,8 @@ class FixedPointModel(nn.Module):
         self.token_block = TokenBlock(
             config.layers, config.context_dim, width, config.input_tokens
         ).to(dtype)
+        if config.output_bias == "unigram":
+            self.token_block.bias = nn.Parameter(weights.new_zeros(len(weights), dtype=dtype))
         self.input_tokens = config.input_tokens
         _initialise(self.context_block, generator(seed, "context block"))
         _initialise(self.token_block, generator(seed, "token block"))

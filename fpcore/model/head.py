@@ -7,10 +7,11 @@ from collections.abc import Callable
 from functools import cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fpcore.model.fused import normalised
+from fpcore.model.optimiser import gradient_of
 from fpcore.model.precision import product
 from fpcore.model.tuning import compiles, filled, tuning
 
@@ -18,32 +19,43 @@ Attention = Callable[..., tuple[Tensor, Tensor]]
 
 
 class Head:
-    """W_e [V, E] as the head: frozen, so its own gradient is never formed.
+    """W_e [V, E] as the head: frozen, so its own gradient is never formed; `bias` [V] is trained.
 
     Products of training are in the format `factors`, the rest is in that of `weights`. Types that
     fill up the vocabulary to a width that suits the device have a logit of minus infinity. The room
     for logits is kept, because a system hands out large new arrays page by page.
     """
 
-    def __init__(self, weights: Tensor, factors: torch.dtype | None = None) -> None:
-        self._tuned, self._types = tuning(weights.device), len(weights)
+    def __init__(
+        self, weights: Tensor, factors: torch.dtype | None = None, bias: nn.Parameter | None = None
+    ) -> None:
+        self._tuned, self._types, self._bias = tuning(weights.device), len(weights), bias
         gap = filled(self._types, self._tuned.multiple) - self._types
         self._weights = F.pad(weights, (0, 0, 0, gap)) if gap else weights
         self._rounded = self._weights.to(factors or weights.dtype)
-        self._attention = fused_attention() if fuses(self._rounded) else None
+        fused = bias is None and fuses(self._rounded)  # attention forms no gradient of a bias
+        self._attention = fused_attention() if fused else None
         self._rows = max(1, self._tuned.logits // len(self._weights))
         self._rooms: dict[torch.dtype, Tensor] = {}
 
     def cross_entropy(self, h: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean loss of h [B, E] against the targets [B], and its gradient [B, E]."""
+        """Return the mean loss of h [B, E] against the targets [B], and its gradient [B, E].
+
+        The gradient of a bias is set.
+        """
         rounded = h.to(self._rounded.dtype)
         if self._attention:
             expected, log_sum = self._fused_mean(rounded, self._attention)
         else:
             expected, log_sum = self._mean(rounded)
         target = self._rounded[targets].to(h.dtype)
-        loss = (log_sum - (rounded.to(h.dtype) * target).sum(1)).mean()
-        return loss, (expected.to(h.dtype) - target).div_(len(h))
+        own = (rounded.to(h.dtype) * target).sum(1)
+        if self._bias is not None:
+            own += self._bias[targets]
+            gradient = gradient_of(self._bias)
+            gradient -= torch.bincount(targets, minlength=self._types).to(gradient.dtype)
+            gradient /= len(h)
+        return (log_sum - own).mean(), (expected.to(h.dtype) - target).div_(len(h))
 
     def tiles(self, positions: int) -> list[slice]:
         """Cut the positions of a text into pieces for `predict`."""
@@ -74,6 +86,9 @@ class Head:
         last = columns.stop == self._types
         weights = self._weights[columns.start : None if last else columns.stop]
         logits = torch.mm(h, weights.T, out=self._room(h.dtype, len(h), len(weights)))
+        if self._bias is not None:
+            own = self._bias[columns]
+            logits[:, : len(own)] += own
         return self._without_filling(logits, columns.start)
 
     def _without_filling(self, logits: Tensor, start: int = 0) -> Tensor:
@@ -108,6 +123,8 @@ class Head:
 
     def _tried(self, h: Tensor) -> list[tuple[Tensor, Tensor]] | None:
         """Return what `_mean_of_rows` does for every chunk; None where smaller ones might fit."""
+        if self._bias is not None:
+            gradient_of(self._bias).zero_()
         try:
             return [self._mean_of_rows(h[part]) for part in pieces(len(h), self._rows)]
         except torch.OutOfMemoryError:
@@ -120,7 +137,7 @@ class Head:
         """Return what `_mean` does for a chunk: products are rounded, the softmax is not."""
         store, weights = self._weights.dtype, self._rounded
         if self._tuned.wide:
-            logits = self._without_filling(product(h, weights.T, store))
+            logits = self._without_filling(self._biased(product(h, weights.T, store)))
             p, log_sum = torch.empty_like(logits, dtype=h.dtype), logits.new_empty(len(h))
             if compiles(h.device):
                 normalised(logits, p, log_sum)
@@ -128,12 +145,26 @@ class Head:
                 logs = torch.log_softmax(logits, 1)
                 torch.sub(logits[:, 0], logs[:, 0], out=log_sum)
                 torch.exp(logs, out=p)
+            self._count(p)
             return product(p, weights, store), log_sum
         shape = len(h), len(weights)
         logits = torch.mm(h, weights.T, out=self._room(h.dtype, *shape))
         rows = pieces(len(h), max(1, self._tuned.block // len(weights)))
         log_sums = [self._probabilities(logits[part]) for part in rows]
+        self._count(logits)
         return logits @ weights, torch.cat(log_sums)
+
+    def _biased(self, logits: Tensor) -> Tensor:
+        """Add the bias to logits [R, V] in place."""
+        if self._bias is not None:
+            logits[:, : self._types] += self._bias
+        return logits
+
+    def _count(self, p: Tensor) -> None:
+        """Add the expected counts of probabilities [R, V] to the gradient of the bias."""
+        if self._bias is not None:
+            gradient = gradient_of(self._bias)
+            gradient += p[:, : self._types].sum(0, dtype=gradient.dtype)
 
     def _probabilities(self, logits: Tensor) -> Tensor:
         """Turn logits [R, V] into probabilities in place; return the logs of the divisors [R].
@@ -142,7 +173,7 @@ class Head:
         """
         store = self._weights.dtype
         p = logits if logits.dtype == store else self._room(store, *logits.shape).copy_(logits)
-        log_sum = _normalise(self._without_filling(p), p.amax(1))
+        log_sum = _normalise(self._without_filling(self._biased(p)), p.amax(1))
         if p is not logits:
             logits.copy_(p)
         return log_sum

@@ -16,6 +16,7 @@ from fpcore.errors import RecordError, quoted, suggestion
 from fpcore.paths import file_content, runs, shown, write_atomically
 from fpcore.records.values import (
     Count,
+    Ends,
     Line,
     Lines,
     Loss,
@@ -37,11 +38,13 @@ class SizeResult(BaseModel):
     """What one seed gave at one size; None where it is not known.
 
     Ratios (`convergence_rate`, `train_er`, `val_er` as a share of D, `val_acc`) are from 0 to 1.
+    Effective ranks are `centred` where the mean context was taken away first, and `clean` for the
+    contexts that phase 2 trains on, without phase 1's noise.
     `phase1` and `phase2` hold the traces by column. `shared_iterations` of phase 1 were taken
     over from a shorter run; `seconds` count them. `val_loss_sums` [conversations] are nats and
     `val_token_counts` the predicted tokens of each validation conversation. `chosen` is the
-    learning rate or n-gram order that a baseline took, and `candidates` the development loss in
-    nats of those that were tried here; `trained_parameters` are those that training changes.
+    learning rate or n-gram order that was taken from several, and `candidates` the development loss
+    in nats of those that were tried here; `trained_parameters` are those that training changes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,6 +58,9 @@ class SizeResult(BaseModel):
     convergence_rate: Share = None
     train_er: Share = None
     val_er: Share = None
+    train_er_centred: Share = None
+    val_er_centred: Share = None
+    train_er_clean: Share = None
     train_er_rows: Count = None
     val_er_rows: Count = None
     train_ppl: Positive = None
@@ -104,9 +110,7 @@ class RunRecord(BaseModel):
     alpha: float | None = None
     config: dict[Word, Lines]
     digests: dict[Word, Word] = Field(default_factory=dict)
-    data: dict[Word, int | Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
-        default_factory=dict
-    )
+    data: dict[Word, Word | int | Ends | dict[Word, int]] = Field(default_factory=dict)
     results: list[SizeResult]
     environment: dict[Word, Lines] = Field(default_factory=dict)
     started: str | None = Field(None, pattern=STARTED)

@@ -3,7 +3,7 @@
 import math
 from itertools import pairwise
 from types import NoneType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, Field
 
@@ -11,8 +11,6 @@ from fpcore.config.checked import BREAK
 from fpcore.config.run_config import RunConfig
 
 COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns of traces that are no floats
-# The knobs that may be None.
-OPTIONAL = {k for k, f in RunConfig.model_fields.items() if NoneType in get_args(f.annotation)}
 
 
 def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -30,16 +28,31 @@ def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 def check_kinds(config: dict[str, Any]) -> None:
     """Refuse knobs of another kind than today's; their bounds may have been other ones."""
-    for knob, usual in RunConfig().model_dump().items():
-        if knob not in config or (config[knob] is None and knob in OPTIONAL):
+    for knob, (kinds, listed) in KINDS.items():
+        value = config.get(knob)
+        if knob not in config or (value is None and NoneType in kinds):
             continue
-        value = config[knob]
-        values = value if isinstance(usual, list) and isinstance(value, list) else [value]
-        kind = type(usual[0] if isinstance(usual, list) else usual)
-        single = not isinstance(usual, list) or isinstance(value, list)
-        kind = float if kind is int else kind
-        if not single or not all(_is(v, kind) for v in values):
-            raise ValueError(f"config.{knob} is of another kind than {usual!r}")
+        values = value if isinstance(value, list) else [value]
+        fits = isinstance(value, list) in listed
+        if not fits or not all(any(_is(v, kind) for kind in kinds) for v in values):
+            raise ValueError(f"config.{knob} is of another kind than {DEFAULTS[knob]!r}")
+
+
+def _kinds(annotation: Any) -> set[type]:
+    """Return the plain types that an annotation is made of; whole numbers count as numbers."""
+    if get_origin(annotation) is Literal:
+        return {type(value) for value in get_args(annotation)}
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if parts := get_args(annotation):
+        own = {list} if get_origin(annotation) is list else set()
+        return own.union(*map(_kinds, parts))
+    return {float if annotation is int else annotation}
+
+
+def _listed(kinds: set[type], usual: Any) -> set[bool]:
+    """Return whether a knob can be a list, or something else: both where it can be either."""
+    return {False, True} if list in kinds and not isinstance(usual, list) else {list in kinds}
 
 
 def _is(value: Any, kind: type) -> bool:
@@ -60,12 +73,20 @@ def _one_line(value: Any) -> Any:
     return value
 
 
+# The plain types of each knob, and whether it can be a list.
+DEFAULTS = RunConfig().model_dump()
+KINDS = {
+    knob: (kinds, _listed(kinds, DEFAULTS[knob]))
+    for knob, field in RunConfig.model_fields.items()
+    for kinds in [_kinds(field.annotation)]
+}
 # A perfect model has losses of 0 and ratios of 1, which rounding may take to the other side.
 ROUNDING = 1e-3
 Share = Annotated[float, Field(ge=0, le=1 + ROUNDING)] | None
 Positive = Annotated[float, Field(gt=0)] | None
 Loss = Annotated[float, Field(ge=-ROUNDING)]
 Count = Annotated[int, Field(ge=1, lt=2**53)] | None
+Ends = Annotated[list[int], Field(min_length=2, max_length=2)]  # the first and the last
 Word = Annotated[str, Field(pattern=r"^[\w.][\w ./:+-]{0,200}$")]  # of no markup
 Line = Annotated[str, AfterValidator(_one_line)]
 Lines = Annotated[Any, AfterValidator(_one_line)]

@@ -11,6 +11,7 @@ import pandas as pd
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import RecordError
 from fpcore.notation import (
+    DASH,
     METRICS,
     Markdown,
     code,
@@ -63,26 +64,37 @@ def _finished(folder: Path) -> list[dict[str, Any]]:
     found = []
     for path in sorted(folder.glob("*.json")):
         result = json.loads(path.read_bytes())
-        found.append(_part(path, "完了", result["phase1"], result["val_ppl"]))
+        found.append(_part(path, "完了", result["phase1"], number(result["val_ppl"], 1)))
     return found
 
 
 def _in_work(folder: Path) -> list[dict[str, Any]]:
     """Return where the size in work stands: in phase 2 where that has a state, else in phase 1."""
-    paths = {phase: next(folder.glob(f"*.{phase}.safetensors"), None) for phase in PHASES}
+    paths = {phase: _newest(folder.glob(f"*.{phase}*.safetensors")) for phase in PHASES}
     known = {phase: path and states.about(path) for phase, path in paths.items()}
     first, second = known["phase1"], known["phase2"]
     trace = pd.DataFrame(first["trace"] if first else {})
     if paths["phase2"] and second:
-        losses = [row["val_loss"] for row in second["trace"]]
-        ppl = float(np.exp(losses[-1])) if losses else None
-        return [_part(paths["phase2"], f"Phase 2 エポック {second['epoch']}", trace, ppl)]
+        rows, said = second["trace"], f"Phase 2 エポック {second['epoch']}"
+        return [_part(paths["phase2"], said, trace, _reached(rows[-1]) if rows else DASH)]
     if paths["phase1"] and first:
-        return [_part(paths["phase1"], f"Phase 1 反復 {len(trace) + 1}", trace, None)]
+        return [_part(paths["phase1"], f"Phase 1 反復 {len(trace) + 1}", trace, DASH)]
     return []
 
 
-def _part(path: Path, state: str, phase1: Any, ppl: float | None) -> dict[str, Any]:
+def _reached(row: dict[str, Any]) -> str:
+    """Return the PPL of an epoch on the text that chooses it, which may be development."""
+    if "val_loss" in row:
+        return number(float(np.exp(row["val_loss"])), 1)
+    return f"{number(float(np.exp(row['dev_loss'])), 1)}（開発）"
+
+
+def _newest(paths: Iterable[Path]) -> Path | None:
+    """Return the file that was written last; phase 2 has one for every learning rate tried."""
+    return max(paths, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
+def _part(path: Path, state: str, phase1: Any, ppl: str) -> dict[str, Any]:
     seed, samples = path.name.split("-")[:2]
     trace = pd.DataFrame(phase1).assign(seed=int(seed), samples=int(samples))
     last = trace["convergence_rate"].iloc[-1] if len(trace) else None
@@ -91,7 +103,7 @@ def _part(path: Path, state: str, phase1: Any, ppl: float | None) -> dict[str, A
         "サンプル数": samples,
         "状態": state,
         "収束率": percent(last, 0),
-        "Val PPL": number(ppl, 1),
+        "Val PPL": ppl,
         "phase1": trace.assign(label=samples),
     }
 

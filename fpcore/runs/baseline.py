@@ -15,7 +15,7 @@ from fpcore.runs.experiment import Work, recorded
 from fpcore.runs.progress import Bar, Progress, Stopwatch, clock, timed
 from fpcore.runs.provenance import KNESER_NEY, NEURAL
 from fpcore.stats import metrics
-from fpcore.stats.metrics import unigram_loss
+from fpcore.stats.metrics import unigram_logs, unigram_loss
 from fpcore.trainers.hooks import Hooks
 from fpcore.trainers.kneser_ney import KneserNey
 from fpcore.trainers.network_training import NetworkResult, train_network
@@ -30,7 +30,7 @@ def run_baseline(config: Config, *, force: bool = False) -> RunRecord:
     """Train every size (and seed) of a baseline, save the record and return it.
 
     An earlier record is reused or refused as by `experiment.run`. The order of n-grams is chosen
-    on development at every size; the learning rate once, at the largest size with the first seed.
+    on development at every size; so is the learning rate, with the first seed.
 
     Raises:
         ConfigError: a device that is not there, or no width of the fixed-point model's size.
@@ -65,7 +65,8 @@ def _done(config: Config, results: list[SizeResult], watch: Stopwatch) -> str:
 
 def _kneser_ney(config: KneserNeyConfig, data: Data, samples: int) -> SizeResult:
     """Return the result of the order whose development loss is least."""
-    ids = data.training_ids(samples)
+    whole = config.counts == "pool"
+    ids = data.training_ids(len(data.conversations) if whole else samples)
     seconds: dict[str, float] = {}
     with timed(seconds, "training", CPU):
         models = [KneserNey(ids.numpy(), len(data.weights), order) for order in config.orders]
@@ -100,18 +101,17 @@ class Networks:
     progress: Progress = field(default_factory=Progress)
 
     def train(self) -> list[SizeResult]:
-        """Choose the rate at the largest size with the first seed, and train everything with it."""
+        """Choose the rate at every size with the first seed, and train the others with it."""
         config, watch = self.config, Stopwatch()
-        first = (config.seeds[0], max(config.samples))
-        tried = [self._trained(*first, rate) for rate in config.learning_rates]
-        best = min(tried, key=lambda one: one.result.dev_loss)
-        losses = {str(one.rate): one.result.dev_loss for one in tried}
-        results = [
-            self._result(*place, best, losses)
-            if place == first
-            else self._result(*place, self._trained(*place, best.rate), {})
-            for place in product(config.seeds, config.samples)
-        ]
+        results: list[SizeResult] = []
+        chosen: dict[int, float] = {}
+        for seed, samples in product(config.seeds, config.samples):
+            rates = [chosen[samples]] if samples in chosen else config.learning_rates
+            tried = [self._trained(seed, samples, rate) for rate in rates]
+            best = min(tried, key=lambda one: one.result.dev_loss)
+            losses = {str(one.rate): one.result.dev_loss for one in tried}
+            results.append(self._result(seed, samples, best, {} if samples in chosen else losses))
+            chosen.setdefault(samples, best.rate)
         self.progress.finish(_done(config, results, watch))
         return results
 
@@ -122,6 +122,8 @@ class Networks:
         with timed(seconds, "training", self.device):
             model = matched(data.weights, config, seed).to(self.device)
             ids = data.training_ids(samples).to(self.device)
+            if model.bias is not None:
+                model.bias.data.copy_(unigram_logs(ids.cpu(), len(data.weights)))
             hooks: Hooks[None] = Hooks(bar.stage(f"rate {rate}", config.epochs))
             texts = Texts(ids, data.val, data.dev)
             result = train_network(model, texts, config, rate, hooks)

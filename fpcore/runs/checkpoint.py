@@ -12,7 +12,7 @@ is as long or longer goes on from there, to the very numbers that it would have 
 """
 
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -27,13 +27,13 @@ from fpcore.records.record import SizeResult
 from fpcore.runs import states
 from fpcore.runs.trial import Trial
 from fpcore.trainers.phase1 import Phase1State
-from fpcore.trainers.phase2 import Phase2Result, Phase2State
-from fpcore.trainers.texts import Evaluation
+from fpcore.trainers.phase2 import Phase2State
 
 # What does not change the numbers of one seed and size, or what the key holds in another form.
 ELSEWHERE = {*knobs_where(lambda knob: knob.resolved or knob.acts_on == ("name",))}
 # What phase 1 neither reads nor is stopped by.
 UNREAD = {*OFF_THE_PATH}
+BEST = "best/"  # before the names of the parameters after the best epoch
 
 
 State = TypeVar("State")
@@ -53,7 +53,7 @@ class Checkpoint:
 
     def __init__(self, trial: Trial) -> None:
         held_out = [tensor_digest(text.ids) for text in (trial.data.val, trial.data.dev)]
-        digest = trial.fingerprint(ELSEWHERE, held_out=held_out)
+        digest = trial.fingerprint(ELSEWHERE, held_out=held_out, rates=trial.rates)
         self._folder, self._device = folder(trial.config.run_name), trial.device
         self._key = f"{trial.seed}-{trial.samples}-{digest}"
 
@@ -74,8 +74,8 @@ class Checkpoint:
     def finish(self, result: SizeResult) -> None:
         """Keep the result, and drop the states that led to it."""
         write_atomically(self._path("json"), result.model_dump_json().encode())
-        for phase in ("phase1", "phase2"):
-            self._path(f"{phase}.safetensors").unlink(missing_ok=True)
+        for path in self._folder.glob(f"{self._key}.*safetensors"):
+            path.unlink(missing_ok=True)
 
     def keep_phase1(self, reached: Reached[Phase1State]) -> None:
         """Store a state of phase 1 in place of the one before."""
@@ -85,18 +85,17 @@ class Checkpoint:
         """Return the state of phase 1, if there is one."""
         return read_phase1(self._path("phase1.safetensors"), self._device)
 
-    def keep_phase2(self, reached: Reached[Phase2State]) -> None:
-        """Store a state of phase 2 in place of the one before."""
+    def keep_phase2(self, rate: float, reached: Reached[Phase2State]) -> None:
+        """Store a state of phase 2 at a learning rate, in place of the one before."""
         state = reached.state
-        known = {k: v for k, v in vars(state).items() if k != "tensors"}
-        if state.best:
-            known["best"] = asdict(replace(state.best, trace=[]))
+        known = {k: v for k, v in vars(state).items() if k not in ("tensors", "best")}
+        best = {BEST + name: tensor for name, tensor in state.best.items()}
         known["seconds"] = reached.seconds
-        states.write(self._path("phase2.safetensors"), state.tensors, known)
+        states.write(self._path(f"phase2-{rate}.safetensors"), state.tensors | best, known)
 
-    def phase2(self) -> Reached[Phase2State] | None:
-        """Return the state of phase 2, if there is one."""
-        found = states.read(self._path("phase2.safetensors"), str(self._device))
+    def phase2(self, rate: float) -> Reached[Phase2State] | None:
+        """Return the state of phase 2 at a learning rate, if there is one."""
+        found = states.read(self._path(f"phase2-{rate}.safetensors"), str(self._device))
         return _phase2(*found) if found else None
 
     def _path(self, suffix: str) -> Path:
@@ -159,11 +158,9 @@ def read_phase1(path: Path, device: torch.device) -> Reached[Phase1State] | None
 
 
 def _phase2(tensors: dict[str, Tensor], known: dict[str, Any]) -> Reached[Phase2State] | None:
+    best = {k.removeprefix(BEST): tensors.pop(k) for k in [*tensors] if k.startswith(BEST)}
     try:
-        best, trace = known.pop("best"), known["trace"]
-        if best is not None:
-            best = Phase2Result(**best | {"trace": trace, "val": Evaluation(**best["val"])})
         seconds = float(known.pop("seconds"))
-        return Reached(Phase2State(**known | {"best": best, "tensors": tensors}), seconds)
+        return Reached(Phase2State(**known, tensors=tensors, best=best), seconds)
     except (KeyError, TypeError):
         return None

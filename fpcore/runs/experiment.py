@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import product
@@ -176,8 +176,9 @@ def _train_all(trials: list[Trial], share: str) -> list[SizeResult]:
     results: list[SizeResult] = []
     name = trials[0].config.run_name
     for trial in trials:
+        same = (result.chosen for result in results if result.samples == trial.samples)
         try:
-            results.append(_result(trial, progress, share))
+            results.append(_result(replace(trial, rate=next(same, None)), progress, share))
         except TrainingError as error:
             kept = f" {len(results)} finished before it are kept." if results else ""
             where = f"{name}, seed {trial.seed}, size {trial.samples}"

@@ -6,9 +6,11 @@ comment, a docstring or a move between the files of a role changes no digest, a 
 
 import ast
 import hashlib
+import os
 import platform
 import subprocess
 import tokenize
+import uuid
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +24,14 @@ from fpcore.stats.draws import first_stream
 
 # What makes the numbers, by role. Storing states and going on from them changes none.
 ROLES = {
-    "data": ("data.corpus", "data.dataset", "data.embedding", "data.files", "data.tokens"),
+    "data": (
+        "data.chats",
+        "data.corpus",
+        "data.dataset",
+        "data.embedding",
+        "data.files",
+        "data.tokens",
+    ),
     "model": (
         "model.blocks",
         "model.fused",
@@ -143,6 +152,22 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
+def processor() -> str:
+    """Return the model of the processor, as Linux names it, or what Python knows of it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor())
+
+
+def machine_id() -> str:
+    """Return a word that is the same for all runs of a machine, and tells nothing else of it."""
+    text = f"fpcore {platform.node()} {uuid.getnode()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def environment(device: torch.device, precision: str, roles: Iterable[str] = RUN) -> dict[str, Any]:
     """Return the versions, the device and the settings that a result may depend on.
 
@@ -155,6 +180,9 @@ def environment(device: torch.device, precision: str, roles: Iterable[str] = RUN
         "packages": {name: version(name) for name in PACKAGES},
         "device": device_name(device),
         "machine": platform.machine(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "machine_id": machine_id(),
         "threads": torch.get_num_threads(),
         "precision": precision,
         "deterministic": not (on_gpu and "networks" in roles),

@@ -1,5 +1,6 @@
 """One trial at work: phase 1 → contexts → phase 2, measured."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from fpcore.runs.states import Keeper
 from fpcore.runs.trial import Trial
 from fpcore.stats import metrics
 from fpcore.stats.draws import generator
-from fpcore.stats.metrics import unigram_loss
+from fpcore.stats.metrics import unigram_logs, unigram_loss
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
 from fpcore.trainers.hooks import Hooks, Row
 from fpcore.trainers.phase1 import Phase1State, train_contexts
@@ -92,7 +93,7 @@ class Training:
             shared_iterations=self._shared,
             **ranks,
             **_settled(first),
-            **_learnt(second, data.val.bytes),
+            **self._chosen(second),
         )
 
     def _settle(self) -> Phase1State:
@@ -120,8 +121,8 @@ class Training:
     def _contexts(self, first: Phase1State | None) -> tuple[list[Tensor], dict[str, Any]]:
         """Return the training text's contexts for phase 2 [L][N, D], and their effective rank.
 
-        The rank is that of phase 1's last contexts, noise included, which the pass for phase 2
-        overwrites; controls have no phase 1, and one kind of contexts.
+        Phase 1's last contexts include noise, and the pass for phase 2 overwrites them; controls
+        have no phase 1, and one kind of contexts.
         """
         if first is None:
             with self._timed("contexts"):
@@ -130,7 +131,9 @@ class Training:
         ranks, block = self._effective_rank(first.contexts, "train"), self._model.context_block
         product, P = self.trial.precision.product, first.contexts
         with self._timed("contexts"):
-            return training_contexts(block, P, self._inputs, product, out=P), ranks
+            contexts = training_contexts(block, P, self._inputs, product, out=P)
+        clean = self._effective_rank(contexts[-1], "train")
+        return contexts, ranks | {"train_er_clean": clean["train_er"]}
 
     def _held_out(self, held_out: tokens.HeldOut) -> tuple[Text, Tensor]:
         """Return a held-out text, and the last layer's sequential contexts of all its tokens."""
@@ -153,16 +156,45 @@ class Training:
         with self._timed("effective_rank"):
             return effective_rank(contexts, self._config, self.trial.seed, split)
 
-    def _learn(self, texts: Texts[Text, Text]) -> Phase2Result:
-        """Run phase 2 from where it has come to."""
-        weights = self._model.embedding.weight
-        block = self._model.token_block
-        reached = (self._checkpoint and self._checkpoint.phase2()) or Reached(Phase2State())
-        self._seconds["phase2"], watch = reached.seconds, Stopwatch(reached.seconds)
-        on_row = self._bar.stage("phase 2", self._config.epochs - len(reached.state.trace))
-        hooks = self._second_hooks(on_row, watch)
+    def _learn(self, texts: Texts[Text, Text]) -> dict[float, Phase2Result]:
+        """Run phase 2 with every learning rate, each from the same weights; one may diverge."""
+        block, trial = self._model.token_block, self.trial
+        if block.bias is not None:
+            block.bias.data.copy_(unigram_logs(trial.ids.cpu(), len(trial.data.weights)))
+        drawn = copy.deepcopy(block.state_dict())
+        found: dict[float, Phase2Result] = {}
+        for rate in trial.rates:
+            block.load_state_dict(drawn)
+            try:
+                found[rate] = self._learn_at(rate, texts)
+            except TrainingError:
+                if not found and rate == trial.rates[-1]:
+                    raise
+        return found
+
+    def _learn_at(self, rate: float, texts: Texts[Text, Text]) -> Phase2Result:
+        """Run phase 2 with a learning rate, from where it has come to."""
+        config = self._config.model_copy(update={"phase2_lr": rate})
+        kept = self._checkpoint and self._checkpoint.phase2(rate)
+        reached = kept or Reached(Phase2State())
+        before, watch = self._seconds.get("phase2", 0.0), Stopwatch(reached.seconds)
+        self._seconds["phase2"] = before + reached.seconds
+        on_row = self._bar.stage("phase 2", config.epochs - len(reached.state.trace))
+        hooks = self._second_hooks(rate, on_row, watch)
+        weights, block = self._model.embedding.weight, self._model.token_block
         with self._timed("phase2"):
-            return train_tokens(block, weights, texts, self._config, reached.state, hooks)
+            return train_tokens(block, weights, texts, config, reached.state, hooks)
+
+    def _chosen(self, found: dict[float, Phase2Result]) -> dict[str, Any]:
+        """Return what the best learning rate gave, as fields of SizeResult."""
+        losses = {rate: result.selecting_loss for rate, result in found.items()}
+        best = min(losses, key=lambda rate: losses[rate])
+        learnt = _learnt(found[best], self.trial.data.val.bytes)
+        if len(self._config.rates) > 1:
+            learnt["chosen"] = best
+        if len(self.trial.rates) > 1:
+            learnt["candidates"] = {str(rate): loss for rate, loss in losses.items()}
+        return learnt
 
     def _first_hooks(self, on_row: OnRow, watch: Stopwatch) -> Hooks[Phase1State]:
         """Return the hooks of phase 1, which store its states where the training is resumable."""
@@ -176,13 +208,13 @@ class Training:
         )
         return Hooks(on_row, keep)
 
-    def _second_hooks(self, on_row: OnRow, watch: Stopwatch) -> Hooks[Phase2State]:
-        """Return the hooks of phase 2, as `_first_hooks`."""
+    def _second_hooks(self, rate: float, on_row: OnRow, watch: Stopwatch) -> Hooks[Phase2State]:
+        """Return the hooks of phase 2 at a learning rate, as `_first_hooks`."""
         if not self._checkpoint:
             return Hooks(on_row)
         store, size = self._checkpoint.keep_phase2, _bytes(self._model.token_block)
         keep: Keeper[Phase2State] = Keeper(
-            lambda state: store(Reached(state, watch.seconds())), size
+            lambda state: store(rate, Reached(state, watch.seconds())), size
         )
         return Hooks(on_row, keep)
 
@@ -201,7 +233,8 @@ def effective_rank(
 ) -> dict[str, float | int]:
     """Return the effective rank of contexts [N, D] as a share of D, and the rows measured.
 
-    They are fields of SizeResult, for the `split` train or val. Zero contexts have no spectrum, so
+    They are fields of SizeResult, for the `split` train or val: as the spec defines it, and of the
+    contexts less their mean, which is one direction of its own. Zero contexts have no spectrum, so
     no rank.
 
     Raises:
@@ -219,7 +252,8 @@ def effective_rank(
     order = torch.randperm(total, generator=generator(seed, "effective rank", split))
     rows = contexts if count == total else contexts[order[:count].to(contexts.device)]
     share = metrics.effective_rank(rows) / config.context_dim
-    return {f"{split}_er": share, f"{split}_er_rows": count}
+    centred = metrics.effective_rank(rows, centered=True) / config.context_dim
+    return {f"{split}_er": share, f"{split}_er_centred": centred, f"{split}_er_rows": count}
 
 
 def _settled(first: Phase1State | None) -> dict[str, Any]:

@@ -18,13 +18,22 @@ from fpcore.runs.provenance import code_digests, device_name, roles_of
 
 @dataclass(frozen=True)
 class Trial:
-    """One seed at one size (`samples` training conversations) of a run, on a device."""
+    """One seed at one size (`samples` training conversations) of a run, on a device.
+
+    `rate` is the learning rate of phase 2 that the first seed chose at this size.
+    """
 
     config: RunConfig
     data: Data
     seed: int
     samples: int
     device: torch.device
+    rate: float | None = None
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rates of phase 2 that are tried."""
+        return self.config.rates if self.rate is None else (self.rate,)
 
     @property
     def title(self) -> str:

@@ -150,9 +150,13 @@ def same_rows(contexts: Tensor, count: int, source: torch.Generator) -> Tensor:
 def unigram_loss(train: Tensor, held_out: Tensor, vocabulary: int) -> float:
     """Return the mean loss in nats of a unigram model on the predicted tokens of a text.
 
-    `train` [N] and `held_out` [M] are token ids; counts are smoothed by adding one per type, and
-    the first held-out token is left out, as nothing predicts it in the other models either.
+    `train` [N] and `held_out` [M] are token ids; the first held-out token is left out, as nothing
+    predicts it in the other models either.
     """
-    counts = torch.bincount(train, minlength=vocabulary).double() + 1
-    log_p = (counts / counts.sum()).log()
-    return float(-log_p[held_out[1:]].mean())
+    return float(-unigram_logs(train, vocabulary)[held_out[1:]].mean())
+
+
+def unigram_logs(ids: Tensor, vocabulary: int) -> Tensor:
+    """Return the logarithms of the types' shares of a text `ids` [N], [V], one added to counts."""
+    counts = torch.bincount(ids, minlength=vocabulary).double() + 1
+    return (counts / counts.sum()).log()

@@ -92,7 +92,7 @@ def evaluate(model: TiedModel, text: HeldOut) -> Evaluation:
     device = model.weights.device
     ids, group = text.ids.to(device), text.conversation.to(device)
     with torch.no_grad():
-        h, head = model.read(ids[:-1]), Head(model.weights)
+        h, head = model.read(ids[:-1]), Head(model.weights, bias=model.bias)
         parts = [
             (loss, likeliest == ids[1:][part])
             for part in head.tiles(len(h))
@@ -121,7 +121,8 @@ def _train_epoch(
     total, state = torch.zeros((), dtype=torch.float64, device=inputs.device), None
     for part in pieces(inputs.shape[1], segment):
         h, state = model(inputs[:, part], state)
-        logits, expected = h.flatten(0, 1) @ model.weights.T, targets[:, part].flatten()
+        logits, expected = F.linear(h.flatten(0, 1), model.weights, model.bias), targets[:, part]
+        expected = expected.flatten()
         loss = F.cross_entropy(logits, expected, ignore_index=IGNORED)
         adam.zero_grad()
         loss.backward()

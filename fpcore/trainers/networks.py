@@ -116,7 +116,7 @@ BODIES: dict[str, type[Lstm] | type[Gpt]] = {"lstm": Lstm, "gpt": Gpt}
 
 
 class TiedModel(nn.Module):
-    """Embedding → body → linear layer → LayerNorm → logits h·W_eᵀ, without a bias.
+    """Embedding → body → linear layer → LayerNorm → logits h·W_eᵀ, with a bias if asked for.
 
     The embedding is the fixed-point model's frozen one, `weights` [V, E], or one of the model's
     own. Inputs are LayerNorm(W_e[token]) without parameters, as in the fixed-point model.
@@ -134,6 +134,9 @@ class TiedModel(nn.Module):
         self.body = body(embed, inner, config.segment)
         self.leave = nn.Identity() if inner == embed else nn.Linear(inner, embed)
         self.norm = nn.LayerNorm(embed)
+        self.bias: nn.Parameter | None
+        start = torch.zeros(len(weights)) if config.output_bias == "unigram" else None
+        self.register_parameter("bias", None if start is None else nn.Parameter(start))
         self._initialise(generator(seed, "baseline", config.model))
 
     def forward(self, ids: Tensor, state: object = None) -> tuple[Tensor, object]:

@@ -23,34 +23,43 @@ GRADIENT_CLIP = 1.0  # the largest gradient norm in phase 2; the knob is phase 1
 class Phase2Result:
     """The evaluation of validation in the best epoch, and one trace row per epoch.
 
-    A row has `epoch`, `train_loss` (each batch before its update), `val_loss`, `val_acc`, and
-    `dev_loss` where development selects; losses are means in nats.
+    A row has `epoch`, `train_loss` (each batch before its update), and loss and accuracy of the
+    text that selects, `dev_loss` and `dev_acc`, or `val_loss` and `val_acc`; losses are means in
+    nats.
     """
 
     best_epoch: int
-    train_loss: float
     val: Evaluation
     trace: list[Row]
+
+    @property
+    def train_loss(self) -> float:
+        """The training loss of the best epoch."""
+        return float(self.trace[self.best_epoch - 1]["train_loss"])
+
+    @property
+    def selecting_loss(self) -> float:
+        """The loss by which the best epoch was chosen."""
+        best = self.trace[self.best_epoch - 1]
+        return float(best["dev_loss"] if "dev_loss" in best else best["val_loss"])
 
 
 @dataclass
 class Phase2State:
     """Where phase 2 stands: before token `position` of `epoch`, both counted from where it begins.
 
-    `loss_sum` are the nats of this epoch's tokens so far, `trace` and `best` what the epochs before
-    gave, `tensors` the block's parameters and Adam's moments, by name.
+    `loss_sum` are the nats of this epoch's tokens so far, `trace` and `best_epoch` what the epochs
+    before gave (0 before the first is done), `tensors` the block's parameters and Adam's moments,
+    by name, and `best` the parameters after the best epoch.
     """
 
     epoch: int = 1
     position: int = 0
     loss_sum: float = 0.0
     trace: list[Row] = field(default_factory=list)
-    best: Phase2Result | None = None
+    best_epoch: int = 0
     tensors: dict[str, Tensor] = field(default_factory=dict)
-
-    def epochs_since_best(self) -> int:
-        """Return the number of epochs since the best one; 0 before the first is done."""
-        return len(self.trace) - self.best.best_epoch if self.best else 0
+    best: dict[str, Tensor] = field(default_factory=dict)
 
 
 @torch.no_grad()
@@ -62,18 +71,20 @@ def train_tokens(
     start: Phase2State | None = None,
     hooks: Hooks[Phase2State] = SILENT,
 ) -> Phase2Result:
-    """Train `block` and return the epoch whose selecting loss is strictly the best.
+    """Train `block`, and return what its best epoch gives: the least loss, the first of equals.
 
-    `weights` is the head W_e, [V, E]. Validation never influences the weights. `start` is where an
-    interrupted training of the same stood; training continues from it. `hooks` are called with the
-    row of every epoch, and with the state after every batch.
+    The block is left as it was after that epoch. `weights` is the head W_e, [V, E]. Where
+    development selects, validation is read once, in the end. `start` is where an interrupted
+    training of the same stood; training continues from it. `hooks` are called with the row of every
+    epoch, and with the state after every batch.
 
     Raises:
         TrainingError: a loss that is not finite, with the epoch.
     """
     product = resolve(config, weights.device).product
     with rounded_products(product):
-        trainer = Trainer(block, Head(weights, product), texts, config, start or Phase2State())
+        head = Head(weights, product, block.bias)
+        trainer = Trainer(block, head, texts, config, start or Phase2State())
         while not trainer.done():
             hooks.on_row(trainer.epoch(hooks))
         return trainer.result()
@@ -91,7 +102,7 @@ class Trainer:
         state: Phase2State,
     ) -> None:
         self._block, self._head, self._texts, self._config = block, head, texts, config
-        self._optimiser = Optimiser(block, config.phase2_lr)
+        self._optimiser = Optimiser(block, one_rate(config))
         self._optimiser.restore(state.tensors)
         self._gradient = flat_gradient(block)
         self._now = state
@@ -99,29 +110,30 @@ class Trainer:
 
     def done(self) -> bool:
         """Whether the epochs have run out, or none has been better for `patience` epochs."""
-        best, config = self._now.best, self._config
-        late = best is not None and self._now.epochs_since_best() >= config.patience
-        return self._now.epoch > config.epochs or late
+        now, config = self._now, self._config
+        late = now.best_epoch > 0 and len(now.trace) - now.best_epoch >= config.patience
+        return now.epoch > config.epochs or late
 
     def result(self) -> Phase2Result:
-        """Return the best epoch."""
-        assert self._now.best is not None  # the first epoch is the best so far
-        return self._now.best
+        """Return to the best epoch, and evaluate it."""
+        for name, parameter in self._block.named_parameters():
+            parameter.copy_(self._now.best[name])
+        val = evaluate(self._block, self._head, self._texts.val)
+        return Phase2Result(self._now.best_epoch, val, self._now.trace)
 
     def epoch(self, hooks: Hooks[Phase2State]) -> Row:
         """Run the rest of an epoch, evaluate it, and return its row of the trace."""
         now, texts = self._now, self._texts
         train_loss = self._train(hooks)
-        val = evaluate(self._block, self._head, texts.val)
-        row = {"epoch": now.epoch, "train_loss": train_loss}
-        row |= {"val_loss": val.loss, "val_acc": val.accuracy}
-        if texts.dev is not None:
-            row["dev_loss"] = evaluate(self._block, self._head, texts.dev).loss
+        split, text = ("val", texts.val) if texts.dev is None else ("dev", texts.dev)
+        found = evaluate(self._block, self._head, text)
+        row: Row = {"epoch": now.epoch, "train_loss": train_loss}
+        row |= {f"{split}_loss": found.loss, f"{split}_acc": found.accuracy}
         _check_finite(row, len(texts.train.targets), self._config)
         now.trace.append(row)
-        selecting = "val_loss" if texts.dev is None else "dev_loss"
-        if now.best is None or row[selecting] < now.trace[now.best.best_epoch - 1][selecting]:
-            now.best = Phase2Result(now.epoch, train_loss, val, now.trace)
+        if not now.best_epoch or found.loss < now.trace[now.best_epoch - 1][f"{split}_loss"]:
+            parameters = self._block.named_parameters()
+            now.best_epoch, now.best = now.epoch, {name: p.clone() for name, p in parameters}
         now.epoch, now.position, now.loss_sum = now.epoch + 1, 0, 0.0
         return row
 
@@ -167,5 +179,15 @@ def _check_finite(row: Row, tokens: int, config: RunConfig) -> None:
     if not all(math.isfinite(perplexity(v)) for k, v in row.items() if k.endswith("loss")):
         raise TrainingError(
             f"Phase 2 on {tokens} tokens met a loss that is not finite in epoch {row['epoch']}; "
-            f"a phase2_lr below {config.phase2_lr} may help."
+            f"a phase2_lr below {one_rate(config)} may help."
         )
+
+
+def one_rate(config: RunConfig) -> float:
+    """Return the learning rate of a config that gives one.
+
+    Raises:
+        ValueError: it gives several, of which the caller has to choose.
+    """
+    (rate,) = config.rates
+    return rate

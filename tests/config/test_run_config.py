@@ -25,7 +25,14 @@ TOKENIZER = (
     "gpt2, or bpe-N for a byte-level BPE of N types (257 to 99999) trained on the corpus, such as "
     "bpe-4096"
 )
-EMBEDDING = "ppmi, gpt2, random, or the path of a .safetensors file that holds wte.weight"
+EMBEDDING = (
+    "ppmi-frequency (its last column says how often a type occurs), ppmi, gpt2, random, or the "
+    "path of a .safetensors file that holds wte.weight"
+)
+RATES = (
+    "a number above 0, or a list of different ones such as [0.001, 0.002], of which development "
+    "chooses at every size, with the first seed (select_on: dev)"
+)
 PRECISION = (
     "auto (bfloat16 products where the device has them, otherwise float32), float32, bfloat16 or "
     "float64"
@@ -72,8 +79,11 @@ CORPUS = "chitchat, ultrachat, or the path of a file such as chats.jsonl"
         ("phase1_lr", "nan", "a number above 0"),
         ("phase1_lr", "fast", "a number above 0"),
         ("phase1_lr", True, "a number above 0"),
-        ("phase2_lr", math.inf, "a number above 0"),
-        ("phase2_lr", "1e999", "a number above 0"),
+        ("phase2_lr", math.inf, RATES),
+        ("phase2_lr", [], RATES),
+        ("phase2_lr", [0.1, 0], RATES),
+        ("phase2_lr", [0.1, 0.1], RATES),
+        ("phase2_lr", "1e999", RATES),
         ("gradient_clip", -1.0, "a number above 0"),
         ("gradient_clip", [1.0], "a number above 0"),
         ("convergence_threshold", 0.0, "a number above 0"),
@@ -127,7 +137,7 @@ def test_what_is_just_allowed() -> None:
     ratios = {"dist_reg_weight": 0, "min_converged_ratio": 1, "context_noise": 0}
     texts = {"name": "a" * 80, "device": "cuda:1", "tokenizer": "bpe-257"}
     for key, value in (knobs | ratios | texts).items():
-        assert getattr(RunConfig(**{key: value}), key) == value
+        assert getattr(RunConfig(**{key: value, "embedding": "ppmi"}), key) == value
     assert RunConfig(dist_reg_weight=1, seeds=[0, 2**31 - 1], er_rows=None).er_rows is None
     assert RunConfig(tokenizer="bpe-99999", embedding="w.safetensors", corpus="a b.txt")
     assert RunConfig(name="Run-1.5+x_y").run_name == "Run-1.5+x_y"
@@ -314,10 +324,28 @@ def test_knobs_leave_out_the_name_alone() -> None:
     assert RunConfig().knobs().keys() == RunConfig.model_fields.keys() - {"name"}
 
 
+def test_knobs_that_do_not_fit_together_are_refused_in_one_sentence() -> None:
+    with pytest.raises(ConfigError, match=r"^phase2_lr must be one number where select_on is val"):
+        RunConfig(phase2_lr=[0.1, 0.2])
+    assert RunConfig(phase2_lr=[0.1, 0.2], select_on="dev").rates == (0.1, 0.2)
+    assert RunConfig(phase2_lr=0.1).rates == (0.1,)
+    with pytest.raises(ConfigError, match=r"^embed_dim must be at least 2 for the embedding"):
+        RunConfig(embed_dim=1)
+
+
 def test_facts_of_knobs() -> None:
     """What may be shared between runs, and what a report says nothing of, is given by hand here."""
     assert KNOBS.keys() == RunConfig.model_fields.keys()
-    unread = {"epochs", "patience", "phase2_lr", "phase2_batch", "select_on", "er_rows"}
+    unread = {
+        "epochs",
+        "patience",
+        "phase2_lr",
+        "phase2_batch",
+        "select_on",
+        "er_rows",
+        "dev_tokens",
+    }
+    unread |= {"output_bias"}
     assert unread | {"max_iter"} == OFF_THE_PATH
     resolved = {"samples", "seeds", "device", "precision"}
     assert knobs_where(lambda knob: knob.resolved) == resolved

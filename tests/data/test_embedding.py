@@ -1,18 +1,22 @@
 import math
+import os
+import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers.toy import Toy
+from helpers.toy import Toy, WriteCorpus
 from safetensors.torch import save_file
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
 from fpcore import CorpusError
 from fpcore.data import embedding
+from fpcore.data.dataset import prepare
 from fpcore.data.embedding import embedding_digest, factorise, load_embedding, ppmi
 
 TALK = [torch.tensor(ids) for ids in ([0, 1, 2, 0, 1, 3, 0, 1], [4, 4, 0], [3], [2, 3, 2, 5, 1, 0])]
@@ -77,9 +81,10 @@ def test_factorise_equals_the_dense_decomposition() -> None:
     got = factorise(sparse.csr_array(matrix), 5).numpy()
     u, s, _ = np.linalg.svd(matrix)
     expected = u[:, :5] * np.sqrt(s[:5])
-    expected /= np.linalg.norm(expected, axis=1).mean()
+    used = [row for row in range(30) if row != 7]
+    expected /= np.linalg.norm(expected[used], axis=1).mean()
     assert got.dtype == np.float32
-    assert np.linalg.norm(got, axis=1).mean() == pytest.approx(1, rel=1e-6)
+    assert np.linalg.norm(got[used], axis=1).mean() == pytest.approx(1, rel=1e-6)
     peaks = got[np.abs(got).argmax(0), range(5)]
     assert np.sign(peaks).tolist() == [1, -1, 1, -1, 1]  # whatever the solver's signs are
     for column in range(5):
@@ -103,9 +108,20 @@ def test_the_solvers_signs_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_ppmi_embedding_is_the_factorised_matrix(toy: Toy) -> None:
-    got = load_embedding(toy(embed_dim=3), TALK, 7)
+    got = load_embedding(toy(embedding="ppmi", embed_dim=3), TALK, 7)
     assert torch.equal(got, factorise(ppmi(TALK, 7), 3))
     assert got.shape == (7, 3)
+
+
+def test_the_last_column_says_how_often_a_type_occurs(toy: Toy) -> None:
+    """Types 0 to 5 occur 5, 4, 3, 3, 2 and 1 times, type 6 never."""
+    got = load_embedding(toy(embed_dim=4), TALK, 7)
+    assert torch.equal(got[:, :3], factorise(ppmi(TALK, 7), 3))
+    logs = np.log([6, 5, 4, 4, 3, 2, 1])
+    expected = 0.3 * (logs - logs[:6].mean()) / logs[:6].std()
+    np.testing.assert_allclose(got[:, 3], expected, rtol=1e-6)
+    level = [torch.tensor([0, 1, 0, 1])]  # all as often: nothing to tell
+    assert not load_embedding(toy(embed_dim=2), level, 2)[:, 1].any()
 
 
 def test_ppmi_embedding_is_made_once(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,9 +140,9 @@ def test_ppmi_embedding_is_made_once(toy: Toy, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("width", [6, 7, 8])
 def test_ppmi_refuses_more_columns_than_types_occur(toy: Toy, width: int) -> None:
-    with pytest.raises(CorpusError, match=f"embed_dim {width}: only 6 types"):
-        load_embedding(toy(embed_dim=width), TALK, 7)
-    assert load_embedding(toy(embed_dim=5), TALK, 7).shape == (7, 5)
+    with pytest.raises(CorpusError, match=f"{width} columns: only 6 types.*lower embed_dim"):
+        load_embedding(toy(embedding="ppmi", embed_dim=width), TALK, 7)
+    assert load_embedding(toy(embedding="ppmi", embed_dim=5), TALK, 7).shape == (7, 5)
 
 
 def test_ppmi_refuses_a_corpus_without_neighbours(toy: Toy) -> None:
@@ -142,7 +158,8 @@ def test_a_ppmi_embedding_is_known_by_what_it_is_made_from(toy: Toy) -> None:
     others = [TALK[:-1], [torch.cat(TALK)], [talk.flip(0) for talk in TALK]]
     digests = {embedding_digest(toy(embed_dim=4), other, weights) for other in others}
     assert len(digests | {digest}) == 4
-    assert embedding_digest(toy(embed_dim=4), TALK, weights[:, :3]) not in digests | {digest}
+    for other in (toy(embed_dim=3), toy(embed_dim=4, embedding="ppmi")):
+        assert embedding_digest(other, TALK, weights) not in digests | {digest}
     random = toy(embedding="random")
     assert embedding_digest(random, TALK, weights) != embedding_digest(random, TALK, weights * 2)
 
@@ -170,7 +187,7 @@ def test_stored_embedding_of_another_shape_is_refused(
     tmp_path: Path, toy: Toy, shape: tuple[int, int]
 ) -> None:
     path = tmp_path / "own.safetensors"
-    save_file({"wte.weight": torch.zeros(shape)}, path)
+    save_file({"wte.weight": torch.ones(shape)}, path)
     with pytest.raises(CorpusError) as caught:
         load_embedding(toy(embedding=str(path)), [], 7)
     assert str(caught.value) == (
@@ -182,8 +199,13 @@ def test_stored_embedding_of_another_shape_is_refused(
 def test_stored_embedding_that_is_none(tmp_path: Path, toy: Toy) -> None:
     path = tmp_path / "own.safetensors"
     config = toy(embedding=str(path))
-    with pytest.raises(CorpusError, match="is not there"):
+    for missing in (config, toy(embedding="~nobody-here/x.safetensors")):
+        with pytest.raises(CorpusError, match="is not there"):
+            load_embedding(missing, [], 7)
+    os.mkfifo(path)
+    with pytest.raises(CorpusError, match="is not a file"):
         load_embedding(config, [], 7)
+    path.unlink()
     for content in (b"", b"garbage" * 10):
         path.write_bytes(content)
         with pytest.raises(CorpusError, match=r"not a safetensors file that holds wte\.weight"):
@@ -194,3 +216,90 @@ def test_stored_embedding_that_is_none(tmp_path: Path, toy: Toy) -> None:
     save_file({"wte.weight": torch.zeros(7)}, path)
     with pytest.raises(CorpusError, match="must be a matrix"):
         load_embedding(config, [], 7)
+
+
+@pytest.mark.parametrize(
+    ("format", "said"),
+    [
+        (torch.float8_e4m3fn, "F8_E4M3"),
+        (torch.float8_e5m2, "F8_E5M2"),
+        (torch.complex64, "C64"),
+        (torch.int8, "I8"),
+        (torch.bool, "BOOL"),
+    ],
+)
+def test_stored_embedding_of_another_format_is_refused(
+    tmp_path: Path, toy: Toy, format: torch.dtype, said: str
+) -> None:
+    path = tmp_path / "own.safetensors"
+    save_file({"wte.weight": torch.ones(7, 16).to(format)}, path)
+    with pytest.raises(CorpusError) as caught:
+        load_embedding(toy(embedding=str(path)), [], 7)
+    assert str(caught.value) == (
+        f"wte.weight of embedding {path} is stored as {said}; F16, BF16, F32, F64 are read."
+    )
+
+
+@pytest.mark.parametrize("format", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_stored_embedding_of_every_other_format_is_read(
+    tmp_path: Path, toy: Toy, format: torch.dtype
+) -> None:
+    weights = torch.randn(7, 16, generator=torch.Generator().manual_seed(0)).to(format)
+    save_file({"wte.weight": weights}, tmp_path / "own.SAFETENSORS")
+    got = load_embedding(toy(embedding=str(tmp_path / "own.SAFETENSORS")), [], 7)
+    assert got.dtype == torch.float32 and torch.equal(got, weights.float())
+
+
+def test_stored_embedding_whose_values_are_none(tmp_path: Path, toy: Toy) -> None:
+    path = tmp_path / "own.safetensors"
+    ones, odd = torch.ones(7, 16, dtype=torch.float64), "not finite in float32"
+    cases = [(ones * 1e300, odd), (ones * float("nan"), odd), (ones / 0, odd)]
+    nothing = "is zero throughout"
+    for weights, message in [*cases, (ones * 0, nothing), (ones * 1e-300, nothing)]:
+        save_file({"wte.weight": weights}, path)
+        with pytest.raises(CorpusError, match=message):
+            load_embedding(toy(embedding=str(path)), [], 7)
+
+
+def test_stored_embedding_is_the_only_one(tmp_path: Path, toy: Toy) -> None:
+    path = tmp_path / "own.safetensors"
+    ones = torch.ones(7, 16)
+    save_file({"wte.weight": ones, "transformer.wte.weight": ones * 2}, path)
+    with pytest.raises(CorpusError, match=r"holds transformer\.wte\.weight and wte\.weight"):
+        load_embedding(toy(embedding=str(path)), [], 7)
+    save_file({"wte.weight": ones, "mywte.weight": ones * 2}, path)
+    assert torch.equal(load_embedding(toy(embedding=str(path)), [], 7), ones)
+
+
+def test_a_damaged_embedding_is_made_again(
+    toy: Toy, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One flipped bit would be another embedding, and so another run, under the same digests."""
+    config = toy(embed_dim=4)
+    first = load_embedding(config, TALK, 7)
+    [path] = (home / ".cache/embeddings").iterdir()
+    whole = path.read_bytes()
+    draw = random.Random(3)
+    for cut in (0, 64, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        assert torch.equal(load_embedding(config, TALK, 7), first)
+    for _ in range(30):
+        place, bit = draw.randrange(len(whole)), 1 << draw.randrange(8)
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        capsys.readouterr()
+        assert torch.equal(load_embedding(config, TALK, 7), first)
+        assert "is damaged, or of another version, so it is made again" in capsys.readouterr().out
+        assert path.read_bytes() == whole
+
+
+def test_a_record_knows_the_values_of_its_embedding(
+    toy: Toy, write_corpus: WriteCorpus, conversations: list[str]
+) -> None:
+    """Beside what it was made from, as the last bits change with the processor."""
+    config = toy(corpus=str(write_corpus(conversations)))
+    data = prepare(config)
+    values = data.splits()["embedding_values"]
+    assert values != data.digests([10])["embedding"]
+    other = replace(data, weights=data.weights * (1 + 1e-6))
+    assert other.splits()["embedding_values"] != values
+    assert other.digests([10]) == data.digests([10])

@@ -1,3 +1,7 @@
+import random
+import time
+from pathlib import Path
+
 import pytest
 from helpers.toy import Toy
 from hypothesis import given
@@ -116,6 +120,23 @@ def test_held_out_is_one_text_that_knows_its_conversations(
     assert len(got.conversation) == len(got.ids)
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, 7, 1000])
+def test_of_every_conversation_the_first_tokens_count(
+    gpt2: Tokenizer, bpe: Tokenizer, most: int
+) -> None:
+    """A cut never ends within a character, so it may let a few more of its tokens in."""
+    texts = ["one two three four five", "日本語です 🙂🙂 end", "é" * 9, "four"]
+    for tokenizer in (gpt2, bpe):
+        got = tokens.held_out(tokenizer, texts, most)
+        separator = len(tokenizer.encode("\n\n").ids)
+        for number, text in enumerate(texts):
+            own = got.ids[got.conversation == number]
+            kept = min(most, len(tokenizer.encode(text).ids))
+            assert kept <= len(own) <= kept + 3 + separator
+            assert text.startswith(tokenizer.decode(own.tolist()).rstrip("\n"))
+        assert got.bytes == len(tokenizer.decode(got.ids.tolist()).encode())
+
+
 def test_held_out_of_the_toy_corpus(data: corpus.Corpus, bpe: Tokenizer) -> None:
     got = tokens.held_out(bpe, data.val)
     assert got.conversation.tolist() == walk(bpe, got.ids.tolist(), data.val)
@@ -126,3 +147,52 @@ def test_held_out_needs_something_to_predict(gpt2: Tokenizer) -> None:
     with pytest.raises(CorpusError, match="fewer than 2 tokens; raise val_samples"):
         tokens.held_out(gpt2, ["Hello"])
     assert len(tokens.held_out(gpt2, ["Hello world"]).ids) == 2
+
+
+runs = st.tuples(st.sampled_from(["a", "1", "語", "!", "_-", " ", "\n", "é"]), st.integers(1, 3000))
+
+
+@given(parts=st.lists(runs, max_size=4))
+def test_training_cuts_words_that_have_no_end(parts: list[tuple[str, int]]) -> None:
+    text = "".join(part * count for part, count in parts)
+    pieces = list(tokens._pieces([text]))
+    assert "".join(pieces) == text
+    assert not any(tokens.LONG.search(piece) for piece in pieces)
+    if max((count for _, count in parts), default=0) <= tokens.LONGEST // 4:
+        assert pieces == [text]  # none of the (at most four) runs can make a longer word
+
+
+def test_a_word_without_end_costs_no_minutes() -> None:
+    start = time.process_time()
+    tokenizer = tokens._trained(600, ["a" * 200_000, "!" * 200_000, " " * 200_000, "hello there"])
+    assert time.process_time() - start < 20  # uncut: three times half a minute
+    assert tokenizer.decode(tokenizer.encode("hello " + "a" * 5000).ids) == "hello " + "a" * 5000
+
+
+def test_conversations_are_tokenised_in_blocks(
+    gpt2: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"text {number} of them" for number in range(7)]
+    whole = [part.tolist() for part in tokens.training_conversations(gpt2, texts)]
+    monkeypatch.setattr(tokens, "BLOCK", 3)
+    assert [part.tolist() for part in tokens.training_conversations(gpt2, texts)] == whole
+
+
+def test_a_damaged_tokenizer_is_trained_again(
+    data: corpus.Corpus, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every byte that is changed, whether or not it is still a tokenizer, is seen."""
+    first = tokens.load_tokenizer("bpe-300", data).to_str()
+    [path] = (home / ".cache/tokenizers").iterdir()
+    whole = path.read_bytes()
+    draw = random.Random(5)
+    for _ in range(20):
+        place = draw.randrange(len(whole))
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert tokens.load_tokenizer("bpe-300", data).to_str() == first
+        assert "is damaged, or of another version, so it is made again" in capsys.readouterr().out
+        assert path.read_bytes() == whole
+    for cut in (0, 10, 65, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        assert tokens.load_tokenizer("bpe-300", data).to_str() == first
+    assert tokens.load_tokenizer("bpe-300", data).to_str() == first

@@ -1,6 +1,5 @@
 import math
 import weakref
-from collections.abc import Iterator
 from typing import Any
 from unittest.mock import Mock
 
@@ -9,13 +8,14 @@ import pytest
 import torch
 from helpers import by_hand
 from helpers.toy import Build, Toy, Tuned
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fpcore import RunConfig, TrainingError
 from fpcore.model import head, plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.model.head import Head
+from fpcore.model.optimiser import flat_gradient, gradient_of
 from fpcore.trainers import phase2
 from fpcore.trainers.hooks import Hooks
 from fpcore.trainers.phase2 import Phase2Result, evaluate, train_tokens
@@ -51,7 +51,7 @@ def test_training_equals_the_plain_version(
     weights = model.embedding.weight
     block = plain.TokenBlock(layers, config.context_dim, 16, tokens).double()
     block.load_state_dict(model.token_block.state_dict())
-    adam = torch.optim.Adam(block.parameters(), lr=config.phase2_lr)
+    adam = torch.optim.Adam(block.parameters(), lr=config.rates[0])
     expected = []
     for _ in range(4):
         loss = plain.train_epoch(block, adam, plain_train, weights, config.phase2_batch)
@@ -139,6 +139,27 @@ def products(seed: int = 4) -> tuple[Tensor, Tensor, Tensor]:
     source = torch.Generator().manual_seed(seed)
     h, weights = (torch.randn(n, 16, generator=source, dtype=torch.float64) for n in (23, 40))
     return h, weights, torch.randint(40, (23,), generator=source)
+
+
+@pytest.mark.usefixtures("row_of_tuning")
+@pytest.mark.parametrize("types", [40, 37])
+def test_a_bias_has_the_gradient_of_autograd(types: int) -> None:
+    h, weights, _ = products()
+    weights, targets = weights[:types], torch.arange(23) % types
+    block = nn.Module()
+    block.bias = nn.Parameter(torch.linspace(-3, 2, types, dtype=torch.float64))
+    free = h.clone().requires_grad_()
+    expected = F.cross_entropy(free @ weights.T + block.bias, targets)
+    slope, of_bias = torch.autograd.grad(expected, [free, block.bias])
+    flat_gradient(block).fill_(9)  # of the step before
+    with torch.no_grad():
+        own = Head(weights, bias=block.bias)
+        loss, got = own.cross_entropy(h, targets)
+        losses, likeliest = own.predict(h, targets)
+    torch.testing.assert_close((loss, got), (expected.detach(), slope), atol=1e-12, rtol=1e-12)
+    torch.testing.assert_close(gradient_of(block.bias), of_bias, atol=1e-12, rtol=1e-12)
+    assert losses.mean().item() == pytest.approx(expected.item(), rel=1e-12)
+    assert torch.equal(likeliest, (h @ weights.T + block.bias).argmax(1))
 
 
 @pytest.mark.parametrize("logits", [None, 2**22, 100, 1])  # fused; all rows at once, two, one
@@ -287,18 +308,26 @@ def scripted(
     val: list[float],
     dev: list[float] | None = None,
 ) -> Phase2Result:
-    """Train with held-out losses that are given, and a train loss of 5 less 0.1 per epoch."""
+    """Train with held-out losses that are given by epoch, and a train loss of 5 less 0.1 per epoch.
+
+    A bias of the block counts the epochs, so that its evaluation knows where it stands.
+    """
     model, train, val_text, _ = texts(build, config)
     dev_text = None if dev is None else _cut(val_text, 50)
-    steps: Iterator[int] = iter(range(1, 100))
-    losses = {id(val_text): iter(val), id(dev_text): iter(dev or [])}
+    losses = {id(val_text): val, id(dev_text): dev or []}
+    counter = next(model.token_block.parameters()).data.view(-1)[:1]
+    counter.zero_()
 
     def given(block: Any, own: Head, text: Text) -> Evaluation:
-        loss = next(losses[id(text)])
+        loss = losses[id(text)][int(counter[0]) - 1]
         return Evaluation(loss, loss / 100, [loss, loss], [1, 1])
 
+    def one_epoch(*_: Any) -> float:
+        counter.add_(1)
+        return 5 - float(counter[0]) / 10
+
     monkeypatch.setattr(phase2, "evaluate", given)
-    monkeypatch.setattr(phase2.Trainer, "_train", lambda *_: 5 - next(steps) / 10)
+    monkeypatch.setattr(phase2.Trainer, "_train", one_epoch)
     weights = model.embedding.weight
     return train_tokens(model.token_block, weights, Texts(train, val_text, dev_text), config)
 
@@ -339,18 +368,19 @@ def test_development_selects_where_it_is_given(
     build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     val, dev = [3.0, 2.0, 1.0, 0.5], [2.0, 1.0, 1.2, 0.1]
-    result = scripted(build, toy(epochs=4), monkeypatch, val, dev)
+    result = scripted(build, toy(epochs=4, patience=1), monkeypatch, val, dev)
     assert (result.best_epoch, len(result.trace)) == (2, 3)
     assert result.val.loss == 2.0
     assert result.val.accuracy == 0.02
     assert [row["dev_loss"] for row in result.trace] == dev[:3]
+    assert not any("val_loss" in row for row in result.trace)  # validation is read once, in the end
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, 800.0])
 def test_a_loss_that_is_not_finite_names_the_epoch(
     build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch, loss: float
 ) -> None:
-    with pytest.raises(TrainingError, match=r"not finite in epoch 2; a phase2_lr below 0\.001 may"):
+    with pytest.raises(TrainingError, match=r"not finite in epoch 2; a phase2_lr below 0\.002 may"):
         scripted(build, toy(), monkeypatch, [3.0, loss])
 
 

@@ -1,0 +1,33 @@
+"""Files that can be made again, each with a digest of its content: a damaged one is no file."""
+
+import hashlib
+from pathlib import Path
+
+from fpcore.paths import shown, write_atomically
+
+LINE = 65  # bytes of the digest in hexadecimal digits, and a line end
+
+
+def write(path: Path, content: bytes) -> None:
+    """Store `content` under its digest, in one step.
+
+    Raises:
+        StorageError: the disk is full, or the folder cannot be written.
+    """
+    write_atomically(path, _line(content) + content)
+
+
+def read(path: Path) -> bytes | None:
+    """Return what `write` stored; None where there is none, or, which is said, it is damaged."""
+    try:
+        found = path.read_bytes()
+    except OSError:
+        return None
+    if found[:LINE] == _line(found[LINE:]):
+        return found[LINE:]
+    print(f"{shown(path)} is damaged, or of another version, so it is made again.")
+    return None
+
+
+def _line(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode() + b"\n"
