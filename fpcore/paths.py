@@ -1,16 +1,24 @@
 """Where things live, independent of the working directory."""
 
 import os
+import platform
+import re
+import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from fpcore.errors import StorageError
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PARAMS = ROOT / "params"
+LEFT = re.compile(r"\.(\d{1,9})\.[0-9a-f]{32}(\.\w+)?$")  # the end of a `hidden` name
+DAY = 86_400  # seconds
 
 
 def home() -> Path:
@@ -81,9 +89,10 @@ def replacing(path: Path, ending: str = "") -> Iterator[Path]:
     Raises:
         StorageError: the disk is full, or the folder cannot be written; `path` is as before.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{ending}")
+    temporary = hidden(path, ending)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
         yield temporary
         _sync(temporary)
         temporary.replace(path)
@@ -91,8 +100,44 @@ def replacing(path: Path, ending: str = "") -> Iterator[Path]:
     except OSError as error:
         raise unwritable(path, error) from None
     finally:
+        remove(temporary)
+
+
+def hidden(path: Path, ending: str = "") -> Path:
+    """Return a new name beside `path` that tells which process of which machine uses it."""
+    return path.with_name(f".{path.name}.{_machine()}.{os.getpid()}.{uuid.uuid4().hex}{ending}")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed have left under `hidden` names.
+
+    Of a process on another machine nothing is known, but what it has not touched for a day is left.
+    """
+    for path in folder.glob(".*"):
+        found = LEFT.search(path.name)
+        if not found:
+            continue
+        here = f".{_machine()}.{found[1]}." in path.name
+        with suppress(OSError):  # another process has swept it
+            old = time.time() - path.stat().st_mtime > DAY
+            if old or (here and not psutil.pid_exists(int(found[1]))):
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder, as far as that can be done."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            path.unlink()
+
+
+def _machine() -> str:
+    """Name the machine, and the container: each numbers its own processes."""
+    with suppress(OSError):
+        return f"{platform.node()}-{Path('/proc/self/ns/pid').stat().st_ino}"
+    return platform.node()
 
 
 def _sync(path: Path) -> None:
@@ -106,6 +151,8 @@ def _sync(path: Path) -> None:
 def unwritable(path: Path, error: OSError) -> StorageError:
     """Return the error for a file that cannot be written, which says why."""
     reason = error.strerror or type(error).__name__
+    if isinstance(error, IsADirectoryError):
+        return StorageError(f"{shown(path)} is a folder where a file belongs; move it away.")
     return StorageError(
         f"{shown(path)} cannot be written: {reason}; free space or allow writing there "
         "(FPCORE_HOME names another folder), and run again: nothing that was stored is lost."

@@ -1,6 +1,5 @@
 """How far a run is that another process trains: read from its checkpoint."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from fpcore.reports import figures
 from fpcore.runs import checkpoint, lock, states
 from fpcore.stats.scaling import PowerLaw, fit_power_law
 
-PHASES = ("phase1", "phase2")
 COLUMNS = metrics_where(lambda m: m.column)
 
 
@@ -58,26 +56,31 @@ def watch(name: str) -> Markdown:
 
 
 def _finished(folder: Path) -> list[dict[str, Any]]:
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        result = json.loads(path.read_bytes())
-        found.append(_part(path, "完了", result["phase1"], result["val_ppl"]))
-    return found
+    found = {path: checkpoint.read_result(path) for path in sorted(folder.glob("*.result"))}
+    return [_part(p, "完了", one.phase1, one.val_ppl) for p, one in found.items() if one]
 
 
 def _in_work(folder: Path) -> list[dict[str, Any]]:
     """Return where the size in work stands: in phase 2 where that has a state, else in phase 1."""
-    paths = {phase: next(folder.glob(f"*.{phase}.safetensors"), None) for phase in PHASES}
-    known = {phase: path and states.about(path) for phase, path in paths.items()}
-    first, second = known["phase1"], known["phase2"]
-    trace = pd.DataFrame(first["trace"] if first else {})
-    if paths["phase2"] and second:
-        losses = [row["val_loss"] for row in second["trace"]]
+    first, trace = _latest(folder, "*.phase1.safetensors"), pd.DataFrame()
+    if first:
+        trace = pd.DataFrame(first[1]["trace"])
+    second = _latest(folder, "*.phase2-*.safetensors")
+    if second:
+        path, said = second
+        losses = [row["val_loss"] for row in said["trace"] if "val_loss" in row]
         ppl = float(np.exp(losses[-1])) if losses else None
-        return [_part(paths["phase2"], f"Phase 2 エポック {second['epoch']}", trace, ppl)]
-    if paths["phase1"] and first:
-        return [_part(paths["phase1"], f"Phase 1 反復 {len(trace) + 1}", trace, None)]
+        return [_part(path, f"Phase 2 エポック {said['epoch']}", trace, ppl)]
+    if first:
+        return [_part(first[0], f"Phase 1 反復 {len(trace) + 1}", trace, None)]
     return []
+
+
+def _latest(folder: Path, pattern: str) -> tuple[Path, dict[str, Any]] | None:
+    """Return the newest state of a kind, and what is said about it."""
+    paths = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime_ns)
+    said = states.about(paths[-1]) if paths else None
+    return (paths[-1], said) if said else None
 
 
 def _part(path: Path, state: str, phase1: Any, ppl: float | None) -> dict[str, Any]:

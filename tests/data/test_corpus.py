@@ -31,7 +31,7 @@ def test_chitchat_is_all_there_and_split_at_the_end() -> None:
 
 
 def split_by_hand(config: RunConfig, texts: list[str]) -> dict[str, list[str]]:
-    v = config.val_samples
+    v = config.val_samples or 0
     return {"train": texts[: -2 * v], "dev": texts[-2 * v : -v], "val": texts[-v:]}
 
 
