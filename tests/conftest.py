@@ -27,9 +27,11 @@ torch.set_num_threads(1)  # toy matrices only lose time on more
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What lies in tests/system is the second tier, but for what is run by hand."""
+    """What lies in tests/system is the second tier, but for what is run by hand, however long."""
     for item in items:
-        if SYSTEM in item.path.parents and not item.get_closest_marker("slow"):
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(0))
+        elif SYSTEM in item.path.parents:
             item.add_marker("system")
 
 

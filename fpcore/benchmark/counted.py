@@ -29,8 +29,8 @@ from torch.utils.flop_counter import flop_registry
 from fpcore.benchmark.cases import FULL, SEED
 from fpcore.config.run_config import RunConfig
 from fpcore.model import plain
-from fpcore.model.head import Head
 from fpcore.model.blocks import FixedPointModel, Inputs
+from fpcore.model.head import Head
 from fpcore.trainers import contexts
 from fpcore.trainers.phase1 import train_contexts
 from fpcore.trainers.phase2 import evaluate, train_tokens

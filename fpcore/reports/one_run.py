@@ -68,7 +68,7 @@ def _in_work(folder: Path) -> list[dict[str, Any]]:
     second = _latest(folder, "*.phase2-*.safetensors")
     if second:
         path, said = second
-        losses = [row["val_loss"] for row in said["trace"] if "val_loss" in row]
+        losses = [row.get("dev_loss", row.get("val_loss")) for row in said["trace"]]
         ppl = float(np.exp(losses[-1])) if losses else None
         return [_part(path, f"Phase 2 エポック {said['epoch']}", trace, ppl)]
     if first:

@@ -26,8 +26,8 @@ TOKENIZER = (
     "bpe-4096"
 )
 EMBEDDING = (
-    "ppmi-frequency (its last column says how often a type occurs), ppmi, gpt2, random, or the path "
-    "of a .safetensors file that holds wte.weight"
+    "ppmi-frequency (its last column says how often a type occurs), ppmi, gpt2, random, or the "
+    "path of a .safetensors file that holds wte.weight"
 )
 RATES = (
     "a number above 0, or a list of different ones such as [0.001, 0.002], of which development "
@@ -325,11 +325,11 @@ def test_knobs_leave_out_the_name_alone() -> None:
 
 
 def test_knobs_that_do_not_fit_together_are_refused_in_one_sentence() -> None:
-    with pytest.raises(ConfigError, match="^phase2_lr must be one number where select_on is val"):
+    with pytest.raises(ConfigError, match=r"^phase2_lr must be one number where select_on is val"):
         RunConfig(phase2_lr=[0.1, 0.2])
     assert RunConfig(phase2_lr=[0.1, 0.2], select_on="dev").rates == (0.1, 0.2)
     assert RunConfig(phase2_lr=0.1).rates == (0.1,)
-    with pytest.raises(ConfigError, match="^embed_dim must be at least 2 for the embedding"):
+    with pytest.raises(ConfigError, match=r"^embed_dim must be at least 2 for the embedding"):
         RunConfig(embed_dim=1)
 
 

@@ -30,6 +30,39 @@ def test_chitchat_is_all_there_and_split_at_the_end() -> None:
     assert sum(text.count("\n") + 1 for text in data.train + data.dev + data.val) >= 258145
 
 
+@pytest.mark.parametrize(
+    ("count", "held_out"), [(10, 1), (15, 1), (30, 3), (1999, 199), (2000, 200), (5000, 200)]
+)
+def test_a_tenth_is_held_out_but_no_more_than_200(toy: Toy, count: int, held_out: int) -> None:
+    texts = [f"conversation {number}" for number in range(count)]
+    data = corpus.split(toy(corpus="own.txt", val_samples=None, samples=[1]), texts)
+    assert (len(data.dev), len(data.val)) == (held_out, held_out)
+    assert data.train + data.dev + data.val == texts
+
+
+def test_a_data_seed_draws_other_training_conversations_and_nothing_else(toy: Toy) -> None:
+    plain, drawn, other, again = (
+        corpus.split(toy(corpus="own.txt", data_seed=seed), TEXTS) for seed in (0, 1, 2, 1)
+    )
+    assert plain.train != drawn.train != other.train != plain.train
+    assert sorted(plain.train) == sorted(drawn.train) and again.train == drawn.train
+    assert (plain.dev, plain.val) == (drawn.dev, drawn.val)
+
+
+@given(st.lists(st.sampled_from("abcde"), min_size=6, max_size=30), st.integers(1, 30))
+def test_held_out_conversations_that_training_knows_are_counted(
+    letters: list[str], samples: int
+) -> None:
+    samples = min(samples, len(letters) - 4)
+    config = RunConfig(corpus="own.txt", val_samples=2, samples=[samples])
+    data = corpus.split(config, letters)
+    known = letters[:samples]
+    expected = {"development": letters[-4:-2], "validation": letters[-2:]}
+    assert data.repeated(samples) == {
+        name: len([text for text in texts if text in known]) for name, texts in expected.items()
+    }
+
+
 def split_by_hand(config: RunConfig, texts: list[str]) -> dict[str, list[str]]:
     v = config.val_samples or 0
     return {"train": texts[: -2 * v], "dev": texts[-2 * v : -v], "val": texts[-v:]}

@@ -120,6 +120,23 @@ def test_held_out_is_one_text_that_knows_its_conversations(
     assert len(got.conversation) == len(got.ids)
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, 7, 1000])
+def test_of_every_conversation_the_first_tokens_count(
+    gpt2: Tokenizer, bpe: Tokenizer, most: int
+) -> None:
+    """A cut never ends within a character, so it may let a few more of its tokens in."""
+    texts = ["one two three four five", "日本語です 🙂🙂 end", "é" * 9, "four"]
+    for tokenizer in (gpt2, bpe):
+        got = tokens.held_out(tokenizer, texts, most)
+        separator = len(tokenizer.encode("\n\n").ids)
+        for number, text in enumerate(texts):
+            own = got.ids[got.conversation == number]
+            kept = min(most, len(tokenizer.encode(text).ids))
+            assert kept <= len(own) <= kept + 3 + separator
+            assert text.startswith(tokenizer.decode(own.tolist()).rstrip("\n"))
+        assert got.bytes == len(tokenizer.decode(got.ids.tolist()).encode())
+
+
 def test_held_out_of_the_toy_corpus(data: corpus.Corpus, bpe: Tokenizer) -> None:
     got = tokens.held_out(bpe, data.val)
     assert got.conversation.tolist() == walk(bpe, got.ids.tolist(), data.val)

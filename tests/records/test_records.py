@@ -241,6 +241,7 @@ def test_frame_has_a_row_per_run_seed_and_size() -> None:
     assert {key: first[key] for key in expected} == expected
     more = {"bits_per_byte", "unigram_ppl", "train_er_rows", "val_er_rows", "val_bytes"}
     more |= {"trained_parameters", "chosen"}
+    more |= {"train_er_centred", "val_er_centred", "train_er_clean"}
     assert set(table) == set(expected) | {"run", "seed", "samples"} | more
     assert pd.isna(table["seconds"][1])
 
