@@ -12,6 +12,7 @@ import fpcore
 from fpcore import ConfigError, RecordError, RunConfig, RunRecord, TrainingError, load_record, paths
 from fpcore.data import tokens
 from fpcore.data.dataset import prepare
+from fpcore.data.embedding import tensor_digest
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.records.record import SizeResult
