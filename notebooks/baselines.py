@@ -53,7 +53,7 @@ baselines.standing(records, others)
 # ## 凍結した埋め込みの代償
 
 # %%
-baselines.embeddings(others)
+baselines.embeddings(records, others)
 
 # %% [markdown]
 # ## サイズごとの結果

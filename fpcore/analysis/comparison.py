@@ -10,15 +10,16 @@ from math import isclose, isnan
 
 import pandas as pd
 
-from fpcore.analysis.difference import MetricDifference, told
+from fpcore.analysis.contrasts import contrast, said
+from fpcore.analysis.difference import MetricDifference
 from fpcore.errors import RecordError
 from fpcore.notation import METRICS, metrics_where
-from fpcore.records.by_seed import alphas, seconds, values, windows
+from fpcore.records.by_seed import alphas, seconds, windows, without_seeds
 from fpcore.records.frames import curve, frame, traces
-from fpcore.records.pairs import incomparable, resampled, restricted
+from fpcore.records.pairs import incomparable, restricted
 from fpcore.records.record import RunRecord, load_record, load_records
 from fpcore.stats.scaling import PowerLaw
-from fpcore.stats.uncertainty import LEVEL, Difference, LossDifference, difference
+from fpcore.stats.uncertainty import LEVEL, difference
 
 # What the summary always gives, and what it gives where it is known.
 SUMMARY = sorted(metrics_where(lambda m: m.summary), key=lambda name: METRICS[name].summary or 0)
@@ -53,7 +54,8 @@ class Comparison:
     @cached_property
     def seeds(self) -> int:
         """The number of seeds that differences rest on."""
-        return min(self.a.seeds, self.b.seeds)
+        own = [record.seeds for record in (self.a, self.b) if not without_seeds(record)]
+        return min(own, default=1)
 
     @cached_property
     def incomparable(self) -> dict[str, str]:
@@ -84,7 +86,7 @@ class Comparison:
             return [*self.windows.values()][-1]
         if metric == "seconds":
             a, b = (seconds(*pair) for pair in self._pairs)
-            return self._said(metric, difference(a, b, self.level), self.samples[-1])
+            return said(metric, difference(a, b, self.level), self.level)
         return self.by_size(metric)[self.samples[-1]]
 
     @cached_property
@@ -101,17 +103,14 @@ class Comparison:
 
     def by_size(self, metric: str) -> dict[int, MetricDifference]:
         """Return the difference of a metric at each common size."""
-        a, b = (values(record, metric) for record in (self.a, self.b))
-        return {n: self._said(metric, difference(a[n], b[n], self.level), n) for n in self.samples}
+        if metric not in self._by_size:
+            self._by_size[metric] = contrast([(1, self.a)], [(1, self.b)], metric, self.level)
+        return self._by_size[metric]
 
     @cached_property
-    def resampled(self) -> dict[int, LossDifference]:
-        """By size, the difference of the validation loss over resampled conversations and seeds.
-
-        Sizes where a run does not know its losses by conversation are left out.
-        """
-        found = {n: resampled(self.a, self.b, n, self.level) for n in self.samples}
-        return {n: gap for n, gap in found.items() if gap is not None}
+    def _by_size(self) -> dict[str, dict[int, MetricDifference]]:
+        """What `by_size` has worked out so far."""
+        return {}
 
     @cached_property
     def unigram(self) -> dict[int, float]:
@@ -130,8 +129,11 @@ class Comparison:
         """
         a, b = (alphas(*pair, self._curved) for pair in self._pairs)
         found = [w for w in a if w in b] or [(self.samples[0], self.samples[-1])]
+        blocked = "alpha" in self.incomparable
         return {
-            w: self._said("alpha", difference(a.get(w, {}), b.get(w, {}), self.level))
+            w: said(
+                "alpha", difference(a.get(w, {}), b.get(w, {}), self.level), self.level, blocked
+            )
             for w in found
         }
 
@@ -200,12 +202,6 @@ class Comparison:
     def _knobs(self) -> dict[str, tuple[object, object]]:
         keys = [k for k in self.a.config if k in self.b.config and k != "name"]
         return {key: (self.a.config[key], self.b.config[key]) for key in keys}
-
-    def _said(self, metric: str, d: Difference, samples: int = 0) -> MetricDifference:
-        """Say what may be said of a difference."""
-        text = self.resampled.get(samples) if METRICS[metric].of_loss else None
-        said = "unknown" if metric in self.incomparable else told(metric, d, text)
-        return MetricDifference(**vars(d), metric=metric, said=said)
 
     def _trace(self, record: RunRecord, samples: int | None) -> pd.DataFrame:
         rows = traces([record])

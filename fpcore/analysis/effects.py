@@ -1,88 +1,92 @@
-"""Main effects and the interaction of two knobs of two values each (a 2 × 2 design)."""
+"""What a knob does over a grid: its effect from one value to another, and interactions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fpcore.analysis.difference import MetricDifference, told
-from fpcore.notation import METRICS
-from fpcore.records.by_seed import loss_sums, values
-from fpcore.records.pairs import SEED
+from fpcore.analysis.contrasts import Side, contrast
+from fpcore.analysis.difference import MetricDifference
+from fpcore.config.run_config import KNOBS
 from fpcore.records.record import RunRecord
-from fpcore.stats.uncertainty import (
-    LEVEL,
-    Difference,
-    LossDifference,
-    Values,
-    difference,
-    paired_bootstrap,
-)
-
-EACH = 1 - (1 - LEVEL) / 3  # the level at which the three effects on a metric hold together
-Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Effect(MetricDifference):
-    """An effect on a metric; `of` names the knob, or for the interaction both."""
+@dataclass(frozen=True)
+class Effect:
+    """The effect of a knob from `start` to `end`, the mean over `settings` of the other knobs.
+
+    `of` names the knob, and both of them for an interaction: the effect of the first at the second
+    value of the second, less that at its first value. `differences` are by metric and size.
+    """
 
     of: str
+    start: Any
+    end: Any
+    settings: int
+    differences: dict[str, dict[int, MetricDifference]]
+
+    def __getitem__(self, metric: str) -> MetricDifference:
+        """Return the effect on a metric at the largest size."""
+        by_size = self.differences[metric]
+        return by_size[max(by_size)]
 
 
-def effects(
-    records: Sequence[RunRecord], knobs: tuple[str, str], samples: int, metrics: Sequence[str]
-) -> list[Effect]:
-    """Return every effect on every metric at one size, with its interval.
+@dataclass(frozen=True)
+class Step:
+    """Two sides of an effect, before it is worked out: equally weighted runs, pair by pair."""
 
-    A main effect is the mean over the values of the other knob, taken seed by seed; the
-    interaction is the effect of p at the second value of q minus that at the first.
+    of: str
+    start: Any
+    end: Any
+    first: Side
+    second: Side
+    settings: int
+
+    def effect(self, metrics: Sequence[str], level: float) -> Effect:
+        """Return the effect on some metrics, with intervals of a level."""
+        found = {m: contrast(self.first, self.second, m, level) for m in metrics}
+        return Effect(self.of, self.start, self.end, self.settings, found)
+
+
+def steps(records: Sequence[RunRecord], knob: str, start: Any) -> list[Step]:
+    """Return the step from a value of a knob to every other one, over runs alike in all else.
+
+    Controls are left out where the knob acts on phase 1 alone, which they do not run.
+    """
+    off = KNOBS[knob].acts_on == ("phase 1",)
+    acted = [r for r in records if not off or r.config["contexts"] == "trained"]
+    values: list[Any] = []
+    for value in (record.config[knob] for record in acted):
+        values += [value] if value not in (start, *values) else []
+    ordered = sorted(values) if all(isinstance(v, int | float) for v in values) else values
+    found = [_step(acted, knob, start, end) for end in ordered]
+    return [step for step in found if step.settings]
+
+
+def interaction(records: Sequence[RunRecord], knobs: tuple[str, str]) -> Step:
+    """Return the interaction of two knobs of two values each.
 
     Args:
         records: those of (p0, q0), (p0, q1), (p1, q0), (p1, q1), of the same seeds.
         knobs: p and q.
-        samples: the size, in training conversations.
-        metrics: the names of those that are looked at.
     """
-    names = (*knobs, f"{knobs[0]} × {knobs[1]}")
-    return [
-        Effect(**vars(d), metric=metric, said=told(metric, d, text), of=name)
-        for metric in metrics
-        for name, d, text in zip(
-            names,
-            _over_seeds(records, samples, metric),
-            _over_conversations(records, samples) if METRICS[metric].of_loss else [None] * 3,
-            strict=True,
-        )
+    a, b, c, d = records
+    name = f"{knobs[0]} × {knobs[1]}"
+    return Step(name, None, None, [(1, c), (-1, a)], [(1, d), (-1, b)], 1)
+
+
+def _step(records: Sequence[RunRecord], knob: str, start: Any, end: Any) -> Step:
+    pairs = [
+        (a, b)
+        for a in records
+        for b in records
+        if a.config[knob] == start and b.config[knob] == end and _alike(a, b, knob)
     ]
+    weight = 1 / max(1, len(pairs))
+    first, second = ([(weight, pair[side]) for pair in pairs] for side in (0, 1))
+    return Step(knob, start, end, first, second, len(pairs))
 
 
-def contrasts(a: Array, b: Array, c: Array, d: Array) -> list[tuple[Array, Array]]:
-    """Return by effect the two sides that it is the difference of (second minus first)."""
-    return [((a + b) / 2, (c + d) / 2), ((a + c) / 2, (b + d) / 2), (c - a, d - b)]
-
-
-def _over_seeds(records: Sequence[RunRecord], samples: int, metric: str) -> list[Difference]:
-    found = [values(record, metric)[samples] for record in records]
-    seeds = list(found[0])
-    rows = [np.array([one[seed] for seed in seeds]) for one in found]
-    return [
-        difference(_named(seeds, first), _named(seeds, second), EACH)
-        for first, second in contrasts(*rows)
-    ]
-
-
-def _named(seeds: list[int | None], side: Array) -> Values:
-    return dict(zip(seeds, side.tolist(), strict=True))
-
-
-def _over_conversations(
-    records: Sequence[RunRecord], samples: int
-) -> Sequence[LossDifference | None]:
-    """Return the effects on the loss over resampled conversations; None where it is not known."""
-    known = [found for r in records if (found := loss_sums(r, samples)) is not None]
-    if len(known) < len(records) or any(len(s) != len(known[0][0]) for s, _ in known):
-        return [None] * 3
-    pairs, counts = contrasts(*(sums for sums, _ in known)), known[0][1]
-    return [paired_bootstrap(*pair, counts, SEED, level=EACH) for pair in pairs]
+def _alike(a: RunRecord, b: RunRecord, knob: str) -> bool:
+    """Whether two runs differ in nothing but one knob."""
+    other = {"name": None, knob: None}
+    return a.config | other == b.config | other

@@ -3,7 +3,7 @@
 A factor is a tuple of knobs that can only change together; mostly it is one knob.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import yaml
 
@@ -11,7 +11,7 @@ from fpcore.analysis.comparison import shared_iterations
 from fpcore.config.run_config import RunConfig, knobs_where
 from fpcore.errors import ConfigError
 from fpcore.records.frames import traces
-from fpcore.records.pairs import restricted, same_file, same_results
+from fpcore.records.pairs import distinct, restricted, same_file, same_results
 from fpcore.records.record import RunRecord
 
 # What acts in every iteration of phase 1 and on nothing else: where traces agree it did nothing.
@@ -22,6 +22,7 @@ PHASE1_KNOBS = knobs_where(
 TRACED_KNOBS = knobs_where(
     lambda knob: knob.acts_on == ("phase 1",) and knob.in_trace != "no iteration"
 )
+OF_PHASE1 = knobs_where(lambda knob: knob.acts_on == ("phase 1",))
 # How a run is measured, not what is trained.
 MEASURING_KNOBS = knobs_where(lambda knob: "measuring" in knob.acts_on)
 NO_FACTOR = knobs_where(lambda knob: not knob.factor)
@@ -76,18 +77,29 @@ def never_clipped(a: RunRecord, b: RunRecord) -> float | None:
     None where a norm reaches the smaller clip, or where the norms are not known.
     """
     clips = [r.config["gradient_clip"] for r in (a, b) if "gradient_clip" in r.config]
-    rows = traces([a, b]).dropna(subset=["grad_norm"])
-    if len(clips) < 2 or not {r.name for r in (a, b)} <= set(rows["run"]):
+    if len(clips) < 2 or not _norms_known(a, b):
         return None
-    largest = float(rows["grad_norm"].max())
+    largest = float(traces([a, b])["grad_norm"].max())
     return largest if largest <= min(clips) else None
+
+
+def clip_is_idle(a: RunRecord, b: RunRecord) -> bool:
+    """Whether two clips did nothing, by the norms or, without them, by traces that agree."""
+    if _norms_known(a, b):
+        return never_clipped(a, b) is not None
+    return same_trace(a, b) is True
+
+
+def _norms_known(a: RunRecord, b: RunRecord) -> bool:
+    return {a.name, b.name} <= {*traces([a, b]).dropna(subset=["grad_norm"])["run"]}
 
 
 def inert(a: RunRecord, b: RunRecord, records: Iterable[RunRecord] = ()) -> list[Factor]:
     """Return the changed factors that are known to have done nothing.
 
-    All of them where the results are identical; the clip where no update could be clipped; a
-    phase-1 knob where the traces agree; any that a single-factor run among `records` shows to.
+    All of them where the results are identical; the clip where no update could be clipped, or where
+    the norms are not known and the traces agree; another knob of phase 1 where they agree; any that
+    a single-factor run among `records` shows to.
     """
     factors = changed_factors(a, b)
     if same_results(*restricted(a, b)):
@@ -96,7 +108,7 @@ def inert(a: RunRecord, b: RunRecord, records: Iterable[RunRecord] = ()) -> list
     found = []
     for factor in factors:
         alone = single(a, b, factor, records)
-        clip = factor == ("gradient_clip",) and never_clipped(a, b) is not None
+        clip = factor == ("gradient_clip",) and clip_is_idle(a, b)
         phase1 = traced and set(factor) <= PHASE1_KNOBS
         if clip or phase1 or (alone is not None and same_results(*restricted(a, alone))):
             found.append(factor)
@@ -153,14 +165,24 @@ def _yaml(a: RunRecord, b: RunRecord, factor: Factor, config: RunConfig) -> str:
     return comment + "".join(f"{k}: {flow(v)}\n" for k, v in given.items())
 
 
-def beside(record: RunRecord, others: Iterable[RunRecord]) -> list[RunRecord]:
-    """Return the controls of a trained run: what differs from it in `contexts` alone."""
+def beside(record: RunRecord, others: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the controls of a trained run: what differs from it in `contexts`.
+
+    They run no phase 1, so its knobs may be others; of several that give the same the first is
+    taken.
+    """
     if record.config.get("contexts") != "trained":
         return []
-    own = record.config | {"contexts": None, "name": None}
-    return [
-        other
-        for other in others
-        if other.config.get("contexts") in ("untrained", "zero")
-        and other.config | {"contexts": None, "name": None} == own
-    ]
+    found: dict[str, list[RunRecord]] = {"untrained": [], "zero": []}
+    for other in others:
+        kind = str(other.config.get("contexts"))
+        if kind in found and _apart(record, other) <= {"contexts", *OF_PHASE1}:
+            found[kind].append(other)
+    kept = [r for own in found.values() for r in distinct(own)]
+    return [other for other in others if any(other is r for r in kept)]
+
+
+def _apart(a: RunRecord, b: RunRecord) -> set[str]:
+    """Return the knobs in which two runs differ, the name aside."""
+    keys = {*a.config, *b.config} - {"name"}
+    return {key for key in keys if a.config.get(key) != b.config.get(key)}

@@ -1,9 +1,9 @@
 """What the records of a study show: every run against the base, and the best by development loss.
 
-Values are those at the largest size. Intervals are simultaneous (Bonferroni): with m runs beside
-the base each has the level 1 - 0.05/m, so that all those of one metric hold together in 95 % of
-studies. From one seed nothing is said of a direction. Checks of a pair are put to every run beside
-the base.
+Intervals are simultaneous (Bonferroni) over one family: every comparison that the report makes, at
+every size and in every metric. From one seed nothing is said of a direction, and where a run's
+phase 2 was cut short nothing of perplexity or accuracy. Checks of a pair are put to every run
+beside the base.
 """
 
 import math
@@ -13,24 +13,23 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from fpcore.analysis.checks.check import OK, ORDER, Check, Rule, Verdicts
+from fpcore.analysis import factors
+from fpcore.analysis.checks.check import OK, ORDER, Check, Registered, Verdicts
 from fpcore.analysis.checks.registry import CHECKS
 from fpcore.analysis.comparison import Comparison, compare_runs
-from fpcore.analysis.effects import Effect, effects
+from fpcore.analysis.effects import Effect, Step, interaction, steps
 from fpcore.config.run_config import RunConfig
 from fpcore.config.study import Study
 from fpcore.errors import RecordError
 from fpcore.notation import escaped, knob_value, metrics_where
 from fpcore.paths import shown
-from fpcore.records.by_seed import values
+from fpcore.records.by_seed import moments, values
 from fpcore.records.frames import frame
-from fpcore.records.pairs import same_results
+from fpcore.records.pairs import cut_short, same_results
 from fpcore.records.record import RunRecord, load_record
-from fpcore.stats.uncertainty import LEVEL, Direction, Values
+from fpcore.stats.uncertainty import Direction, simultaneous
 
-MOST_SEEDS = 10_000  # a number of seeds above this is not worked out
 STUDIED = metrics_where(lambda m: m.in_study)
 
 
@@ -72,14 +71,75 @@ class Evidence:
         return [r for r in self.records if r.name != self.base.name]
 
     @cached_property
+    def pairs(self) -> list[tuple[RunRecord, RunRecord]]:
+        """The pairs of runs that are compared, but for those whose every figure is the same.
+
+        Each run with the base, with the best and with those outside the grid, and each trained run
+        with its controls.
+        """
+        wanted = [(start, r) for start in (self.base, self.best) for r in self.records]
+        wanted += [(r, control) for r in self.records for control in self.controls[r.name]]
+        wanted += [(r, other) for r in self.records for other in self.outside]
+        found = {frozenset((a.name, b.name)): (a, b) for a, b in wanted if a.name != b.name}
+        return [pair for pair in found.values() if not same_results(*pair)]
+
+    @cached_property
+    def outside(self) -> list[RunRecord]:
+        """The runs that the study has beside its grid."""
+        grid = self.study.grid
+        return [
+            r
+            for r in self.varied
+            if any(r.config[k] not in tried for k, tried in grid.items())
+            or any(r.config[k] != self.base.config[k] for k in self.study.knobs() if k not in grid)
+        ]
+
+    @cached_property
+    def metrics(self) -> list[str]:
+        """The metrics of STUDIED that a run knows."""
+        results = [result for record in self.records for result in record.results]
+        return [m for m in STUDIED if any(getattr(r, m) is not None for r in results)]
+
+    @cached_property
+    def family(self) -> tuple[int, int, int]:
+        """The numbers of comparisons, of sizes and of metrics that are looked at.
+
+        Bits per byte are Val PPL in another unit, and count with it.
+        """
+        own = [m for m in self.metrics if m != "bits_per_byte"]
+        return len(self.pairs) + len(self._steps), len(self.base.sizes), len(own)
+
+    @cached_property
     def level(self) -> float:
-        """The level of each interval."""
-        return 1 - (1 - LEVEL) / max(1, len(self.varied))
+        """The level of each interval, so that all of the family hold together in 95 %."""
+        return simultaneous(math.prod(self.family))
+
+    def compared(self, a: RunRecord, b: RunRecord) -> Comparison:
+        """Return the comparison of two runs of the study (a first), at the level of the family."""
+        key = (a.name, b.name)
+        if key not in self._compared:
+            self._compared[key] = compare_runs(a, b, level=self.level)
+        return self._compared[key]
+
+    @cached_property
+    def _compared(self) -> dict[tuple[str, str], Comparison]:
+        """What `compared` has worked out so far."""
+        return {}
 
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
         """By run, its comparison with the base (base first)."""
-        return {r.name: compare_runs(self.base, r, level=self.level) for r in self.varied}
+        return {r.name: self.compared(self.base, r) for r in self.varied}
+
+    @cached_property
+    def controls(self) -> dict[str, list[RunRecord]]:
+        """By run, its controls: what differs in contexts, and in what acts on phase 1 alone."""
+        return {r.name: factors.beside(r, self.records) for r in self.records}
+
+    @cached_property
+    def cut_short(self) -> list[RunRecord]:
+        """The runs whose best epoch is the last that was allowed; they leave nothing to answer."""
+        return [record for record in self.records if cut_short(record)]
 
     @cached_property
     def samples(self) -> int:
@@ -129,8 +189,7 @@ class Evidence:
     def beside_best(self) -> dict[str, str]:
         """By run, what may be said of its Val PPL beside the best's; twins are left out."""
         others = [r for r in self.records if r.name not in (self.best.name, *self.twins)]
-        told = {r.name: compare_runs(self.best, r, level=self.level) for r in others}
-        return {name: c["val_ppl"].certain for name, c in told.items()}
+        return {r.name: self.compared(self.best, r)["val_ppl"].certain for r in others}
 
     @cached_property
     def rivals(self) -> list[str]:
@@ -142,9 +201,7 @@ class Evidence:
         """The outcomes of all checks; those of a pair are put to every run beside the base."""
         own = [self.base, *self.varied]
         return Verdicts(
-            tuple(
-                _of_pairs(check.rule, self) if check.paired else check.rule(own) for check in CHECKS
-            )
+            tuple(_of_pairs(check, self) if check.paired else check.rule(own) for check in CHECKS)
         )
 
     def record(self, run: str) -> RunRecord:
@@ -156,16 +213,40 @@ class Evidence:
         return self.comparisons[run][metric].certain
 
     def means(self, record: RunRecord) -> dict[str, tuple[float, float]]:
-        """Return mean and standard deviation over seeds of every metric of STUDIED."""
-        return {m: moments(values(record, m)[self.samples]) for m in STUDIED}
+        """Return mean and standard deviation over seeds of every metric that is known."""
+        return {m: moments(m, values(record, m)[self.samples]) for m in self.metrics}
 
     @cached_property
     def effects(self) -> list[Effect]:
-        """The main effects and the interaction (`effects`) of a 2 × 2 grid; empty for another."""
-        knobs = tuple(self.study.grid)
-        if len(knobs) != 2 or any(len(tried) != 2 for tried in self.study.grid.values()):
-            return []
-        return effects(self.records[:4], (knobs[0], knobs[1]), self.samples, STUDIED)
+        """What each knob does from the base's value to another, over several settings.
+
+        For a grid of two knobs of two values each their interaction is among them. Empty where
+        the grid has one knob, whose effects are the comparisons with the base.
+        """
+        return [step.effect(self.metrics, self.level) for step in self._steps]
+
+    @cached_property
+    def _steps(self) -> list[Step]:
+        grid = self.study.grid
+        found = [s for k in grid for s in steps(self.records, k, self.base.config[k])]
+        square = len(grid) == 2 and all(len(tried) == 2 for tried in grid.values())
+        crossed = (
+            [interaction(self.records[:4], (p, q)) for p, q in [tuple(grid)]] if square else []
+        )
+        return [step for step in found if step.settings > 1] + crossed
+
+    @cached_property
+    def resolutions(self) -> list[float]:
+        """The smallest true difference of Val PPL that each comparison with the base would tell.
+
+        Shares, at the largest size, smallest first; those that are not known are left out.
+        """
+        found = [
+            c["val_ppl"].resolution
+            for c in self.comparisons.values()
+            if c["val_ppl"].certain not in ("same", "unknown")
+        ]
+        return sorted(r for r in found if not math.isnan(r))
 
     @cached_property
     def clipping(self) -> list[Clipping]:
@@ -194,30 +275,9 @@ def _load(config: RunConfig) -> RunRecord:
     return record
 
 
-def seeds_needed(c: Comparison, metric: str) -> float:
-    """Return about how many seeds would tell the difference seen, if its spread stayed the same.
-
-    The smallest n whose half width t(n - 1)·s/√n is below the difference; infinity above
-    MOST_SEEDS, NaN where there is no interval or no difference.
-    """
-    d = c[metric]
-    if math.isnan(d.high - d.low) or not d.difference:
-        return math.nan
-    n, share = np.arange(2, MOST_SEEDS + 1), (1 + c.level) / 2
-    spread = (d.high - d.low) / 2 / stats.t.ppf(share, d.seeds - 1) * math.sqrt(d.seeds)
-    enough = n[stats.t.ppf(share, n - 1) * spread / np.sqrt(n) < abs(d.difference)]
-    return float(enough[0]) if len(enough) else math.inf
-
-
 def _development_loss(record: RunRecord, samples: int) -> float:
     own = [r.phase2["dev_loss"] for r in record.at(samples)]
     return float(np.mean([min(losses) for losses in own]))
-
-
-def moments(by_seed: Values) -> tuple[float, float]:
-    """Return the mean and the standard deviation over seeds, NaN from fewer than 2."""
-    known = list(by_seed.values())
-    return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else math.nan
 
 
 def _clipping(record: RunRecord) -> Clipping:
@@ -241,14 +301,14 @@ def _trace(record: RunRecord, column: str) -> list[float]:
     return [value for row in rows for value in row]
 
 
-def _of_pairs(rule: Rule, e: Evidence) -> Check:
+def _of_pairs(check: Registered, e: Evidence) -> Check:
     """Return the worst verdict over the pairs with the base, and what was found in each."""
     found = {
-        record.name: rule([e.base, record, *(r for r in e.varied if r is not record)])
+        record.name: check.of([e.base, record, *(r for r in e.varied if r is not record)], e.level)
         for record in e.varied
     }
     if not found:
-        return rule([e.base])
+        return check.rule([e.base])
     bad = {name: check for name, check in found.items() if check.verdict != OK}
     title = next(iter(found.values())).title
     if not bad:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -12,24 +13,46 @@ from fpcore.notation import number, sizes
 from fpcore.records.frames import frame
 from fpcore.records.pairs import distinct, incomparable
 from fpcore.records.record import RunRecord
+from fpcore.stats.uncertainty import Array, simultaneous
 
 FEW_RUNS = 5  # fewer distinct runs than this cannot carry a correlation or an optimum
+RARE = 0.05  # a correlation with a p-value above this may be chance
+RARE_WITHOUT_ONE = 0.1  # as RARE where one run is left out; four runs cannot reach less than 0.08
 SIGNS = {"up": 1, "down": -1}
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's correlation of ER and PPL over runs.
+
+    `p` is its p-value over permutations (exact up to seven runs); `without_one` are the
+    correlations and p-values where one run is left out.
+    """
+
+    rho: float
+    p: float
+    without_one: tuple[tuple[float, float], ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is no chance, and no work of a single run."""
+        alike = all(rho * self.rho > 0 and p < RARE_WITHOUT_ONE for rho, p in self.without_one)
+        return self.p < RARE and alike
 
 
 @dataclass(frozen=True)
 class TradeOff:
     """ER against PPL, between distinct runs that can be compared, at the same size.
 
-    `n` runs are known at the size `samples`, with Spearman's correlation `rho` of ER and PPL (None
-    from fewer than 5 runs, or where either does not vary). `opposed` and `alike` hold the size of
-    each pair of runs (at any of the sizes) whose PPL differs the other way than ER (a trade-off),
-    and the same way; a pair whose difference cannot be told is in neither.
+    `n` runs are known at the size `samples`, with their `correlation` (None from fewer than 5 runs,
+    or where ER or PPL does not vary). `opposed` and `alike` hold the size of each pair of runs (at
+    any of the sizes) whose PPL differs the other way than ER (a trade-off), and the same way; a
+    pair whose difference cannot be told is in neither. All pairs are told at once (Bonferroni).
     """
 
     samples: int | None
     n: int
-    rho: float | None
+    correlation: Correlation | None
     opposed: list[int]
     alike: list[int]
 
@@ -47,13 +70,9 @@ def trade_off(records: Iterable[RunRecord], samples: list[int] | None = None) ->
     counts = means["samples"].value_counts()
     at = samples[-1] if samples else max(counts.index, key=lambda n: (counts[n], n), default=None)
     own = means[means["samples"] == at]
-    signs = [
-        sign
-        for pair in combinations(kept, 2)
-        for sign in _signs(*pair, samples or sorted(counts.index))
-    ]
+    signs = _all_signs(kept, samples or sorted(counts.index))
     opposed, alike = ([n for n, sign in signs if sign == side] for side in (-1, 1))
-    return TradeOff(at, len(own), _rho(own), sorted(opposed), sorted(alike))
+    return TradeOff(at, len(own), _correlation(own), sorted(opposed), sorted(alike))
 
 
 def _comparable(records: list[RunRecord]) -> list[RunRecord]:
@@ -61,18 +80,42 @@ def _comparable(records: list[RunRecord]) -> list[RunRecord]:
     return [r for r in records if not {"val_er", "val_ppl"} & set(incomparable(first[0], r))]
 
 
-def _rho(rows: pd.DataFrame) -> float | None:
-    varied = min(rows["val_er"].nunique(), rows["val_ppl"].nunique()) > 1
-    if len(rows) < FEW_RUNS or not varied:
+def _correlation(rows: pd.DataFrame) -> Correlation | None:
+    er, ppl = (rows[name].to_numpy(float) for name in ("val_er", "val_ppl"))
+    if len(rows) < FEW_RUNS or min(len(set(er)), len(set(ppl))) < 2:
         return None
-    return float(stats.spearmanr(rows["val_er"], rows["val_ppl"])[0])
+    kept = [np.arange(len(er)) != left_out for left_out in range(len(er))]
+    return Correlation(*_spearman(er, ppl), tuple(_spearman(er[k], ppl[k]) for k in kept))
 
 
-def _signs(a: RunRecord, b: RunRecord, samples: list[int]) -> list[tuple[int, int]]:
-    """Return by size whether ER and PPL differ the same way (1) or not (-1)."""
-    if not {*a.sizes} & {*b.sizes} & {*samples}:
-        return []
-    c = compare_runs(a, b)
+def _spearman(x: Array, y: Array) -> tuple[float, float]:
+    """Return Spearman's correlation and its p-value; 0 and 1 where either does not vary."""
+    if min(len(set(x)), len(set(y))) < 2:
+        return 0.0, 1.0
+    first, second = (stats.zscore(stats.rankdata(side)) for side in (x, y))
+    found = stats.permutation_test(
+        [first],
+        lambda drawn, axis=-1: (drawn * second).mean(axis),
+        permutation_type="pairings",
+        vectorized=True,
+        rng=np.random.default_rng(0),  # so that records fix their sentences
+    )
+    return float(found.statistic), float(found.pvalue)
+
+
+def _all_signs(records: list[RunRecord], samples: list[int]) -> list[tuple[int, int]]:
+    """Return by pair and size whether ER and PPL differ the same way (1) or not (-1)."""
+    pairs = [
+        (pair, shared)
+        for pair in combinations(records, 2)
+        if (shared := {*pair[0].sizes} & {*pair[1].sizes} & {*samples})
+    ]
+    level = simultaneous(2 * sum(len(shared) for _, shared in pairs))  # of ER and of PPL
+    return [sign for pair, shared in pairs for sign in _signs(*pair, shared, level)]
+
+
+def _signs(a: RunRecord, b: RunRecord, samples: set[int], level: float) -> list[tuple[int, int]]:
+    c = compare_runs(a, b, level=level)
     er, ppl = (c.by_size(metric) for metric in ("val_er", "val_ppl"))
     told = [n for n in c.samples if n in samples and er[n].told and ppl[n].told]
     return [(n, SIGNS[er[n].direction] * SIGNS[ppl[n].direction]) for n in told]
@@ -85,12 +128,21 @@ def in_words(found: TradeOff) -> str:
     counts = f"{found.samples} サンプルで結果の異なる実行は n={found.n}"
     if found.n < FEW_RUNS:
         said = f"{counts}（{FEW_RUNS} 未満）なので、ER と PPL の相関や最適な ER は言えない。"
-    elif found.rho is None:
+    elif found.correlation is None:
         said = f"{counts}だが、ER か PPL がどれも同じなので、相関は求まらない。"
     else:
-        said = f"{counts}、順位相関は ρ = {number(found.rho, 2, signed=True)}。"
+        holds = "" if found.correlation.holds else "相関があるとは言えない"
+        said = f"{counts}、{strength(found.correlation)}{'で、' * bool(holds)}{holds}。"
     against = counter_examples(found)
     return said + (f"また、{against}。" if against else "")
+
+
+def strength(found: Correlation) -> str:
+    """Give a correlation, its p-value, and what is left of it without one run."""
+    left = [rho for rho, _ in found.without_one]
+    ends = "〜".join(number(end, 2, signed=True) for end in (min(left), max(left)))
+    rho, p = number(found.rho, 2, signed=True), number(found.p, 2)
+    return f"順位相関は ρ = {rho}（p = {p}、1 つ除くと {ends}）"
 
 
 def counter_examples(found: TradeOff) -> str:

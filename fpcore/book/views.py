@@ -31,13 +31,14 @@ BY_EPOCH = {
     "val_loss": "検証損失（nat）",
     "dev_loss": "開発損失（nat）",
     "val_acc": "Val Acc（エポックごと）",
+    "dev_acc": "開発 Acc（エポックごと）",
 }
 BY_TOKENS = {
     name: METRICS[name].on_axis
     for name in [*SUMMARY, *metrics_where(lambda m: not m.summary)]
     if METRICS[name].measured
 }
-SHARES = metrics_where(lambda m: m.unit == "%")
+SHARES = [*metrics_where(lambda m: m.unit == "%"), "dev_acc"]
 CURVES: dict[str, tuple[str, str]] = (
     {f"{label}（トークン）": ("train_tokens", column) for column, label in BY_TOKENS.items()}
     | {f"{label}（反復）": ("iteration", column) for column, label in BY_ITERATION.items()}

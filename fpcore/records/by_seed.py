@@ -5,6 +5,7 @@ from math import nan
 import numpy as np
 import pandas as pd
 
+from fpcore.notation import METRICS
 from fpcore.records.frames import curve
 from fpcore.records.record import RunRecord
 from fpcore.stats.scaling import PowerLaw, sliding_windows
@@ -18,6 +19,21 @@ def values(record: RunRecord, metric: str) -> dict[int, Values]:
         value = getattr(result, metric)
         found.setdefault(result.samples, {})[result.seed] = nan if value is None else float(value)
     return found
+
+
+def without_seeds(record: RunRecord) -> bool:
+    """Whether nothing in a run is drawn, so that all seeds would give the same."""
+    return record.source == "measured" and {result.seed for result in record.results} == {None}
+
+
+def moments(metric: str, by_seed: Values) -> tuple[float, float]:
+    """Return mean and standard deviation over seeds, NaN from fewer than 2.
+
+    The mean of a metric that is compared by ratios is the geometric one.
+    """
+    known = np.array([*by_seed.values()])
+    mean = np.exp(np.log(known).mean()) if METRICS[metric].logged else known.mean()
+    return float(mean), float(known.std(ddof=1)) if len(known) > 1 else nan
 
 
 def windows(points: pd.DataFrame, samples: list[int]) -> list[tuple[int, int, PowerLaw]]:

@@ -61,8 +61,12 @@ def traces(records: Iterable[RunRecord]) -> pd.DataFrame:
 
 
 def epochs(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """Return one row per run, seed, size and phase-2 epoch; losses in nats."""
-    return _traced(records, "phase2", ["epoch", "train_loss", "val_loss", "val_acc", "dev_loss"])
+    """Return one row per run, seed, size and phase-2 epoch; losses in nats.
+
+    A run knows loss and accuracy of the text that chose its epoch; older ones of both texts.
+    """
+    columns = "epoch train_loss val_loss val_acc dev_loss dev_acc"
+    return _traced(records, "phase2", columns.split())
 
 
 def _traced(records: Iterable[RunRecord], phase: str, columns: list[str]) -> pd.DataFrame:

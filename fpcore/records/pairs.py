@@ -8,13 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fpcore.config.run_config import KNOBS
-from fpcore.notation import metrics_where
-from fpcore.records.by_seed import loss_sums
+from fpcore.notation import METRICS, metrics_where
 from fpcore.records.record import VOLATILE, RunRecord, SizeResult
-from fpcore.stats.uncertainty import LEVEL, LossDifference, paired_bootstrap
 
 LINEAGE = Path(__file__).parent / "lineage.json"
 WORDS = {
@@ -29,8 +25,13 @@ TEXT_KNOBS = [name for name, knob in KNOBS.items() if "text" in knob.acts_on]
 # Metrics that depend on the text and its vocabulary, on the text alone, on the rows measured.
 OF_TOKENS = metrics_where(lambda m: m.needs == "tokens")
 OF_BYTES = metrics_where(lambda m: m.needs == "bytes")
-OF_ROWS = {name: f"{name}_rows" for name in metrics_where(lambda m: m.needs == "rows")}
-SEED = 0  # conversations are drawn anew from this seed, so that records fix their interval
+OF_ROWS = {name: METRICS[name].rows for name in metrics_where(lambda m: m.needs == "rows")}
+TRACES = {"phase1": "iteration", "phase2": "epoch"}  # the traces, and what numbers their rows
+TINY = 1e-9  # what binary fractions leave of a rounded value
+# How many decimals print gives of a figure: shares stand there in percent.
+PRINTED = {name: m.digits + 2 * (m.unit == "%") for name, m in METRICS.items()} | {"loss": 4}
+OF_PHASE2 = metrics_where(lambda m: m.of_phase2)  # what a longer training would change
+CUT_SHORT = "最良エポックが `epochs` の上限で、Phase 2 が終わっていない"
 
 
 def restricted(a: RunRecord, b: RunRecord) -> tuple[RunRecord, RunRecord]:
@@ -68,10 +69,38 @@ def same_results(a: RunRecord, b: RunRecord) -> bool:
 
 
 def _agree(x: SizeResult, y: SizeResult) -> bool:
+    """Whether two results agree in all that both know; either may be rounded as print does it."""
     fields: dict[str, Any] = x.model_dump(exclude={*VOLATILE, "samples", "seed"})
     other = y.model_dump()
     known = [k for k, v in fields.items() if v not in (None, {}) and other[k] not in (None, {})]
-    return bool(known) and all(fields[k] == other[k] for k in known)
+    return bool(known) and all(_alike(k, fields[k], other[k]) for k in known)
+
+
+def _alike(field: str, x: Any, y: Any) -> bool:
+    if x == y:
+        return True
+    if field in TRACES:
+        return _same_rows(x, y, TRACES[field])
+    return isinstance(x, float | int) and isinstance(y, float | int) and _rounded(field, x, y)
+
+
+def _same_rows(x: dict[str, list[Any]], y: dict[str, list[Any]], key: str) -> bool:
+    """Whether two traces agree in the rows and columns that both have; print gives some of them."""
+    rows = [{row: i for i, row in enumerate(trace.get(key, []))} for trace in (x, y)]
+    shared = [(rows[0][row], rows[1][row]) for row in rows[0] if row in rows[1]]
+    columns = [column for column in x if column in y]
+    return bool(shared) and all(
+        _alike(column, x[column][i], y[column][j]) for column in columns for i, j in shared
+    )
+
+
+def _rounded(field: str, x: float, y: float) -> bool:
+    """Whether one of two values is the other one with the digits that print gives."""
+    digits = PRINTED.get(field)
+    if digits is None:
+        return False
+    near = abs(x - y) <= 0.5 * 10**-digits + TINY
+    return near and any(abs(value - round(value, digits)) < TINY for value in (x, y))
 
 
 def incomparable(a: RunRecord, b: RunRecord) -> dict[str, str]:
@@ -83,6 +112,9 @@ def incomparable(a: RunRecord, b: RunRecord) -> dict[str, str]:
         reasons |= dict.fromkeys(OF_TOKENS, why)
         if _known(a, "val_bytes") != _known(b, "val_bytes"):
             reasons |= dict.fromkeys(OF_BYTES, why)
+    short = [record.name for record in (a, b) if cut_short(record)]
+    if short:
+        reasons |= dict.fromkeys(OF_PHASE2, f"{'、'.join(short)} は{CUT_SHORT}ので、比べられない")
     overlapping = [record.name for record in (a, b) if overlaps(record)]
     if overlapping:
         why = f"{'、'.join(overlapping)} は訓練と検証が重なるので、比べられない"
@@ -99,6 +131,13 @@ def different_texts(a: RunRecord, b: RunRecord) -> list[str]:
         return [f"`{k}`" for k in TEXT_DIGESTS if a.digests.get(k) != b.digests.get(k)]
     known = [k for k in TEXT_KNOBS if k in a.config and k in b.config]
     return [f"`{k}`" for k in known if a.config[k] != b.config[k]]
+
+
+def cut_short(record: RunRecord) -> bool:
+    """Whether a best epoch is the last that `epochs` allowed: more of them would go further."""
+    cap = record.config.get("epochs")
+    best = [result.best_epoch for result in record.results if result.best_epoch is not None]
+    return isinstance(cap, int) and max(best, default=0) >= cap
 
 
 def overlaps(record: RunRecord) -> bool:
@@ -158,22 +197,3 @@ def in_words(digest: str) -> str:
 def _lineage() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(LINEAGE.read_text(encoding="utf-8"))
     return found
-
-
-def resampled(
-    a: RunRecord, b: RunRecord, samples: int, level: float = LEVEL
-) -> LossDifference | None:
-    """Compare the validation losses of two runs at one size (see `paired_bootstrap`).
-
-    None where a run does not know them by conversation, or where the conversations differ.
-    """
-    first, second = loss_sums(a, samples), loss_sums(b, samples)
-    if first is None or second is None or _texts(a) != _texts(b):
-        return None
-    if not np.array_equal(first[1], second[1]):
-        return None
-    return paired_bootstrap(first[0], second[0], first[1], SEED, level=level)
-
-
-def _texts(record: RunRecord) -> str | None:
-    return record.digests.get("validation_ids")

@@ -9,18 +9,18 @@ import pandas as pd
 
 from fpcore import notation
 from fpcore.analysis import factors
-from fpcore.analysis.study import moments
+from fpcore.analysis.comparison import Comparison, compare_runs
 from fpcore.config.run_config import RunConfig
 from fpcore.notation import DASH, Markdown, number, percent
 from fpcore.paths import reports
-from fpcore.records.by_seed import values
-from fpcore.records.pairs import incomparable, resampled
+from fpcore.records.by_seed import moments, values
+from fpcore.records.pairs import CUT_SHORT, cut_short
 from fpcore.records.record import RunRecord
 from fpcore.reports import figures, sentences
 from fpcore.reports.page import publish
-from fpcore.reports.sentences import UNCLEAR, level
+from fpcore.reports.sentences import SMALL, UNCLEAR, level
 from fpcore.stats.metrics import bits_per_byte
-from fpcore.stats.uncertainty import LEVEL, LossDifference, Values, difference
+from fpcore.stats.uncertainty import effective_number, simultaneous
 
 SHOWN = notation.metrics_where(lambda m: m.in_baselines)
 UNIGRAM = "unigram モデル"
@@ -34,7 +34,7 @@ def by_size(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
         own = [record for record in records if record.at(samples)]
         rows += [_unigram(own[0], samples), *(_row(record, samples) for record in own)]
     note = (
-        "Val PPL などはシードの平均 ± 標準偏差（シード 1 つなら値だけ）。"
+        "Val PPL などはシードの平均（PPL は幾何平均）± 標準偏差（シード 1 つなら値だけ）。"
         "パラメータは訓練されるものだけを数える。「選択」は開発（development）テキストで選んだ"
         f"学習率または n-gram の次数、{DASH} は該当なしか不明。"
     )
@@ -48,40 +48,54 @@ def standing(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     """
     of = {run.name: factors.beside(run, runs) for run in runs}
     held = {control.name for found in of.values() for control in found}
+    share = _level(runs, baselines)
     lines: list[str] = []
     for run in runs:
         if run.name not in held:
-            lines += [*_against(run, baselines), *_beside_unigram(run)]
-            lines += [line] if (line := sentences.worth(run, of[run.name])) else []
+            lines += [*_against(run, baselines, share), *_beside_unigram(run)]
+            lines += [line] if (line := sentences.worth(run, of[run.name], share)) else []
     return Markdown("\n".join(f"- {line}" for line in lines))
 
 
-def embeddings(baselines: list[RunRecord]) -> Markdown:
+def embeddings(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     """Say what the frozen embedding costs a baseline that exists with one of its own, too."""
-    pairs = [
+    share = _level(runs, baselines)
+    lines = [
+        _line(c) for pair in _variants(baselines) if (c := _compared_at(*pair, share)) is not None
+    ] or ["凍結した埋め込みと自分の埋め込みの両方で訓練したモデルの組はない。"]
+    return Markdown("\n".join(f"- {line}" for line in lines))
+
+
+def _level(runs: list[RunRecord], baselines: list[RunRecord]) -> float:
+    """Return the level at which all that the report compares holds together, at every size."""
+    sizes = {n for record in runs + baselines for n in record.sizes}
+    controls = sum(len(factors.beside(run, runs)) for run in runs)
+    pairs = len(runs) * len(baselines) + controls + len(_variants(baselines))
+    return simultaneous(pairs * len(sizes))
+
+
+def _variants(baselines: list[RunRecord]) -> list[tuple[RunRecord, RunRecord]]:
+    """Return the pairs of a baseline with the frozen embedding and with one of its own."""
+    return [
         (frozen, free)
         for frozen in baselines
         for free in baselines
         if _variant(frozen) == (_variant(free)[0], False) and _variant(free)[1] is True
     ]
-    lines = [
-        f"{line}。" for frozen, free in pairs for line in [_compared(frozen, free)] if line
-    ] or ["凍結した埋め込みと自分の埋め込みの両方で訓練したモデルの組はない。"]
-    return Markdown("\n".join(f"- {line}" for line in lines))
 
 
 def caveats(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     """Say what the comparison rests on: conversations, seeds, how epochs were chosen and ended."""
     records = runs + baselines
     lines = [
-        *_conversations(records),
+        *_conversations(records, _level(runs, baselines)),
         *_said(records, lambda r: r.seeds < 2 and r.results[0].seed is not None,
                "シードが 1 つで、シードによるばらつきは区間に入っていない"),
         *_said(records, lambda r: r.config.get("select_on") == "val",
                "エポックを検証テキスト自身で選んだ（開発テキストで選ぶ他のモデルより有利）"),
-        *_said(runs, lambda r: set(r.config) >= {"phase2_lr"},
+        *_said(runs, lambda r: not isinstance(r.config.get("phase2_lr", []), list),
                "学習率は候補から選んでいない（ニューラルの基準モデルは候補から選んだ）"),
-        *_said(records, _at_the_limit, "最良エポックが上限の回数で、訓練を続ければまだ下がりうる"),
+        *_said(records, cut_short, f"{CUT_SHORT}ので、比べない"),
         *_said(records, _at_an_end, "選ばれた学習率が候補の端で、候補の外がもっとよいかもしれない"),
     ]  # fmt: skip
     return Markdown("\n".join(f"- {line}。" for line in lines))
@@ -93,7 +107,7 @@ def render(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     parts = [
         "# 固定点モデルの位置: 同じトークンの基準モデルと対照",
         standing(runs, baselines),
-        f"## 凍結した埋め込みの代償\n\n{embeddings(baselines)}",
+        f"## 凍結した埋め込みの代償\n\n{embeddings(runs, baselines)}",
         f"## サイズごとの結果\n\n{by_size(runs, baselines)}",
         "![Val PPL とトークン](perplexity.png)",
         f"## この比較の限界\n\n{caveats(runs, baselines)}",
@@ -140,7 +154,7 @@ def _layer(width: int, D: int) -> int:
 def _row(record: RunRecord, samples: int) -> dict[str, str]:
     own = record.at(samples)
     cells = {
-        notation.METRICS[m].label: notation.with_spread(m, *moments(values(record, m)[samples]))
+        notation.METRICS[m].label: notation.with_spread(m, *moments(m, values(record, m)[samples]))
         for m in SHOWN
     }
     return {
@@ -171,95 +185,59 @@ def _unigram(record: RunRecord, samples: int) -> dict[str, str]:
     }
 
 
-def _against(run: RunRecord, baselines: list[RunRecord]) -> list[str]:
+def _against(run: RunRecord, baselines: list[RunRecord], share: float) -> list[str]:
     """Return one sentence per baseline, then which ones the run beats and which beat it."""
     told: dict[str, list[str]] = {"down": [], "up": [], "unclear": []}
-    lines = []
+    lines, samples = [], set()
     for baseline in baselines:
-        why = incomparable(baseline, run).get("val_ppl")
-        lines.append(f"`{baseline.name}` と `{run.name}`: {why}。" if why else "")
-        gap = None if why else _gap(baseline, run)
-        if gap:
-            key = _direction(baseline, run, gap)
-            told[key].append(f"`{baseline.name}`")
-            lines[-1] = f"{_compared(baseline, run)}。"
+        c = _compared_at(baseline, run, share)
+        if c is None:
+            continue
+        lines.append(_line(c))
+        if "val_ppl" not in c.incomparable:
+            said = c["val_ppl"].certain
+            told[said if said in told else "unclear"].append(f"`{baseline.name}`")
+            samples.add(c.samples[-1])
     words = {"down": "より低く（よく）", "up": "より高く（悪く）", "unclear": f"とは{UNCLEAR}"}
-    said = [f"{'、'.join(names)} {words[key]}" for key, names in told.items() if names]
-    if not said:
-        return [line for line in lines if line]
+    said_of = [f"{'、'.join(names)} {words[key]}" for key, names in told.items() if names]
+    if not said_of:
+        return lines
     ending = "" if told["unclear"] else "なっている"
-    samples = {_largest(run, b) for b in baselines if _largest(run, b)}
-    at = f"{', '.join(map(str, sorted(samples)))} サンプルで"  # type: ignore[type-var]
-    text = "、".join(said) + ending
-    return [f"**{at} `{run.name}` の Val PPL は、{text}。**", *(line for line in lines if line)]
+    at = f"{', '.join(map(str, sorted(samples)))} サンプルで"
+    return [f"**{at} `{run.name}` の Val PPL は、{'、'.join(said_of)}{ending}。**", *lines]
 
 
 def _beside_unigram(run: RunRecord) -> list[str]:
     """Say at which sizes a run's Val PPL is below that of the unigram model (no interval)."""
     sizes = sorted({r.samples for r in run.results if r.unigram_ppl and r.val_ppl})
-    better = [n for n in sizes if _ppl(run, n) < (run.at(n)[0].unigram_ppl or math.nan)]
-    if not sizes:
+    if not sizes or cut_short(run):
         return []
+    found = values(run, "val_ppl")
+    better = [
+        n for n in sizes if moments("val_ppl", found[n])[0] < (run.at(n)[0].unigram_ppl or math.nan)
+    ]
     where = f"{', '.join(map(str, better))} サンプル" if better else "どのサイズでもない"
     return [f"`{run.name}` の Val PPL が {UNIGRAM}より低いのは、{where}（区間なし）。"]
 
 
-def _compared(a: RunRecord, b: RunRecord) -> str:
+def _compared_at(a: RunRecord, b: RunRecord, share: float) -> Comparison | None:
+    return compare_runs(a, b, level=share) if {*a.sizes} & {*b.sizes} else None
+
+
+def _line(c: Comparison) -> str:
     """Say how the PPL of b lies to that of a at the largest common size, with its interval."""
-    samples, gap = _largest(a, b), _gap(a, b)
-    if samples is None or gap is None:
-        return ""
-    ppl = {r.name: notation.metric("val_ppl", _ppl(r, samples)) for r in (a, b)}
-    share, low, high = gap.relative_ppl
-    text = (
-        f"`{b.name}` の Val PPL {ppl[b.name]} は `{a.name}` の {ppl[a.name]} に対し "
-        f"{percent(share, signed=True)}（{samples} サンプル"
+    if "val_ppl" in c.incomparable:
+        return f"`{c.a.name}` と `{c.b.name}`: {c.incomparable['val_ppl']}。"
+    d = c["val_ppl"]
+    ppl = {side: notation.metric("val_ppl", getattr(d, side)) for side in "ab"}
+    rest = {"unclear": f"で、{UNCLEAR}"}.get(d.certain, "")
+    rest = f"で、{SMALL}" if d.small and not rest else rest
+    other = sentences.by_size(c.by_size("val_ppl"))
+    return (
+        f"`{c.b.name}` の Val PPL {ppl['b']} は `{c.a.name}` の {ppl['a']} に対し "
+        f"{sentences.with_interval(d)}（{c.samples[-1]} サンプル、シード n={d.seeds}）{rest}"
+        + (f"（{other}）。" if other else "。")
     )
-    if not math.isnan(low):
-        ends = f"{percent(low, signed=True)}, {percent(high, signed=True)}"
-        text += f"、{level(LEVEL)} 区間 [{ends}]、検証会話 n={gap.conversations}"
-    return text + "）" + (f"で、{UNCLEAR}" if _direction(a, b, gap) == "unclear" else "")
-
-
-def _gap(a: RunRecord, b: RunRecord) -> LossDifference | None:
-    samples = _largest(a, b)
-    return None if samples is None else resampled(a, b, samples)
-
-
-def _direction(a: RunRecord, b: RunRecord, gap: LossDifference) -> str:
-    """Return `up` or `down` where both intervals allow it: over conversations and over seeds.
-
-    A model without seeds (n-grams) has no spread over them: then the seeds of the other count.
-    """
-    samples = _largest(a, b)
-    if samples is None or gap.direction not in ("up", "down"):
-        return "unclear"
-    x, y = (_losses(record, samples) for record in (a, b))
-    if len(x) > 1 or len(y) > 1:
-        x, y = (_alike(side, other) for side, other in ((x, y), (y, x)))
-        if difference(x, y).direction != gap.direction:
-            return "unclear"
-    return gap.direction
-
-
-def _losses(record: RunRecord, samples: int) -> Values:
-    """Return the mean validation loss by seed, in nats."""
-    return {r.seed: math.log(r.val_ppl) for r in record.at(samples) if r.val_ppl}
-
-
-def _alike(side: Values, other: Values) -> Values:
-    """Give a model without seeds its one loss at every seed of the other."""
-    return dict.fromkeys(other, *side.values()) if list(side) == [None] else side
-
-
-def _ppl(record: RunRecord, samples: int) -> float:
-    """Return the geometric mean over seeds: the PPL of the mean loss, which is resampled."""
-    losses = [math.log(r.val_ppl) for r in record.at(samples) if r.val_ppl]
-    return math.exp(sum(losses) / len(losses)) if losses else math.nan
-
-
-def _largest(a: RunRecord, b: RunRecord) -> int | None:
-    return max({*a.sizes} & {*b.sizes}, default=None)
 
 
 def _variant(record: RunRecord) -> tuple[tuple[object, ...], object]:
@@ -268,12 +246,13 @@ def _variant(record: RunRecord) -> tuple[tuple[object, ...], object]:
     return tuple(str(record.config.get(k)) for k in keys), record.config.get("own_embedding")
 
 
-def _conversations(records: Iterable[RunRecord]) -> list[str]:
-    """Say on how many conversations the intervals rest, and how unequal these are."""
+def _conversations(records: Iterable[RunRecord], share: float) -> list[str]:
+    """Say what the intervals rest on, and how unequal the conversations are."""
     counts = {tuple(r.val_token_counts) for x in records for r in x.results if r.val_token_counts}
     return [
-        f"区間は検証会話 n={len([c for c in own if c])} を選び直した bootstrap で、"
-        f"最大の会話が検証トークンの {percent(max(own) / sum(own), 0)}を占めるので粗い"
+        f"区間は {level(share)}（この報告の全比較が同時に 95 %）で、シードと検証会話 n={len(own)} "
+        f"による。最大の会話は検証トークンの {percent(max(own) / sum(own), 0)}で、"
+        f"実質の会話数は {number(effective_number(own), 0)}"
         for own in sorted(counts)
     ]
 
@@ -283,12 +262,8 @@ def _said(records: Iterable[RunRecord], holds: Callable[[RunRecord], bool], text
     return [f"{'、'.join(names)}: {text}"] if names else []
 
 
-def _at_the_limit(record: RunRecord) -> bool:
-    limit = record.config.get("epochs")
-    return any(r.best_epoch is not None and r.best_epoch == limit for r in record.results)
-
-
 def _at_an_end(record: RunRecord) -> bool:
-    tried = record.config.get("learning_rates") or []
+    tried = record.config.get("learning_rates") or record.config.get("phase2_lr") or []
+    tried = tried if isinstance(tried, list) else [tried]
     chosen = {r.chosen for r in record.results}
     return len(tried) > 1 and bool(chosen & {min(tried), max(tried)})

@@ -10,6 +10,7 @@ import pandas as pd
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import RecordError
 from fpcore.notation import (
+    DASH,
     METRICS,
     Markdown,
     code,
@@ -28,6 +29,7 @@ from fpcore.reports import figures
 from fpcore.runs import checkpoint, lock, states
 from fpcore.stats.scaling import PowerLaw, fit_power_law
 
+PHASES = ("phase1", "phase2")
 COLUMNS = metrics_where(lambda m: m.column)
 
 
@@ -57,33 +59,40 @@ def watch(name: str) -> Markdown:
 
 def _finished(folder: Path) -> list[dict[str, Any]]:
     found = {path: checkpoint.read_result(path) for path in sorted(folder.glob("*.result"))}
-    return [_part(p, "完了", one.phase1, one.val_ppl) for p, one in found.items() if one]
+    return [
+        _part(path, "完了", one.phase1, number(one.val_ppl, 1))
+        for path, one in found.items()
+        if one
+    ]
 
 
 def _in_work(folder: Path) -> list[dict[str, Any]]:
     """Return where the size in work stands: in phase 2 where that has a state, else in phase 1."""
-    first, trace = _latest(folder, "*.phase1.safetensors"), pd.DataFrame()
-    if first:
-        trace = pd.DataFrame(first[1]["trace"])
-    second = _latest(folder, "*.phase2-*.safetensors")
-    if second:
-        path, said = second
-        losses = [row.get("dev_loss", row.get("val_loss")) for row in said["trace"]]
-        ppl = float(np.exp(losses[-1])) if losses else None
-        return [_part(path, f"Phase 2 エポック {said['epoch']}", trace, ppl)]
-    if first:
-        return [_part(first[0], f"Phase 1 反復 {len(trace) + 1}", trace, None)]
+    paths = {phase: _newest(folder.glob(f"*.{phase}*.safetensors")) for phase in PHASES}
+    known = {phase: path and states.about(path) for phase, path in paths.items()}
+    first, second = known["phase1"], known["phase2"]
+    trace = pd.DataFrame(first["trace"] if first else {})
+    if paths["phase2"] and second:
+        rows, said = second["trace"], f"Phase 2 エポック {second['epoch']}"
+        return [_part(paths["phase2"], said, trace, _reached(rows[-1]) if rows else DASH)]
+    if paths["phase1"] and first:
+        return [_part(paths["phase1"], f"Phase 1 反復 {len(trace) + 1}", trace, DASH)]
     return []
 
 
-def _latest(folder: Path, pattern: str) -> tuple[Path, dict[str, Any]] | None:
-    """Return the newest state of a kind, and what is said about it."""
-    paths = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime_ns)
-    said = states.about(paths[-1]) if paths else None
-    return (paths[-1], said) if said else None
+def _reached(row: dict[str, Any]) -> str:
+    """Return the PPL of an epoch on the text that chooses it, which may be development."""
+    if "val_loss" in row:
+        return number(float(np.exp(row["val_loss"])), 1)
+    return f"{number(float(np.exp(row['dev_loss'])), 1)}（開発）"
 
 
-def _part(path: Path, state: str, phase1: Any, ppl: float | None) -> dict[str, Any]:
+def _newest(paths: Iterable[Path]) -> Path | None:
+    """Return the file that was written last; phase 2 has one for every learning rate tried."""
+    return max(paths, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
+def _part(path: Path, state: str, phase1: Any, ppl: str) -> dict[str, Any]:
     seed, samples = path.name.split("-")[:2]
     trace = pd.DataFrame(phase1).assign(seed=int(seed), samples=int(samples))
     last = trace["convergence_rate"].iloc[-1] if len(trace) else None
@@ -92,7 +101,7 @@ def _part(path: Path, state: str, phase1: Any, ppl: float | None) -> dict[str, A
         "サンプル数": samples,
         "状態": state,
         "収束率": percent(last, 0),
-        "Val PPL": number(ppl, 1),
+        "Val PPL": ppl,
         "phase1": trace.assign(label=samples),
     }
 

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fpcore import notation
 from fpcore.analysis.comparison import Comparison, compare_runs
 from fpcore.analysis.difference import MetricDifference
-from fpcore.notation import glued, number, percent, sizes
+from fpcore.notation import METRICS, glued, number, percent, sizes
 from fpcore.records.record import RunRecord
 from fpcore.stats.scaling import PowerLaw
 from fpcore.stats.uncertainty import LEVEL, Direction
 
 UNCLEAR = "差があるとは言えない"
 TINY = "表示の桁では差がない"
-SAID = {"up": "役に立つと言える", "down": "害になると言える", "same": "まったく同じ"}
+SMALL = "差はあるが小さい"
+HELPS = {"up": "役に立つと言える", "down": "害になると言える", "same": "まったく同じ"}
 
 
 def certainty(c: Comparison) -> str:
@@ -25,8 +26,36 @@ def certainty(c: Comparison) -> str:
 
 
 def level(share: float) -> str:
-    """Write the level of an interval."""
-    return number(100 * share, 0 if share == LEVEL else 1, " %")
+    """Write the level of an interval, with two digits of what it leaves out."""
+    left_out = 100 * (1 - share)
+    digits = 0 if share == LEVEL else max(1, 1 - math.floor(math.log10(left_out)))
+    return number(100 * share, digits, " %")
+
+
+def gap(d: MetricDifference, signed: bool = True) -> str:
+    """Write a difference: of what is compared by ratios in percent, else in its unit."""
+    if METRICS[d.metric].logged:
+        return percent(d.relative if signed else abs(d.relative), signed=signed)
+    text = notation.difference(d.metric, d.difference if signed else abs(d.difference))
+    return text if signed else text.lstrip("+±")
+
+
+def with_interval(d: MetricDifference) -> str:
+    """Write a difference as `gap` does, with its interval where it has one."""
+    if math.isnan(d.low) or d.direction == "unknown":
+        return gap(d)
+    if not METRICS[d.metric].logged:
+        return f"{gap(d)} {notation.interval(d.metric, d.low, d.high)}"
+    ends = ", ".join(percent(end, signed=True) for end in d.ends)
+    return f"{gap(d)} [{ends}]".replace("+inf%", "∞")
+
+
+def margin(name: str) -> str:
+    """Write the smallest difference of a metric that matters in practice."""
+    facts = METRICS[name]
+    share = facts.logged or facts.unit == "%"
+    value = number(100 * facts.margin, 0) if share else number(facts.margin, 2)
+    return f"{value} %" if facts.logged else f"{value} ポイント" if share else value
 
 
 def direction(differences: Mapping[int, MetricDifference], subject: str, up: str, down: str) -> str:
@@ -76,18 +105,19 @@ def unigram(c: Comparison) -> str:
     return f"unigram モデルに勝るのは{means}、{'; '.join(said)}。" if said else ""
 
 
-def resampled(c: Comparison) -> str:
-    """Give the interval of the difference of PPL at the largest size over other conversations."""
-    gap = c.resampled.get(c.samples[-1])
-    if gap is None or math.isnan(gap.low) or gap.low == gap.high:
+def combined_interval(c: Comparison) -> str:
+    """Give the interval of the difference of PPL at the largest size, and what it rests on."""
+    d = c["val_ppl"]
+    if math.isnan(d.low) or d.direction in ("same", "unknown"):
         return ""
-    low, high = (percent(v, 1, signed=True) for v in gap.relative_ppl[1:])
-    what = "検証会話とシード" if min(gap.seeds) > 1 else "検証会話"
-    said = (
-        f"{what}を選び直すと（会話 n={gap.conversations}、bootstrap）、{c.samples[-1]} サンプルの"
-    )
-    said += f"差の {level(c.level)} 区間は {low} から {high}"
-    return said + ("で、0 を含む。" if gap.direction == "unclear" else "。")
+    sources = [
+        *(["シード"] if d.by_seeds.known else []),
+        *(["検証会話"] if d.by_text.known else []),
+    ]
+    low, high = (percent(v, 1, signed=True) for v in d.ends)
+    said = f"{c.samples[-1]} サンプルの差の {level(c.level)} 区間（{'と'.join(sources)}による）は "
+    said += f"{low} から {high}"
+    return said + ("で、0 を含む。" if d.direction == "unclear" else "。")
 
 
 def alpha(c: Comparison) -> str:
@@ -118,7 +148,12 @@ def intervals(c: Comparison) -> str:
             said.append(
                 f"{record.name} は α = {number(fit.alpha, 3)} ± {half}（自由度 {fit.n - 2}）"
             )
-    return f"当てはめの残差による 95 % 区間: {'、'.join(said)}。" if said else ""
+    if not said:
+        return ""
+    return (
+        f"当てはめの残差による 95 % 区間: {'、'.join(said)}。この幅は当てはまりの悪さで、両方に"
+        "共通するので、α どうしの差の物差しにはならない。"
+    )
 
 
 def progression(c: Comparison, record: RunRecord) -> list[str]:
@@ -137,21 +172,38 @@ def progression(c: Comparison, record: RunRecord) -> list[str]:
     return lines
 
 
-def metric(name: str, difference: float, direction: Direction) -> str:
-    """Say of the difference of one metric how b stands to a, as far as `direction` allows it."""
-    label = notation.METRICS[name].label
+def metric(d: MetricDifference, direction: Direction) -> str:
+    """Say of the difference of one metric how b stands to a, as far as `direction` allows it.
+
+    It says of a difference that it is small in practice, and of one that cannot be told that it
+    would be, where that is certain.
+    """
+    label = METRICS[d.metric].label
     match direction:
         case "up" | "down":
-            size = notation.difference(name, abs(difference)).lstrip("+±")
             word = "高い" if direction == "up" else "低い"
-            return f"{glued(label, 'は')} {glued(size, word)}"
+            small = f"（{SMALL}）" if d.small else ""
+            return f"{glued(label, 'は')} {glued(gap(d, signed=False), word)}{small}"
         case "same":
             return glued(label, "は同じ")
         case "tiny":
             return glued(label, f"は{TINY}")
         case "unclear":
+            if d.negligible:
+                return glued(label, f"の差は、あっても {margin(d.metric)} 未満")
             return glued(label, f"に{UNCLEAR}")
     return ""
+
+
+def by_size(found: Mapping[int, MetricDifference]) -> str:
+    """Say what may be said of a metric at each size, where that is not the same at all of them."""
+    words = {n: d.certain if d.certain in ("up", "down") else "unclear" for n, d in found.items()
+             if d.certain != "unknown"}  # fmt: skip
+    if len(set(words.values())) < 2:
+        return ""
+    told = [f"{n} サンプルで {gap(found[n])}" for n, word in words.items() if word != "unclear"]
+    rest = [n for n, word in words.items() if word == "unclear"]
+    return "、".join(told) + (f"、{sizes(rest)}では{UNCLEAR}" if rest else "")
 
 
 def not_comparable(c: Comparison) -> list[str]:
@@ -162,12 +214,12 @@ def not_comparable(c: Comparison) -> list[str]:
     return [f"{'、'.join(names)} は、{why}。" for why, names in reasons.items()]
 
 
-def worth(record: RunRecord, controls: Sequence[RunRecord]) -> str:
-    """Say in one sentence whether phase 1 lowers Val PPL, with simultaneous 95 % intervals.
+def worth(record: RunRecord, controls: Sequence[RunRecord], share: float) -> str:
+    """Say in one sentence whether phase 1 lowers Val PPL, with intervals of the level `share`.
 
-    The difference is the control's Val PPL less the trained run's, at the largest size.
+    The difference is the control's Val PPL less the trained run's, at the largest size; other sizes
+    are named where they do not say the same.
     """
-    share = 1 - (1 - LEVEL) / max(1, len(controls))
     found = [compare_runs(record, control, level=share) for control in controls]
     if not found:
         return ""
@@ -177,12 +229,14 @@ def worth(record: RunRecord, controls: Sequence[RunRecord]) -> str:
 
 
 def _said(c: Comparison) -> str:
-    d = c["val_ppl"]
-    gap = notation.difference("val_ppl", d.difference)
-    ends = notation.interval("val_ppl", d.low, d.high)
-    what = SAID.get(d.certain, "役に立つとも害になるとも言えない")
+    d, kind = c["val_ppl"], c.b.config["contexts"]
+    if "val_ppl" in c.incomparable:
+        return f"{kind} に対しては、{c.incomparable['val_ppl']}"
+    what = HELPS.get(d.certain, "役に立つとも害になるとも言えない")
+    what += f"（{SMALL}）" if d.small and what in HELPS.values() else ""
     what += "（シード 1）" if c.seeds < 2 else ""
-    return f"{c.b.config['contexts']} に対して {gap} {ends} で、{what}"
+    other = by_size(c.by_size("val_ppl"))
+    return f"{kind} に対して {with_interval(d)} で、{what}" + (f"（{other}）" if other else "")
 
 
 def window_names(fits: Sequence[tuple[int, int, PowerLaw]]) -> list[str]:

@@ -10,8 +10,10 @@ from helpers.records import (
     DIGESTS,
     ENVIRONMENT,
     edited,
+    record,
     result,
     run,
+    seeded,
     trace,
     with_seed,
 )
@@ -58,6 +60,15 @@ def test_factor_without_effect() -> None:
     blind = run("b", {"gradient_clip": 2.0}, phase1={}, val_er=0.6)
     unknown = of_pairs.factor_without_effect([run("a"), blind])
     assert unknown.verdict == CARE and "確かめられない" in unknown.evidence
+    bare = {k: v for k, v in trace().items() if k not in ("grad_norm", "clipped")}
+    silent = [run(n, k, phase1=bare, val_er=e) for n, k, e in
+              (("a", {}, 0.7), ("b", {"gradient_clip": 2.0, "max_iter": 100}, 0.6))]  # fmt: skip
+    seen = of_pairs.factor_without_effect(silent)  # norms are not known, but the traces agree
+    assert seen.verdict == CARE and seen.settle == "`gradient_clip` は効いていないと書く"
+    moved = edited(silent[1], results=[
+        r.model_copy(update={"phase1": bare | {"loss": [-0.1, -0.2, -0.9]}}) if r.samples == 100
+        else r for r in silent[1].results])  # fmt: skip
+    assert of_pairs.factor_without_effect([silent[0], moved]).verdict == OK
     noisy = run("b", {"context_noise": 0.2}, phase1=trace(1.0, norm=2.0), val_er=0.6)
     assert "クリップ" not in of_pairs.factor_without_effect([run("a"), noisy]).evidence
 
@@ -92,6 +103,42 @@ def test_a_run_known_in_part_can_be_a_duplicate() -> None:
     assert of_records.duplicates([run("a"), part]).verdict == CARE
 
 
+def printed(base: RunRecord) -> RunRecord:
+    """The run as print would give it: rounded, without norms, every second row of its trace."""
+    digits = {"val_ppl": 1, "train_ppl": 1, "val_er": 3, "train_er": 3, "val_acc": 3}
+    digits |= {"convergence_rate": 2, "bits_per_byte": 3, "unigram_ppl": 1}
+    results = []
+    for r in base.results:
+        figures = {k: round(getattr(r, k), n) for k, n in digits.items()}
+        rates = [round(v, 2) for v in r.phase1["convergence_rate"]][::2]
+        losses = [round(v, 4) for v in r.phase1["loss"]][::2]
+        rows = {"iteration": r.phase1["iteration"][::2], "convergence_rate": rates, "loss": losses}
+        results.append(r.model_copy(update=figures | {"phase1": rows}))
+    return edited(base, name=f"{base.name}-printed", results=results)
+
+
+def measured(name: str, step: float = 0.0) -> RunRecord:
+    """A run with all digits that a computer gives."""
+    base = run(name, val_er=0.70612 + step, val_acc=0.123456 + step, train_ppl=98.7654321 + step)
+    results = []
+    for r in base.results:
+        rows = {k: [v * 1.000123 for v in r.phase1[k]] for k in ("convergence_rate", "loss")}
+        ppl = (r.val_ppl or 0) * 1.0000123 + step
+        update = {"val_ppl": ppl, "convergence_rate": rows["convergence_rate"][-1]}
+        results.append(r.model_copy(update=update | {"phase1": dict(r.phase1) | rows}))
+    return edited(base, results=results)
+
+
+def test_a_rounded_record_is_the_same_observation() -> None:
+    one, other = measured("one"), measured("other", 0.0007)
+    found = of_records.duplicates([one, printed(one), other])
+    assert found.verdict == CARE and "one = one-printed" in found.evidence
+    assert "n=2" in found.evidence
+    assert [r.name for r in distinct([printed(one), one, other])] == ["one-printed", "other"]
+    assert of_records.duplicates([one, measured("near", 1e-7)]).verdict == OK  # neither is rounded
+    assert of_records.duplicates([one, printed(other)]).verdict == OK
+
+
 def test_trace_ends() -> None:
     assert of_records.trace_ends([run("a"), run("b")]).verdict == OK
     found = of_records.trace_ends([run("a"), run("b", convergence_rate=0.71)])
@@ -121,6 +168,18 @@ def test_seeds() -> None:
     near = [with_seed(a, 43, 60.0), with_seed(_shifted(b, 50.0), 43, 1.0)]
     assert of_pairs.seeds(near).verdict == CARE
     assert "25, 50, 100, 200, 400 サンプル" in of_pairs.seeds(near).evidence
+    close = [with_seed(with_seed(r, 43, 1.0), 44, 2.0) for r in (a, _shifted(b, 0.001))]
+    assert of_pairs.seeds(close).verdict == OK  # the difference is known to be below 1 %
+
+
+def test_seeds_at_the_level_of_the_report() -> None:
+    """One verdict in the tables and in the check: what 95 % tell, a wide family need not."""
+    shifts = {42: 0.0, 43: 5.0, 44: -5.0}
+    pair = [seeded(run("a"), "a", dict.fromkeys(shifts, 0.0)), seeded(run("b"), "b", shifts)]
+    pair[1] = _shifted(pair[1], 30.0)
+    check = next(c for c in registry.CHECKS if c.rule is of_pairs.seeds)
+    assert check.of(pair, 0.95).verdict == OK
+    assert check.of(pair, 1 - 1e-12).verdict == CARE
 
 
 def _shifted(base: RunRecord, shift: float) -> RunRecord:
@@ -136,10 +195,26 @@ def test_early_stop() -> None:
     assert of_records.early_stop([run("a"), run("b")]).verdict == OK
     chosen = of_records.early_stop([run("a"), run("b", {"select_on": "val"})])
     assert chosen.verdict == CARE and "b" in chosen.evidence
-    unequal = of_records.early_stop([run("a"), run("b", epochs_run=9)])
-    assert "4–9" in unequal.evidence
-    capped = of_records.early_stop([run("a", best_epoch=20), run("b")])
-    assert "5 件で最良が最終エポック" in capped.evidence
+    unequal = of_records.early_stop([run("a", {"patience": 3}), run("b", {"patience": 1})])
+    assert unequal.verdict == CARE and "a は dev と patience 3" in unequal.evidence
+    patient = [run(name, {"patience": 3}, epochs_run=n) for name, n in (("a", 9), ("b", 14))]
+    assert of_records.early_stop(patient).verdict == OK  # each stops when it is done
+
+
+@pytest.mark.parametrize("best", [20, 21])
+def test_training_that_was_cut_short(best: int) -> None:
+    assert of_records.phase2_ended([run("a"), run("b", best_epoch=19)]).verdict == OK
+    found = of_records.phase2_ended([run("a"), run("b", best_epoch=best)])
+    assert found.verdict == WRONG and "b（20）" in found.evidence and "a（" not in found.evidence
+    assert "`epochs` を増やして" in found.settle
+    once = run("c").results[1].model_copy(update={"best_epoch": best})
+    assert of_records.phase2_ended([edited(run("c"), results=[once])]).verdict == WRONG
+
+
+def test_n_grams_have_no_epochs() -> None:
+    counted = edited(record("n", seed=None, best_epoch=None, epochs_run=None), config={"order": 5})
+    assert of_records.phase2_ended([counted]).verdict == OK
+    assert of_records.early_stop([counted, run("a")]).verdict == OK
 
 
 def test_same_text() -> None:
@@ -235,6 +310,7 @@ def test_counter_examples() -> None:
     runs = [_shifted(run(f"r{i}", val_er=0.6 + i / 100), -10.0 * i) for i in range(5)]
     fine = of_records.er_and_ppl(runs)
     assert fine.verdict == OK and "n=5" in fine.evidence
+    assert "ρ = -1.00（p = 0.02、1 つ除くと -1.00〜-1.00）" in fine.evidence  # p is 2 of 120
     first = runs[4].results[0].model_copy(update={"val_ppl": 2000.0})
     against = [*runs[:4], edited(runs[4], results=[first, *runs[4].results[1:]])]
     found = of_records.er_and_ppl(against)
@@ -252,8 +328,8 @@ def test_knobs_stand_in_for_unknown_digests() -> None:
 
 
 def test_unknown_epochs_are_said() -> None:
-    found = of_records.early_stop([run("a"), run("b", epochs_run=None, best_epoch=None)])
-    assert found.verdict == CARE and "5 件でエポック数の記録がない" in found.evidence
+    found = of_records.phase2_ended([run("a"), run("b", epochs_run=None, best_epoch=None)])
+    assert found.verdict == CARE and "エポック数の記録がない: b" in found.evidence
 
 
 def test_no_seed_in_common_is_a_factor() -> None:

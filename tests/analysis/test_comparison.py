@@ -1,11 +1,14 @@
 """The comparison tables and the sentences of the report, on records built by small edits."""
 
+import math
+
 import pytest
-from helpers.records import record, scaled
+from helpers.records import PPL, record, scaled, seeded
 
 from fpcore import compare_runs
 from fpcore.analysis.comparison import Comparison
 from fpcore.errors import RecordError
+from fpcore.reports import sentences
 from fpcore.reports.comparison import report, sections
 
 
@@ -113,10 +116,42 @@ def test_means_over_seeds() -> None:
     assert gaps(c, "val_ppl") == [0.0] * 5  # on the seed that both have
     assert c.seeds == 1 and "シード1" in sections.summary(c)
     only = many.model_copy(update={"results": [r for r in many.results if r.seed == 43]})
-    assert gaps(compare_runs(record("a"), only), "val_ppl") == [10.0] * 5
+    assert gaps(compare_runs(record("a"), only), "val_ppl") == pytest.approx([10.0] * 5)
     half = many.model_copy(
         update={"results": [r.model_copy(update={"seed": 40 + (r.seed or 0)}) for r in twins]}
     )
-    both = compare_runs(many, half)  # no seed in common: means of all, 5 above the first
-    assert gaps(both, "val_ppl") == pytest.approx([5.0] * 5)
+    both = compare_runs(many, half)  # no seed in common: geometric means, √(x(x + 10)) and x + 10
+    means = [math.sqrt(ppl * (ppl + 10)) for ppl in PPL.values()]
+    want = [ppl + 10 - mean for ppl, mean in zip(PPL.values(), means, strict=True)]
+    assert gaps(both, "val_ppl") == pytest.approx(want)
     assert "シード1" not in sections.summary(compare_runs(many, many))
+
+
+def test_perplexities_are_compared_by_the_logarithm_of_their_ratio() -> None:
+    """Ratios 1.1 at every seed, though the seeds lie far apart: no spread at all."""
+    a = seeded(record("a"), "a", {1: 0.0, 2: 100.0, 3: -100.0})
+    d = compare_runs(a, scaled(a, "b", 1.1))["val_ppl"]
+    assert d.relative == pytest.approx(0.1) and d.ends == pytest.approx((0.1, 0.1))
+    assert d.a == pytest.approx((300 * 400 * 500) ** (1 / 3)) and d.low == pytest.approx(0.1 * d.a)
+
+
+def test_what_is_small_or_negligible_in_practice() -> None:
+    """A margin of 1 %: told and below it, told and above, not told but surely below."""
+    a = seeded(record("a"), "a", {1: 0.0, 2: 5.0, 3: -5.0})
+    small, large = (compare_runs(a, scaled(a, "b", f))["val_ppl"] for f in (1.005, 1.02))
+    assert small.told and small.small and not large.small
+    assert sentences.SMALL in sentences.metric(small, "up")
+    assert sentences.SMALL not in sentences.metric(large, "up")
+    noisy = seeded(record("b"), "b", {1: 0.4, 2: 4.8, 3: -5.1})
+    d = compare_runs(a, noisy)["val_ppl"]
+    assert d.direction == "unclear" and d.negligible
+    assert "あっても 1 % 未満" in sentences.metric(d, "unclear")
+    wild = compare_runs(a, seeded(record("b"), "b", {1: 40.0, 2: -48.0, 3: -5.1}))["val_ppl"]
+    assert wild.direction == "unclear" and not wild.negligible
+
+
+def test_differences_of_printed_values_are_not_said_to_be_unrounded() -> None:
+    a, b = record("a"), scaled(record("b"), "b", 1.1)
+    assert "丸める前に計算" in sections.summary(compare_runs(a, b))
+    said = sections.summary(compare_runs(a, b.model_copy(update={"source": "published"})))
+    assert "丸める前" not in said and "b は印刷された、丸めた値" in said

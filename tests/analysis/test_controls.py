@@ -14,14 +14,14 @@ from fpcore.reports.study import answers
 @pytest.mark.parametrize(("gap", "noise", "said"), [
     (0.02, 0, "で、役に立つと言える"),
     (-0.02, 0, "で、害になると言える"),
-    (0.0, 0, "±0.0 [±0.0, ±0.0] で、まったく同じ"),
+    (0.0, 0, "±0.0% [±0.0%, ±0.0%] で、まったく同じ"),
     (0.0, 7, "で、役に立つとも害になるとも言えない"),
 ])  # fmt: skip
 def test_what_phase_1_is_worth(gap: float, noise: int, said: str) -> None:
     """A control whose losses are `gap` nats above the trained run's."""
     trained = arm(RunConfig.load("study"))
     control = arm(RunConfig(**trained.config | {"name": "c", "contexts": "zero"}), gap, noise)
-    sentence = sentences.worth(trained, [control])
+    sentence = sentences.worth(trained, [control], 0.95)
     assert said in sentence and sentence.count("。") == 1
     assert sentence.startswith("Phase 1 の訓練は（対照の Val PPL − `study`、")
     assert "zero に対して" in sentence
@@ -32,16 +32,23 @@ def test_a_control_differs_in_its_contexts_alone() -> None:
     knobs: list[dict[str, Any]] = [{"contexts": "zero"}, {"contexts": "untrained"}]
     knobs += [{"max_iter": 70}]
     knobs += [{"contexts": "zero", "phase2_lr": 0.01}]
-    others = [arm(RunConfig(**trained.config | {"name": "c"} | k)) for k in knobs]
+    others = [arm(RunConfig(**trained.config | {"name": f"c{i}"} | k)) for i, k in enumerate(knobs)]
     assert factors.beside(trained, [trained, *others]) == others[:2]
     assert factors.beside(others[0], [trained, *others]) == []
-    assert sentences.worth(trained, []) == ""
+    assert sentences.worth(trained, [], 0.95) == ""
+
+
+def test_a_control_runs_no_phase_1_whatever_its_knobs_say() -> None:
+    longer = arm(RunConfig(**RunConfig.load("study").model_dump() | {"name": "x", "max_iter": 70}))
+    zero = arm(RunConfig(**longer.config | {"name": "zero", "contexts": "zero", "max_iter": 60}))
+    twin = arm(RunConfig(**zero.config | {"name": "twin", "max_iter": 30}))
+    assert factors.beside(longer, [zero, twin, longer]) == [zero]
 
 
 def test_studies_and_baselines_say_it_of_the_shipped_controls() -> None:
     e = evidence("controls", **{"study-contextszero": {"gap": 0.02}})
     said = "\n".join(answers.answer(e))
-    assert "zero に対して" in said and "役に立つと言える" in said and "97.5 % 区間" in said
-    assert "untrained に対して ±0.0" in said
+    assert "zero に対して" in said and "役に立つと言える" in said
+    assert "untrained に対して ±0.0%" in said
     standing = baselines.standing(list(e.records), [])
-    assert "zero に対して" in standing and "97.5 % 区間" in standing  # of two controls, as above
+    assert "zero に対して" in standing and "99.50 % 区間" in standing  # two controls, five sizes

@@ -1,11 +1,11 @@
 """Pairs and sets of records that a report must survive, and must not say too much of."""
 
-import functools
-from itertools import permutations
+from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from helpers.records import DIGESTS, edited, record, run, scaled, seeded, trace
 
@@ -14,11 +14,9 @@ from fpcore.analysis import factors
 from fpcore.analysis.checks import of_pairs, of_records, registry
 from fpcore.analysis.checks.check import CARE, OK, WRONG
 from fpcore.analysis.trade_off import trade_off
-from fpcore.records import pairs
 from fpcore.records.record import load_records
 from fpcore.reports.comparison import conclusions, report, sections
 from fpcore.reports.sentences import TINY
-from fpcore.stats import uncertainty
 
 PPL_WORDS = (
     "高い（悪い）",
@@ -31,10 +29,8 @@ PPL_WORDS = (
 
 
 @pytest.mark.usefixtures("committed")
-def test_committed_records_of_every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_committed_records_of_every_kind() -> None:
     """Each kind of record beside each other kind, and the studies' base beside every record."""
-    few = functools.partial(uncertainty.paired_bootstrap, draws=100)  # their words do not count
-    monkeypatch.setattr(pairs, "paired_bootstrap", few)
     kinds = ("v5-published", "v5-small", "study", "study-contextszero", "lstm-small")
     by_name = {record.name: record for record in load_records()}
     names = {*permutations(kinds, 2), *(("study", name) for name in by_name if name != "study")}
@@ -66,6 +62,28 @@ def test_er_of_other_row_counts() -> None:
     assert "行数が違う" in said and "全 5 サイズで" not in said
 
 
+@pytest.mark.parametrize("short", ["a", "b"])
+def test_training_cut_short_leaves_nothing_to_say_of_ppl(short: str) -> None:
+    """Wherever the best epoch is the last one, and however large the difference."""
+    a, b = (
+        scaled(run(name, {"max_iter": n}, val_er=er, val_acc=acc), name, factor)
+        for name, n, er, acc, factor in (("a", 60, 0.7, 0.1, 1.0), ("b", 100, 0.6, 0.2, 1.4))
+    )
+    cut = {r.name: edited(r, results=[
+        x.model_copy(update={"best_epoch": 20}) if x.samples == 50 else x for x in r.results
+    ]) for r in (a, b) if r.name == short}  # fmt: skip
+    c = compare_runs(cut.get("a", a), cut.get("b", b))
+    text = report.render(c)
+    body = text.split("## 検証")[0]
+    assert not [word for word in PPL_WORDS if word in body] and "Acc が" not in body
+    assert f"{short} は最良エポックが `epochs` の上限" in sections.perplexity(c)
+    assert "全 5 サイズで低い" in sections.effective_rank(c)  # phase 1 has ended
+    assert "どちらの設定も勧められない" in conclusions.recommended(c)
+    assert trade_off([*c.records]).n == 1
+    ended = next(line for line in text.splitlines() if "Phase 2 は終わっているか" in line)
+    assert ended.startswith(f"- **{WRONG}**")
+
+
 def test_training_on_validation_text_leaves_nothing_to_say() -> None:
     data = {"training_pool": [0, 999], "validation": [399, 420]}
     c = compare_runs(run("a"), edited(scaled(run("b"), "b", 0.5), data=data))
@@ -80,6 +98,33 @@ def test_trade_offs_respect_uncertainty() -> None:
     assert (found.opposed, found.alike, found.n) == ([], [], 2)
     clear = seeded(record("b", val_er=0.6), "b", {1: 50.0, 2: 56.0, 3: 44.0})
     assert trade_off([a, clear]).opposed == [25, 50, 100, 200, 400]
+
+
+def test_counter_examples_are_no_chance_of_many_pairs() -> None:
+    """Runs that do not differ but for noise: of many pairs some differ at 95 %, none at once."""
+    rng = np.random.default_rng(3)
+    noise = rng.normal(size=(12, 2, 3))
+    runs = []
+    for i, (er, ppl) in enumerate(noise):
+        own = seeded(record("x"), f"r{i}", dict(zip((1, 2, 3), ppl.tolist(), strict=True)))
+        ranks = dict(zip((1, 2, 3), (0.7 + er / 100).tolist(), strict=True))
+        results = [r.model_copy(update={"val_er": ranks[r.seed or 0]}) for r in own.results[:2]]
+        runs.append(edited(own, results=results))
+    pairs = [compare_runs(a, b) for a, b in combinations(runs, 2)]
+    assert any(c["val_ppl"].told and c["val_er"].told for c in pairs)
+    found = trade_off(runs)
+    assert (found.opposed, found.alike) == ([], [])
+
+
+def test_one_run_alone_carries_no_correlation() -> None:
+    """Five runs without an order, and one far away in both."""
+    points = [(0.70, 500), (0.71, 503), (0.72, 501), (0.73, 502), (0.74, 499), (0.5, 600)]
+    runs = [run(f"r{i}", val_er=er, val_ppl=float(ppl)) for i, (er, ppl) in enumerate(points)]
+    found = trade_off(runs).correlation
+    assert found is not None and not found.holds
+    left = [rho for rho, _ in found.without_one]
+    assert min(left) < found.rho < max(left)
+    assert of_records.er_and_ppl(runs).verdict == CARE
 
 
 def test_what_cannot_be_seen_has_no_direction() -> None:

@@ -11,20 +11,34 @@ from fpcore.records.record import RunRecord
 from helpers.records import record
 
 COUNTS = [100, 50, 30, 20, 80]
+Gap = float | dict[int, float]
 
 
-def arm(config: RunConfig, gap: float = 0.0, noise: int = 0, **fields: Any) -> RunRecord:
-    """A run of three seeds whose losses are `gap` nats per token above a common level."""
+def arm(config: RunConfig, gap: Gap = 0.0, noise: int = 0, **fields: Any) -> RunRecord:
+    """A run of three seeds whose losses are `gap` nats per token above a common level.
+
+    The gap may be one by size. With `noise` conversations differ by chance, and with `seed_noise`,
+    `text_noise` and `er_noise` seeds, conversations and effective ranks by that much.
+    """
     rng, results = np.random.default_rng(noise), []
+    spreads = {name: fields.pop(name, 0.0) for name in ("seed_noise", "text_noise", "er_noise")}
+    texts = spreads["text_noise"] * np.array([1.0, -1.0, 1.0, -1.0, -0.6])
+    ranks = fields.get("val_er", 0.7)
     for seed in (42, 43, 44):
         for base in record("x").results:
             jitter = rng.normal(0, 1e-3, len(COUNTS)) if noise else np.zeros(len(COUNTS))
-            means = 6.0 + 0.01 * (seed - 43) + gap + jitter
+            gap_here = gap.get(base.samples, 0.0) if isinstance(gap, dict) else gap
+            sign = {42: -1.0, 43: 0.0, 44: 1.0}[seed]
+            means = (
+                6.0 + 0.01 * (seed - 43) + gap_here + jitter + texts + sign * spreads["seed_noise"]
+            )
             sums = (means * COUNTS).tolist()
             ppl = float(np.exp(sum(sums) / sum(COUNTS)))
-            own = {"seed": seed, "val_ppl": ppl, "val_loss_sums": sums, "val_token_counts": COUNTS}
-            dev = {"phase2": {"epoch": [1], "dev_loss": [6.0 + gap], "val_loss": [6.0]}}
-            results.append(base.model_copy(update=own | dev | fields))
+            losses = {"seed": seed, "val_ppl": ppl, "val_loss_sums": sums}
+            er = {"val_er": None if ranks is None else ranks + sign * spreads["er_noise"]}
+            losses |= {"val_token_counts": COUNTS}
+            dev = {"phase2": {"epoch": [1], "dev_loss": [6.0 + gap_here]}}
+            results.append(base.model_copy(update=losses | dev | fields | er))
     knobs = config.model_dump()
     return record(config.run_name).model_copy(update={"config": knobs, "results": results})
 

@@ -283,7 +283,7 @@ def test_traces_have_a_row_per_iteration() -> None:
 def test_epochs_have_a_row_per_epoch() -> None:
     chosen = result(phase2={"epoch": [1], "train_loss": [4.0], "val_loss": [5], "dev_loss": [3.0]})
     table = epochs([record("one"), record("two", chosen)])
-    names = "run seed samples epoch train_loss val_loss val_acc dev_loss"
+    names = "run seed samples epoch train_loss val_loss val_acc dev_loss dev_acc"
     assert list(table) == names.split()
     assert table["run"].tolist() == ["one", "one", "two"]
     assert table["val_loss"].tolist() == [6.0, 6.5, 5.0]

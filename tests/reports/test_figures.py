@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from helpers.records import run
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
@@ -56,7 +57,18 @@ def test_sizes_are_shades_and_captions_give_the_seeds() -> None:
     ax = figures.phase1_by_size(load_record("study"), "loss", "損失", figures.axes())
     shades = [to_hex(line.get_color()) for line in ax.lines if len(line.get_xdata()) > 1]  # type: ignore[arg-type]
     assert len(set(shades)) == 3 and "n=3" in ax.get_title() and BAND in ax.get_title()
-    assert "nat" in figures.phase2_by_size(load_record("study"), figures.axes()).get_ylabel()
+
+
+@pytest.mark.parametrize(("known", "label"), [("val", "検証損失"), ("dev", "開発損失")])
+def test_epochs_are_drawn_of_the_text_that_chose_them(known: str, label: str) -> None:
+    """Validation may be read once, at the best epoch: then its traces know development alone."""
+    losses = {"epoch": [1, 2, 3], "train_loss": [4.0, 3.0, 2.0], f"{known}_loss": [5.0, 4.0, 4.5]}
+    ax = figures.phase2_by_size(run("x", phase2=losses, best_epoch=2), figures.axes())
+    assert ax.get_ylabel() == f"{label}（nat）" and label in ax.get_title()
+    (marks,) = ax.collections
+    assert {tuple(point) for point in marks.get_offsets().tolist()} == {(2.0, 4.0)}  # type: ignore[attr-defined]
+    nothing = figures.phase2_by_size(run("x"), figures.axes())
+    assert "値の記録がない" in [t.get_text() for t in nothing.texts]
 
 
 @pytest.mark.parametrize(("a", "b"), [("v5-small", "v6-small"), ("v5-published", "v6-published")])

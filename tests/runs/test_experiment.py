@@ -118,7 +118,7 @@ def test_a_run_equals_the_plain_pipeline(trial: Toy, layers: int, inputs: int) -
     val_contexts = plain.sequential_contexts(block, val_x, 24)
     assert result.train_er == pytest.approx(effective_rank(P), rel=1e-7)
     assert result.val_er == pytest.approx(effective_rank(val_contexts[-1]), rel=1e-7)
-    adam = torch.optim.Adam(head.parameters(), lr=config.phase2_lr)
+    adam = torch.optim.Adam(head.parameters(), lr=config.rates[0])
     for epoch in range(3):
         loss = plain.train_epoch(head, adam, (contexts, x, ids), weights, config.phase2_batch)
         val_loss, correct = plain.evaluate(head, (val_contexts, val_x, data.val.ids), weights)
@@ -166,7 +166,7 @@ def test_the_control_on_zero_contexts_reads_the_last_token_alone(trial: Toy) -> 
     ids, weights = data.training_ids(20), data.weights.double()
     x = plain.input_vectors(weights, ids, 1)
     zeros = [x.new_zeros(len(ids), config.context_dim)]
-    adam = torch.optim.Adam(head.parameters(), lr=config.phase2_lr)
+    adam = torch.optim.Adam(head.parameters(), lr=config.rates[0])
     for epoch in range(2):
         loss = plain.train_epoch(head, adam, (zeros, x, ids), weights, config.phase2_batch)
         assert result.phase2["train_loss"][epoch] == pytest.approx(loss, rel=1e-9)

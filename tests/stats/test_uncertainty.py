@@ -2,13 +2,30 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from fpcore.stats.uncertainty import difference
+from fpcore.stats.uncertainty import (
+    UNKNOWN,
+    Difference,
+    Values,
+    Variance,
+    combined,
+    difference,
+    differences,
+    effective_number,
+    half_width,
+    over_conversations,
+    resolution,
+    seeds_needed,
+    simultaneous,
+)
 
 NUMBERS = st.floats(-1e3, 1e3, allow_nan=False)
+COUNTS = st.lists(st.integers(1, 50), min_size=2, max_size=8)
 
 
 def test_pairs_of_seeds() -> None:
@@ -42,6 +59,13 @@ def test_one_seed_gives_the_sign_alone() -> None:
     assert difference({None: 2.0}, {None: 1.0}).direction == "down"
 
 
+def test_one_seed_is_held_to_the_conversations_where_they_are_known() -> None:
+    sides: dict[int, tuple[Values, Values]] = {1: ({42: 0.0}, {42: 1.0})}
+    wide = differences(sides, {1: Variance(1.0, 9.0)})[1]
+    assert wide.direction == "unclear" and wide.high == pytest.approx(1 + stats.t.ppf(0.975, 9))
+    assert differences(sides, {1: Variance(0.01, 9.0)})[1].direction == "up"
+
+
 def test_same_and_unknown() -> None:
     assert difference({1: 2.0}, {1: 2.0}).direction == "same"
     assert difference({1: 2.0, 2: 3.0}, {1: 2.0, 2: 3.0}).direction == "same"
@@ -68,3 +92,123 @@ def test_enormous_differences_have_an_interval() -> None:
     large = difference({1: 1e100, 2: 1e100}, {1: 2e100, 2: 4e100})
     assert large.high == pytest.approx(small.high * 1e100)
     assert large.low == pytest.approx(small.low * 1e100)
+
+
+def test_the_spread_over_seeds_is_that_of_all_sizes() -> None:
+    """Gaps 0, 2 (variance 2) and 5, 5 (variance 0): 1 on 2 degrees of freedom; 0, 0 is no gap."""
+    zero: Values = {1: 0.0, 2: 0.0}
+    found = differences(
+        {10: (zero, {1: 0.0, 2: 2.0}), 20: (zero, {1: 5.0, 2: 5.0}), 30: (zero, zero)}, {}
+    )
+    half = stats.t.ppf(0.975, 2) * math.sqrt(1 / 2)
+    assert found[10].high == pytest.approx(1 + half)
+    assert found[20].low == pytest.approx(5 - half)
+    assert (found[30].low, found[30].high, found[30].direction) == (0, 0, "same")
+
+
+def test_sizes_of_other_numbers_of_seeds_do_not_mix() -> None:
+    sides: dict[int, tuple[Values, Values]] = {
+        1: ({1: 0.0, 2: 0.0}, {1: 0.0, 2: 2.0}),
+        2: ({1: 0.0, 2: 0.0, 3: 0.0}, {1: 9.0, 2: 0.0, 3: -9.0}),
+    }
+    assert differences(sides, {})[1] == difference(*sides[1])
+
+
+def test_errors_of_seeds_and_conversations_add_up() -> None:
+    """Satterthwaite: (1 + 3)² / (1²/2 + 3²/6) = 8 degrees of freedom."""
+    whole = combined(Variance(1.0, 2.0), Variance(3.0, 6.0))
+    assert (whole.value, whole.dof) == (4.0, pytest.approx(8.0))
+    assert combined(Variance(1.0, 2.0), UNKNOWN) == Variance(1.0, 2.0)
+    assert not combined(UNKNOWN).known
+    d = differences({0: ({1: 0.0, 2: 0.0}, {1: 4.0, 2: 6.0})}, {0: Variance(3.0, 6.0)})[0]
+    assert d.variance == combined(Variance(1.0, 1.0), Variance(3.0, 6.0))
+    assert d.high - 5 == pytest.approx(half_width(d.variance, 0.95))
+
+
+def test_conversations_of_equal_length_by_hand() -> None:
+    """Gaps per token 1, 2, 3 on 10 tokens each: standard error of the mean 1/√3, t(2)."""
+    found = over_conversations([10, 20, 30], [10, 10, 10])
+    assert found.value == pytest.approx(1 / 3) and found.dof == pytest.approx(2)
+
+
+def test_a_long_conversation_does_not_hide_its_own_error() -> None:
+    """The variance is unbiased for gaps per token of equal spread, whatever the lengths."""
+    rng, counts = np.random.default_rng(0), np.array([500, 20, 20, 20, 20, 20])
+    gaps = rng.normal(0, 1, (20_000, 6))
+    known = float(np.mean([over_conversations(gap * counts, counts).value for gap in gaps[:4000]]))
+    true = float(((gaps * counts).sum(1) / counts.sum()).var())
+    assert known == pytest.approx(true, rel=0.06)
+
+
+def test_a_large_conversation_leaves_few_degrees_of_freedom() -> None:
+    gap = np.linspace(-1, 1, 25)
+    even, heavy = np.full(25, 40.0), np.array([500.0] + [500 / 24] * 24)
+    known = [over_conversations(gap * n, n) for n in (even, heavy)]
+    assert known[0].dof == pytest.approx(24) and known[1].dof == pytest.approx(2.84, abs=0.01)
+    assert half_width(known[1], 0.95) > 3 * half_width(known[0], 0.95)
+
+
+@given(COUNTS)
+def test_the_effective_number_is_at_most_the_number(counts: list[int]) -> None:
+    assert 1 <= effective_number(counts) <= len(counts) + 1e-9
+    assert effective_number([7] * len(counts)) == pytest.approx(len(counts))
+
+
+@given(COUNTS, st.floats(-3, 3))
+def test_a_shift_of_every_token_leaves_the_error(counts: list[int], shift: float) -> None:
+    n = np.array(counts, float)
+    gaps = np.sin(np.arange(len(n))) * n
+    assert over_conversations(gaps + shift * n, n).value == pytest.approx(
+        over_conversations(gaps, n).value, abs=1e-9
+    )
+
+
+def test_one_conversation_has_no_error() -> None:
+    assert not over_conversations([3, 0], [5, 0]).known
+    assert over_conversations([3, 9, 0], [1, 3, 0]) == over_conversations([3, 9], [1, 3])
+
+
+@pytest.mark.parametrize(
+    ("gaps", "counts"),
+    [([1, 2], [1, 1, 1]), ([[1, 2]], [[1, 1]]), ([1, math.nan], [1, 1]), ([1, 2], [0, 0]),
+     ([1, 2], [1, -1])],
+)  # fmt: skip
+def test_bad_input_is_refused(gaps: list[float], counts: list[int]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        over_conversations(gaps, counts)
+
+
+def test_simultaneous_levels() -> None:
+    assert simultaneous(1) == simultaneous(0) == 0.95
+    assert simultaneous(50) == pytest.approx(0.999)
+
+
+@pytest.mark.parametrize(("seeds", "level"), [(3, 0.95), (5, 0.99), (10, 0.999)])
+def test_a_difference_of_the_resolution_is_told_in_80_percent(seeds: int, level: float) -> None:
+    """Against drawn seeds whose spread is known beforehand, as that of the resolution is."""
+    variance = Variance(1.0 / seeds, seeds - 1.0)
+    size, rng = resolution(variance, level), np.random.default_rng(seeds)
+    drawn = size + rng.normal(size=(40_000, seeds))
+    t = drawn.mean(1) / (drawn.std(1, ddof=1) / math.sqrt(seeds))
+    told = (t > stats.t.ppf((1 + level) / 2, seeds - 1)).mean()
+    assert told == pytest.approx(0.8, abs=0.06)
+
+
+def measured(spread: float, text: float) -> Difference:
+    """A difference of 1 of three seeds, with a variance over conversations."""
+    gaps: Values = {1: 1 - spread, 2: 1.0, 3: 1 + spread}
+    texts = {0: Variance(text, 30.0)} if text else {}
+    return differences({0: (dict.fromkeys(gaps, 0.0), gaps)}, texts)[0]
+
+
+@pytest.mark.parametrize("spread", [0.05, 2.0, 20.0])
+def test_the_seeds_needed_are_the_fewest_with_power(spread: float) -> None:
+    n = seeds_needed(measured(spread, 0), 1.0, 0.95)
+    sizes = [resolution(Variance(spread**2 / k, k - 1.0), 0.95) for k in (n, max(2, n - 1))]
+    assert sizes[0] <= 1 and (n == 2 or sizes[1] > 1)
+
+
+def test_no_number_of_seeds_helps_where_conversations_limit() -> None:
+    assert math.isinf(seeds_needed(measured(2.0, 0.2), 1.0, 0.95))
+    assert math.isfinite(seeds_needed(measured(2.0, 0.02), 1.0, 0.95))
+    assert math.isnan(seeds_needed(difference({1: 1.0}, {1: 2.0}), 1.0, 0.95))

@@ -51,7 +51,7 @@ def test_training_equals_the_plain_version(
     weights = model.embedding.weight
     block = plain.TokenBlock(layers, config.context_dim, 16, tokens).double()
     block.load_state_dict(model.token_block.state_dict())
-    adam = torch.optim.Adam(block.parameters(), lr=config.phase2_lr)
+    adam = torch.optim.Adam(block.parameters(), lr=config.rates[0])
     expected = []
     for _ in range(4):
         loss = plain.train_epoch(block, adam, plain_train, weights, config.phase2_batch)
@@ -315,7 +315,7 @@ def scripted(
     model, train, val_text, _ = texts(build, config)
     dev_text = None if dev is None else _cut(val_text, 50)
     losses = {id(val_text): val, id(dev_text): dev or []}
-    counter = model.token_block.norms[0].bias.data
+    counter = next(model.token_block.parameters()).data.view(-1)[:1]
     counter.zero_()
 
     def given(block: Any, own: Head, text: Text) -> Evaluation:

@@ -60,27 +60,33 @@ class Verdicts:
         return [check for check in self.checks if check.verdict != OK and check.settle]
 
 
-Rule = Callable[[list[RunRecord]], Check]
+Rule = Callable[..., Check]
 
 
 @dataclass(frozen=True)
 class Registered:
     """A check, its place in lists of checks, and whether it looks at the first two records alone.
 
-    A check of a pair is put to every run of a study beside the base.
+    A check of a pair is put to every run of a study beside the base. One `at_level` takes the level
+    of the intervals, too, so that it gives the verdicts of the tables beside it.
     """
 
     place: int
     rule: Rule
     paired: bool
+    at_level: bool = False
+
+    def of(self, records: list[RunRecord], level: float) -> Check:
+        """Return the outcome on some records, with intervals of a level."""
+        return self.rule(records, level) if self.at_level else self.rule(records)
 
 
 REGISTERED: list[Registered] = []
 
 
-def of_pair(place: int) -> Callable[[Rule], Rule]:
+def of_pair(place: int, at_level: bool = False) -> Callable[[Rule], Rule]:
     """Register a check of the compared pair; further records are what it may look up."""
-    return _registering(place, paired=True)
+    return _registering(place, paired=True, at_level=at_level)
 
 
 def of_records(place: int) -> Callable[[Rule], Rule]:
@@ -88,9 +94,9 @@ def of_records(place: int) -> Callable[[Rule], Rule]:
     return _registering(place, paired=False)
 
 
-def _registering(place: int, paired: bool) -> Callable[[Rule], Rule]:
+def _registering(place: int, paired: bool, at_level: bool = False) -> Callable[[Rule], Rule]:
     def register(rule: Rule) -> Rule:
-        REGISTERED.append(Registered(place, rule, paired))
+        REGISTERED.append(Registered(place, rule, paired, at_level))
         return rule
 
     return register

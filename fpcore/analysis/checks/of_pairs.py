@@ -4,6 +4,8 @@ Each check takes records (the first two are the compared pair) and returns one `
 the evidence, and what would settle the matter. None of them knows a number of any run.
 """
 
+import math
+
 from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.checks.check import CARE, OK, Check, of_pair
@@ -11,6 +13,7 @@ from fpcore.analysis.comparison import Comparison
 from fpcore.notation import number, percent
 from fpcore.records.pairs import restricted, same_results
 from fpcore.records.record import RunRecord
+from fpcore.stats.uncertainty import LEVEL
 
 FEW_SEEDS = 3
 
@@ -77,23 +80,25 @@ def trace_sizes(records: list[RunRecord]) -> Check:
     return Check(title, OK, "推移がない" if None in sizes else f"どちらも {sizes[0]} サンプル")
 
 
-@of_pair(80)
-def seeds(records: list[RunRecord]) -> Check:
+@of_pair(80, at_level=True)
+def seeds(records: list[RunRecord], level: float = LEVEL) -> Check:
     """One seed tells nothing of the spread; a gap within the spread is no difference."""
-    title, (a, b) = "シードは足りるか", _pair(records)
-    n = min(a.seeds, b.seeds)
-    if n < 2:
+    title = "シードは足りるか"
+    c = Comparison(*_pair(records), level=level)
+    if c.seeds < 2:
         return Check(title, CARE, "確からしさは判定できない（シード1）", "`seeds` を 3 つ以上に")
-    differences = Comparison(a, b).by_size("val_ppl")
-    small = [samples for samples, d in differences.items() if d.direction == "unclear"]
-    evidence = f"シード n={n}"
-    if small:
-        evidence += (
-            f"。Val PPL の差は {', '.join(map(str, small))} サンプルでシード間の幅に埋もれる"
-        )
-    if small or n < FEW_SEEDS:
+    differences = c.by_size("val_ppl")
+    open_ = {n: d for n, d in differences.items() if d.direction == "unclear" and not d.negligible}
+    evidence = f"シード n={c.seeds}"
+    if open_:
+        evidence += f"。Val PPL の差は {', '.join(map(str, open_))} サンプルで区間に埋もれる"
+    more = any(math.isfinite(d.seeds_needed) for d in open_.values())
+    if c.seeds < FEW_SEEDS or more:
         return Check(title, CARE, evidence, "シードを増やす")
-    return Check(title, OK, f"{evidence}、Val PPL の差の方向はどのサイズでも言える")
+    if open_:
+        evidence += "が、限るのは検証会話である"
+        return Check(title, CARE, evidence, "検証会話を増やす")
+    return Check(title, OK, f"{evidence}、Val PPL の差について言えることがどのサイズにもある")
 
 
 def _foreign_trace(record: RunRecord) -> list[str]:

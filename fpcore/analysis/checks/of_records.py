@@ -7,11 +7,13 @@ import pandas as pd
 
 from fpcore.analysis import published
 from fpcore.analysis.checks.check import CARE, OK, WRONG, Check, of_records
-from fpcore.analysis.trade_off import FEW_RUNS, counter_examples, trade_off
+from fpcore.analysis.trade_off import FEW_RUNS, counter_examples, strength, trade_off
 from fpcore.notation import number, percent
+from fpcore.records.by_seed import without_seeds
 from fpcore.records.frames import curve, frame
 from fpcore.records.pairs import (
     code_of,
+    cut_short,
     different_texts,
     distinct,
     overlaps,
@@ -91,36 +93,54 @@ def er_and_ppl(records: list[RunRecord]) -> Check:
     evidence = f"同じサイズで結果の異なる、比べられる実行は n={found.n}"
     if found.n < FEW_RUNS:
         evidence += f"（{FEW_RUNS} 未満）"
-    elif found.rho is None:
+    elif found.correlation is None:
         evidence += "だが、ER か PPL がどれも同じ"
+    else:
+        evidence += f"、{strength(found.correlation)}"
     against = counter_examples(found)
-    if found.rho is None or against:
+    if found.correlation is None or not found.correlation.holds or against:
         evidence += f"。{against}" if against else ""
         return Check(title, CARE, evidence, "ER だけを変えた実行を増やし、どのサイズでも確かめる")
-    return Check(title, OK, f"{evidence}、向きを言える組はどれも同じ向き")
+    return Check(title, OK, f"{evidence}。向きを言える組はどれも同じ向き")
+
+
+@of_records(85)
+def phase2_ended(records: list[RunRecord]) -> Check:
+    """A best epoch that is the last one allowed says that training was cut short."""
+    title = "Phase 2 は終わっているか"
+    short = [record for record in records if cut_short(record)]
+    if short:
+        names = "、".join(f"{r.name}（{r.config['epochs']}）" for r in short)
+        evidence = f"最良エポックが `epochs` の上限: {names}。PPL と正解率は比べられない"
+        return Check(title, WRONG, evidence, "`epochs` を増やして実行し直す")
+    unknown = [r.name for r in records if _trained_by_epochs(r) and not _epochs_known(r)]
+    if unknown:
+        names = "、".join(unknown)
+        return Check(title, CARE, f"エポック数の記録がない: {names}", "この本で実行し直す")
+    return Check(title, OK, "最良エポックはどれも上限より前")
 
 
 @of_records(90)
 def early_stop(records: list[RunRecord]) -> Check:
-    """Epochs that differ, chosen on the very text that is reported, favour whom they please."""
+    """An epoch chosen on the very text that is reported favours whom it pleases."""
     title = "エポックの選び方は公平か"
-    whole = frame(records)
-    ran = sorted({int(n) for n in whole["epochs_run"].dropna()})
-    on_val = [r.name for r in records if r.config.get("select_on") == "val"]
-    spans = f"{ran[0]}–{ran[-1]}" if ran else ""
-    unknown = int(whole["epochs_run"].isna().sum())
-    capped = int((whole["best_epoch"] == whole["run"].map(_epoch_limits(records))).sum())
+    trained = [record for record in records if _trained_by_epochs(record)]
+    on_val = [r.name for r in trained if r.config.get("select_on") == "val"]
+    ways = {
+        r.name: f"{r.config['select_on']} と patience {r.config['patience']}"
+        for r in trained
+        if {"select_on", "patience"} <= {*r.config}
+    }
     found = [
-        (len(ran) > 1, f"実行したエポック数が違う（{spans}）", "同じエポック数にする"),
         (on_val, f"報告する検証テキストで選んでいる: {'、'.join(on_val)}", "`select_on: dev`"),
-        (unknown, f"{unknown} 件でエポック数の記録がない", "この本で実行し直す"),
-        (capped, f"{capped} 件で最良が最終エポック（`epochs` の上限）", "`epochs` を増やす"),
-    ]
+        (len({*ways.values()}) > 1, f"止め方が違う: {_listed(ways)}",
+         "`select_on` と `patience` を揃える"),
+    ]  # fmt: skip
     said = [(text, settle) for holds, text, settle in found if holds]
     if said:
         texts, settles = zip(*said, strict=True)
         return Check(title, CARE, "; ".join(texts), "、".join(settles))
-    return Check(title, OK, "エポック数は同じで、開発テキストで選んでいる")
+    return Check(title, OK, "どれも同じ条件で止め、開発テキストで選んでいる")
 
 
 @of_records(100)
@@ -140,7 +160,7 @@ def same_text(records: list[RunRecord]) -> Check:
         return Check(title, WRONG, evidence, "bits per byte で比べるか、同じデータで実行し直す")
     if not all(r.digests for r in records):
         return Check(title, CARE, "digest のない記録があり、確かめられない", "この本で実行し直す")
-    return Check(title, OK, "検証テキストと語彙の digest が同じ")
+    return Check(title, OK, f"検証テキストと語彙の digest が同じ{_repeated(records)}")
 
 
 @of_records(110)
@@ -190,6 +210,14 @@ def written_report(records: list[RunRecord]) -> Check:
     return Check(title, OK, f"原文 {shown} に食い違いはない")
 
 
+def _repeated(records: list[RunRecord]) -> str:
+    """Say how many validation conversations are in the training text word for word."""
+    counts = [r.data["repeated"].get("validation", 0) for r in records if r.data.get("repeated")]
+    if not counts or not max(counts):
+        return ""
+    return f"（検証会話のうち、訓練テキストにそのままあるもの: 最大 {max(counts)}）"
+
+
 def _environment_differences(a: RunRecord, b: RunRecord) -> list[str]:
     different = [k for k in ENVIRONMENT if a.environment.get(k) != b.environment.get(k)]
     first, second = code_of(a), code_of(b)
@@ -204,8 +232,19 @@ def _is_whole(result: SizeResult) -> bool:
     return result.phase1_iterations is None or iterations[-1:] == [result.phase1_iterations]
 
 
-def _epoch_limits(records: list[RunRecord]) -> dict[str, int]:
-    return {r.name: r.config["epochs"] for r in records if "epochs" in r.config}
+def _trained_by_epochs(record: RunRecord) -> bool:
+    """Whether a run is trained in epochs, as far as it tells; n-grams are counted."""
+    return not without_seeds(record) or "epochs" in record.config
+
+
+def _epochs_known(record: RunRecord) -> bool:
+    return "epochs" in record.config and all(r.best_epoch is not None for r in record.results)
+
+
+def _listed(ways: dict[str, str]) -> str:
+    """Name the first run of each way to stop."""
+    first = {way: name for name, way in reversed(ways.items())}
+    return "、".join(f"{name} は {way}" for way, name in first.items())
 
 
 def bends(points: pd.DataFrame) -> list[str]:

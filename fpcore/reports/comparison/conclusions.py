@@ -50,18 +50,29 @@ def influence(c: Comparison) -> Markdown:
 def findings(c: Comparison) -> Markdown:
     """主要な発見: what the comparison shows, and how far that goes."""
     headlines = [c[m] for m in metrics_where(lambda m: m.headline)]
-    said = (sentences.metric(d.metric, d.difference, d.direction) for d in headlines)
+    said = (sentences.metric(d, d.direction) for d in headlines)
     known = "、".join(filter(None, said))
     subject = f"{c.samples[-1]} サンプルで、{c.b.name} は {c.a.name} より"
     lines = [
         f"{subject}: {known}。{sentences.certainty(c)}"
         if _told(c)
         else f"{c.samples[-1]} サンプルで、どの指標にも方向を言える差はない。",
+        *(_apart(c, d.metric) for d in headlines),
         *sentences.not_comparable(c),
         in_words(trade_off(c.records, c.samples)),
         _factor_finding(c),
     ]
     return Markdown("\n".join(f"{i}. {line}" for i, line in enumerate(filter(None, lines), 1)))
+
+
+def _apart(c: Comparison, metric: str) -> str:
+    """Say at which sizes other things hold of a metric than at the largest one."""
+    found = sentences.by_size(c.by_size(metric))
+    return (
+        f"{METRICS[metric].label} について言えることは、サイズによって違う: {found}。"
+        if found
+        else ""
+    )
 
 
 @section(110, "### 推奨設定")
@@ -76,6 +87,7 @@ def recommended(c: Comparison) -> Markdown:
     said = f"{c.samples[-1]} サンプルで Val PPL が低いのは {better.name}（{ppl[0]} 対 {ppl[1]}）。"
     by_size = c.by_size("val_ppl").items()
     contrary = [n for n, d in by_size if d.told and d.direction != last.direction]
+    said += f"{sentences.SMALL}（{sentences.margin('val_ppl')} 未満）。" if last.small else ""
     if contrary:
         said += f"ただし {notation.sizes(contrary)}では {worse.name} の方が低い。"
     if c.seeds < 2:
@@ -194,7 +206,7 @@ def _without_effect(c: Comparison, factor: Factor) -> str:
     norm = factors.never_clipped(c.a, c.b)
     if factor == ("gradient_clip",) and norm is not None:
         why = f"勾配ノルムは最大 {number(norm, 4)} で、どちらのクリップも一度も働かない。"
-    elif factors.same_trace(c.a, c.b) and set(factor) <= factors.PHASE1_KNOBS:
+    elif factors.same_trace(c.a, c.b) and set(factor) <= factors.TRACED_KNOBS:
         rows = len(c.shared_iterations)
         why = f"両方にある {rows} 反復で、収束率も損失も完全に一致する。"
     else:
@@ -233,7 +245,8 @@ def _moved(d: MetricDifference) -> str:
     a, b = (notation.metric(d.metric, value) for value in (d.a, d.b))
     gap = notation.with_relative(d.metric, d.difference, d.relative)
     gap = gap.replace(" (", "、").removesuffix(")")
-    return f"{glued(facts.label, 'が')}{word}: {a} → {b}（{gap}）"
+    small = f"、{sentences.SMALL}" if d.small else ""
+    return f"{glued(facts.label, 'が')}{word}: {a} → {b}（{gap}{small}）"
 
 
 def _factor_finding(c: Comparison) -> str:

@@ -99,7 +99,7 @@ def summary(c: Comparison) -> Markdown:
     known = shown[(shown[c.a.name] != DASH) | (shown[f"{c.b.name} "] != DASH)]
     note = (
         f"{c.samples[-1]} サンプルでの値。α は比べた全サイズ、実行時間は全サイズの合計。"
-        f"差分は {c.b.name} − {c.a.name}（丸める前に計算）。"
+        f"差分は {c.b.name} − {c.a.name}（{_computed(c)}）。"
     )
     note += sentences.certainty(c) + "".join(sentences.not_comparable(c))
     return Markdown(f"{notation.table(known)}\n\n{note}")
@@ -141,7 +141,7 @@ def perplexity(c: Comparison) -> Markdown:
     said = sentences.direction(found, subject, "高い（悪い）", "低い（良い）")
     relative = (d.relative for d in found.values())
     gap = sentences.spread(relative, lambda v: percent(v, signed=True))
-    more = sentences.unigram(c) + sentences.resampled(c)
+    more = sentences.unigram(c) + sentences.combined_interval(c)
     return _observed(notation.table(shown), said + gap, c, "val_ppl", more)
 
 
@@ -239,6 +239,14 @@ def progression(c: Comparison) -> Markdown:
         for record in (c.a, c.b)
     ]
     return Markdown("\n\n".join(["### Alpha Progression", *parts]))
+
+
+def _computed(c: Comparison) -> str:
+    """Say what differences are taken of: print gives rounded values."""
+    printed = [record.name for record in (c.a, c.b) if record.source == "published"]
+    if not printed:
+        return "丸める前に計算"
+    return f"{'、'.join(printed)} は印刷された、丸めた値"
 
 
 def _spreads(found: Iterable[MetricDifference], side: Literal["a", "b"]) -> list[str]:

@@ -175,14 +175,23 @@ def effective_rank_splits(record: RunRecord, ax: Axes) -> Axes:
 
 
 def phase2_by_size(record: RunRecord, ax: Axes) -> Axes:
-    """Draw the validation loss of one run by epoch, one line per size, best epochs marked."""
+    """Draw a loss of one run by epoch, one line per size, best epochs marked.
+
+    It is that of validation, or where that is read once, in the end, that of development.
+    """
     rows = epochs([record]).assign(サンプル数=lambda t: t["samples"].astype(str))
-    _lines(rows, "epoch", "val_loss", "サンプル数", ax, legend_title="サンプル数")
+    column, label = ("val_loss", "検証損失")
+    if rows[column].isna().any():
+        column, label = ("dev_loss", "開発損失")
+    rows = rows.dropna(subset=[column])
+    if rows.empty:
+        return _nothing(ax, f"{record.name}: Phase 2")
+    _lines(rows, "epoch", column, "サンプル数", ax, legend_title="サンプル数")
     best = frame([record]).merge(rows, left_on=["seed", "samples", "best_epoch"],
                                  right_on=["seed", "samples", "epoch"])  # fmt: skip
-    ax.scatter(best["epoch"], best["val_loss"], s=70, facecolors="none", edgecolors="0.2", zorder=4)
-    title = _title(f"{record.name}: Phase 2 検証損失", rows)
-    ax.set(xlabel="エポック", ylabel="検証損失（nat）", title=title)
+    ax.scatter(best["epoch"], best[column], s=70, facecolors="none", edgecolors="0.2", zorder=4)
+    title = _title(f"{record.name}: Phase 2 {label}", rows)
+    ax.set(xlabel="エポック", ylabel=f"{label}（nat）", title=title)
     whole_axis(ax)
     return ax
 

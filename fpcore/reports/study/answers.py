@@ -3,115 +3,82 @@
 import math
 
 from fpcore import notation
-from fpcore.analysis import factors
-from fpcore.analysis.effects import Effect
-from fpcore.analysis.study import MOST_SEEDS, Evidence, seeds_needed
+from fpcore.analysis.study import Evidence
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
-from fpcore.notation import METRICS, number, sizes
+from fpcore.notation import number, percent, sizes
+from fpcore.records.pairs import CUT_SHORT
 from fpcore.reports import sentences
-from fpcore.reports.sentences import UNCLEAR, level, metric
-from fpcore.reports.study import clips
+from fpcore.reports.sentences import UNCLEAR, level
+from fpcore.reports.study import clips, knobs, ranks, worth
 
 MANY_SEEDS = 30  # nobody runs more seeds than this to see so small a difference
 
 
 def answer(e: Evidence) -> list[str]:
-    """Return the answer of a study, a sentence or a few for each point."""
-    worth = sentences.worth(e.base, factors.beside(e.base, e.varied))
-    lines = [_basis(e), worth, *_effects(e), *_kept_rank(e), *_both_down(e), *_best(e)]
-    lines += [*clips.answer(e), *_unchanged(e), *_stopped(e), *_budget(e)]
+    """Return the answer of a study, a sentence or a few for each point.
+
+    What the book asks comes first: whether effective rank is kept while convergence rises, which
+    values of the varied knobs are best, and what a trained context is worth.
+    """
+    if e.cut_short:
+        return [_refusal(e)]
+    first = [ranks.kept(e), knobs.best_values(e) + clips.answer(e), worth.answer(e)]
+    lines = [line for line in first if line]
+    lines += [_basis(e), _resolution(e), _best(e), *knobs.effects(e), *clips.details(e)]
+    lines += [*_by_size(e), *ranks.both_down(e), *_unchanged(e), *_stopped(e)]
     return [line for line in lines if line]
 
 
 def next_steps(e: Evidence) -> list[str]:
     """Say what to try next, as far as the records tell."""
+    if e.cut_short:
+        return ["`epochs` を増やして、上の実行をやり直す。"]
     return [line for line in (*_edge(e), *_more_seeds(e), _one_setting(e)) if line]
+
+
+def _refusal(e: Evidence) -> str:
+    names = "、".join(f"{e.said(r)}（{r.config['epochs']}）" for r in e.cut_short)
+    return (
+        f"**答えない。** {CUT_SHORT}設定がある: {names}。打ち切った訓練どうしの Val PPL と正解率は"
+        "比べられない。`epochs` を増やして実行し直すと答える。"
+    )
 
 
 def _basis(e: Evidence) -> str:
     head = f"値は {sizes([e.samples])}、シード n={e.seeds}。"
     if e.seeds < 2:
         return f"{head}シードが 1 つなので、差の確からしさは判定できない。"
+    pairs, over, metrics = e.family
     return (
-        f"{head}どの指標についても {len(e.varied)} 個の比較が同時に 95 % で成り立つように、区間は "
-        f"1 つずつ {level(e.level)} に広げた（Bonferroni）。Val PPL の差は、シードの区間と"
-        "検証会話を選び直した区間の両方が 0 を含まないときだけ言う。"
+        f"{head}この報告の {pairs} 個の比較 × {over} サイズ × {metrics} 指標が同時に 95 % で"
+        f"成り立つように、区間は 1 つずつ {level(e.level)} に広げた（Bonferroni）。Val PPL は比の"
+        "対数で比べ、区間にはシードと検証会話の両方のばらつきが入る（シードの分散は全サイズを"
+        f"まとめた）。Val PPL で {sentences.margin('val_ppl')} より小さい差は「小さい」と呼ぶ。"
     )
 
 
-def _effects(e: Evidence) -> list[str]:
-    """Say of each main effect and of the interaction what it does to each metric."""
-    names = dict.fromkeys(effect.of for effect in e.effects)
-    return [_effect(name, [d for d in e.effects if d.of == name]) for name in names]
-
-
-def _effect(name: str, found: list[Effect]) -> str:
-    """Say of one effect which metrics it moves; every one is named once."""
-    crossed = "×" in name
-    head = f"`{name}` の交互作用" if crossed else f"`{name}` の主効果"
-    known = [d for d in found if d.direction != "unknown"]
-    if all(d.direction == "same" for d in known):
-        return f"{head}: どの指標もまったく変わらない。" if known else ""
-    said = "、".join(metric(d.metric, d.difference, d.certain) for d in known)
-    return f"{head}（{'効果の差' if crossed else '後の値 − 前の値'}）: {said}。"
-
-
-def _kept_rank(e: Evidence) -> list[str]:
-    """Say which runs raise the convergence rate, and what that does to the effective rank."""
-    if e.effects:
-        return []
-    moved = {r.name: e.direction(r.name, "convergence_rate") for r in e.varied}
-    if set(moved.values()) == {"unknown"}:
-        return []
-    faster = [run for run, direction in moved.items() if direction == "up"]
-    if not faster:
-        return ["収束率が基準より高いと言える設定は、この中にない。"]
-    kept = [run for run in faster if e.direction(run, "val_er") not in ("down", "unknown")]
-    lost = [run for run in faster if run not in kept]
-    parts = []
-    if kept:
-        names = "、".join(_gains(e, run) for run in kept)
-        parts.append(f"収束率が基準より高く、Val ER が低いとは言えない設定: {names}。")
-    if lost:
-        names = "、".join(_gains(e, run) for run in lost)
-        parts.append(f"収束率は高いが Val ER が下がる設定: {names}。")
-    if not kept:
-        parts.append("ER を保ったまま収束率を上げる設定は、この中にはない。")
-    return parts
-
-
-def _gains(e: Evidence, run: str) -> str:
-    return f"{e.said(e.record(run))}（{_gaps(e, run, 'convergence_rate', 'val_er')}）"
-
-
-def _gaps(e: Evidence, run: str, *metrics: str) -> str:
-    c = e.comparisons[run]
-    return "、".join(
-        f"{METRICS[m].label} {notation.difference(m, c[m].difference)}" for m in metrics
+def _resolution(e: Evidence) -> str:
+    """Say which true differences of Val PPL this study can see."""
+    if not e.resolutions:
+        return ""
+    low, high = e.resolutions[0], e.resolutions[-1]
+    middle = e.resolutions[len(e.resolutions) // 2]
+    ends = f"、{percent(low)}–{percent(high)}" if len(e.resolutions) > 1 else ""
+    return (
+        f"この比較で見分けられる差は Val PPL の約 {percent(middle)}（{e.samples} サンプルでの基準"
+        f"との比較の中央値{ends}、検出力 80 %）。"
     )
 
 
-def _both_down(e: Evidence) -> list[str]:
-    """Name the runs that lose effective rank and gain perplexity: a low rank is not the harm."""
-    found = [
-        f"{e.said(e.record(run))}（{_gaps(e, run, 'val_er', 'val_ppl')}）"
-        for run in e.comparisons
-        if e.direction(run, "val_er") == e.direction(run, "val_ppl") == "down"
-    ]
-    if not found:
-        return []
-    return [f"ER が下がり、Val PPL も下がる（よくなる）設定: {'、'.join(found)}。"]
-
-
-def _best(e: Evidence) -> list[str]:
+def _best(e: Evidence) -> str:
     """Name the run with the lowest development loss, and how its Val PPL stands to the others'."""
     ppl, spread = e.means(e.best)["val_ppl"]
     twins = "、".join(e.said(e.record(run)) for run in e.twins)
     said = f"開発テキストの損失が最も低いのは {e.said(e.best)}"
     said += f"（Val PPL {notation.with_spread('val_ppl', ppl, spread)}"
     said += f"、結果がすべて同じ設定: {twins}）。" if twins else "）。"
-    return [said + _beside_the_best(e)]
+    return said + _beside_the_best(e)
 
 
 def _beside_the_best(e: Evidence) -> str:
@@ -124,6 +91,18 @@ def _beside_the_best(e: Evidence) -> str:
     said += f"{higher} 設定よりは高いと言える。" if higher else ""
     names = "、".join(e.said(e.record(run)) for run in e.rivals)
     return f"{said}次の設定とは Val PPL に{UNCLEAR}: {names}。" if names else said
+
+
+def _by_size(e: Evidence) -> list[str]:
+    """Name the runs of which something else can be said of Val PPL at other sizes."""
+    found = {
+        e.said(e.record(run)): sentences.by_size(c.by_size("val_ppl"))
+        for run, c in e.comparisons.items()
+    }
+    named = [f"{name}（{words}）" for name, words in found.items() if words]
+    if not named:
+        return []
+    return [f"基準との Val PPL の差について、サイズによって言えることが違う: {'、'.join(named)}。"]
 
 
 def _unchanged(e: Evidence) -> list[str]:
@@ -146,19 +125,6 @@ def _stopped(e: Evidence) -> list[str]:
     return [
         f"収束率の条件で `max_iter` より早く止まった設定: {'、'.join(found)}。"
         "ほかの設定との差には、反復数の違いも入っている。"
-    ]
-
-
-def _budget(e: Evidence) -> list[str]:
-    """Say that training stopped at the cap on epochs while it still got better."""
-    results = [(r, record.config["epochs"]) for record in e.records for r in record.results]
-    capped = sum(r.best_epoch == epochs for r, epochs in results)
-    if not capped:
-        return []
-    limits = ", ".join(str(n) for n in sorted({epochs for _, epochs in results}))
-    return [
-        f"{len(results)} 件中 {capped} 件で最良エポックが上限（{limits}）なので、"
-        "ここで言う差は、そこで打ち切った訓練についてのものである。"
     ]
 
 
@@ -197,25 +163,28 @@ def _allowed(knob: str, value: float) -> bool:
 
 
 def _more_seeds(e: Evidence) -> list[str]:
-    """Say about how many seeds would tell a run from the base that cannot be told from it yet."""
-    unclear = [run for run in e.comparisons if e.direction(run, "val_ppl") == "unclear"]
-    needed = {run: seeds_needed(e.comparisons[run], "val_ppl") for run in unclear}
-    known = {run: n for run, n in needed.items() if n > e.seeds}
+    """Say about how many seeds would tell a run from the base that cannot be told from it yet.
+
+    Nothing where the conversations limit, not the seeds, or where the difference is known to be
+    too small to matter.
+    """
+    found = {run: c["val_ppl"] for run, c in e.comparisons.items()}
+    unclear = {run: d for run, d in found.items() if d.certain == "unclear" and not d.negligible}
+    needed = {run: d.seeds_needed for run, d in unclear.items()}
+    known = {run: n for run, n in needed.items() if e.seeds < n < math.inf}
     if not known:
         return []
     run = min(known, key=lambda name: known[name])
-    count, name = _count(known[run]), e.said(e.record(run))
+    count, name = f"約 {number(known[run], 0)} シード", e.said(e.record(run))
     if known[run] > MANY_SEEDS:
         return [
-            f"Val PPL で基準と区別できない設定は、最も区別しやすい {name} でも{count}シードが"
-            "要るほど差が小さい。シードを増やすより、ほかの条件を試す。"
+            f"Val PPL で基準と区別できない設定は、最も区別しやすい {name} でも{count}が"
+            "要るほど差が小さい（検出力 80 %）。シードを増やすより、ほかの条件を試す。"
         ]
-    return [f"Val PPL で {name} を基準と区別するには、いまのばらつきなら{count}シードが要る。"]
-
-
-def _count(seeds: float) -> str:
-    more = math.isinf(seeds)
-    return f" {MOST_SEEDS:,} を超える" if more else f"約 {number(seeds, 0)} "
+    return [
+        f"Val PPL で {name} を基準と区別するには、いまの差とばらつきなら{count}が要る"
+        "（検出力 80 %）。"
+    ]
 
 
 def _one_setting(e: Evidence) -> str:

@@ -2,22 +2,51 @@
 
 import math
 
-from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.study import STUDIED, Clipping, Evidence
 from fpcore.notation import number, percent
 from fpcore.reports.sentences import UNCLEAR, metric
 
 
-def answer(e: Evidence) -> list[str]:
-    """Return the sentences; none for a study that leaves `gradient_clip` alone."""
+def answer(e: Evidence) -> str:
+    """Say in short what clipping does; nothing of a study that leaves `gradient_clip` alone."""
+    if "gradient_clip" not in e.study.knobs():
+        return ""
+    said = [_in_short(e, own) for own in _acting(e) if own.run != e.base.name]
+    idle = ", ".join(f"{clip:g}" for clip in _idle(e))
+    lines = [f"`gradient_clip` が一度も働かない値: {idle}。"] if idle else []
+    lines += [f"働く値: {'、'.join(said)}。"] if said else []
+    unseen = [own for own in e.clipping if math.isnan(own.clipped)]
+    if unseen and not (idle or said):
+        return "勾配ノルムの記録がなく、`gradient_clip` が働いたかは分からない。"
+    return "".join(lines)
+
+
+def _in_short(e: Evidence, own: Clipping) -> str:
+    """Say of a clip that acts what it does to the metrics."""
+    c = e.comparisons[own.run]
+    moved, ppl = _moved(c), c["val_ppl"]
+    what = moved or f"どの指標にも{UNCLEAR}"
+    rest = "" if ppl.certain in ("up", "down") else f"、{metric(ppl, ppl.certain)}"
+    return f"{own.clip:g}（更新の {percent(own.clipped, 0)}、{what}{rest * bool(moved)}）"
+
+
+def _acting(e: Evidence) -> list[Clipping]:
+    return [own for own in e.clipping if own.clipped > 0]
+
+
+def _idle(e: Evidence) -> list[float]:
+    acting = {own.clip for own in _acting(e)}
+    return sorted({own.clip for own in e.clipping if own.clipped == 0} - acting)
+
+
+def details(e: Evidence) -> list[str]:
+    """Say where clipping acts, and what each clip and learning rate changes."""
     if "gradient_clip" not in e.study.knobs():
         return []
-    acting = [own for own in e.clipping if own.clipped > 0]
-    idle = sorted({own.clip for own in e.clipping if own.clipped == 0})
+    acting = _acting(e)
     lines = [_threshold(next(own for own in e.clipping if own.run == e.base.name))]
-    if idle:
-        lines.append(f"クリップが一度も働かない値: {', '.join(f'{clip:g}' for clip in idle)}。")
-    return [*lines, *(_acting(e, own) for own in acting), *_rates(e, acting)]
+    return [*lines, *(_of_clip(e, own) for own in acting), *_rates(e, acting)]
 
 
 def _threshold(base: Clipping) -> str:
@@ -29,7 +58,7 @@ def _threshold(base: Clipping) -> str:
     )
 
 
-def _acting(e: Evidence, own: Clipping) -> str:
+def _of_clip(e: Evidence, own: Clipping) -> str:
     """Say how much a clip that acts does to the gradients, and what comes of it."""
     share, scale = percent(own.clipped, 1), number(own.scale, 2)
     name = e.said(e.record(own.run))
@@ -60,7 +89,7 @@ def _rates(e: Evidence, acting: list[Clipping]) -> list[str]:
 
 def _beside(e: Evidence, run: str, clip: Clipping) -> str:
     """Compare a run of a smaller learning rate with the clip that scales gradients most alike."""
-    c = compare_runs(e.record(clip.run), e.record(run), level=e.level)
+    c = e.compared(e.record(clip.run), e.record(run))
     moved = _moved(c)
     head = f"勾配を平均 {number(clip.scale, 2)} 倍にする {e.said(e.record(clip.run))} "
     return f"{head}より {moved}。" if moved else f"{head}とは、どの指標にも{UNCLEAR}。"
@@ -69,6 +98,4 @@ def _beside(e: Evidence, run: str, clip: Clipping) -> str:
 def _moved(c: Comparison) -> str:
     """Name the metrics that differ, and by how much."""
     found = [c[m] for m in STUDIED]
-    return "、".join(
-        metric(d.metric, d.difference, d.certain) for d in found if d.certain in ("up", "down")
-    )
+    return "、".join(metric(d, d.certain) for d in found if d.certain in ("up", "down"))

@@ -6,15 +6,16 @@ from pathlib import Path
 import pandas as pd
 
 from fpcore import notation
-from fpcore.analysis.study import STUDIED, Clipping, Evidence, moments
+from fpcore.analysis.difference import MetricDifference
+from fpcore.analysis.study import Clipping, Evidence
 from fpcore.notation import METRICS, Markdown, metrics_where, number, percent
 from fpcore.paths import reports
-from fpcore.records.by_seed import values
+from fpcore.records.by_seed import moments, values
 from fpcore.records.record import RunRecord
-from fpcore.reports import figures
+from fpcore.reports import figures, sentences
 from fpcore.reports.page import publish
 from fpcore.reports.sentences import level
-from fpcore.reports.study import answers
+from fpcore.reports.study import answers, knobs
 
 __all__ = [
     "answer",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 SAID = {"up": "高い", "down": "低い", "same": "同じ", "tiny": "表示の桁では同じ"}
+MEANS = "平均 ± シード間の標準偏差（PPL の平均は幾何平均）"
 
 
 def question(e: Evidence) -> Markdown:
@@ -59,62 +61,73 @@ def results(e: Evidence) -> Markdown:
     rows = []
     for record in e.records:
         means = e.means(record)
-        cells = {METRICS[m].label: notation.with_spread(m, *means[m]) for m in STUDIED}
+        cells = {METRICS[m].label: notation.with_spread(m, *means[m]) for m in e.metrics}
         done = {"n": str(record.seeds), "P1 反復": _iterations(record, e.samples)}
         rows.append({"設定": e.label(record)} | done | cells)
-    note = f"{e.samples} サンプルでの平均 ± シード間の標準偏差。"
+    note = f"{e.samples} サンプルでの{MEANS}。"
     return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
 
 def by_size(e: Evidence) -> Markdown:
-    """サイズごとの Val PPL, mean ± standard deviation over seeds."""
+    """サイズごとの Val PPL, and what may be said of its difference to the base at each size."""
     rows = []
     for record in e.records:
         found = values(record, "val_ppl")
+        own = e.comparisons[record.name].by_size("val_ppl") if record is not e.base else {}
         cells = {
-            f"{n} サンプル": notation.with_spread("val_ppl", *moments(found[n]))
+            f"{n} サンプル": notation.with_spread("val_ppl", *moments("val_ppl", found[n]))
+            + (f"（{_verdict(own[n])}）" if n in own else "")
             for n in sorted(found)
         }
         rows.append({"設定": e.label(record)} | cells)
-    return notation.table(pd.DataFrame(rows))
+    note = (
+        f"{MEANS}。括弧内は基準との差で、{level(e.level)} 区間が 0 を含まないときだけ方向を言う。"
+    )
+    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def _verdict(d: MetricDifference) -> str:
+    """Say how a difference may be read, with its size where it has a direction."""
+    if d.certain not in SAID:
+        small = f"差は {sentences.margin(d.metric)} 未満"
+        return "比べられない" if d.certain == "unknown" else small if d.negligible else "言えない"
+    word = SAID[d.certain] + ("、小さい" if d.small else "")
+    return f"{sentences.gap(d)}、{word}" if d.told else word
 
 
 def differences(e: Evidence) -> Markdown:
     """基準との差: differences at the largest size, intervals, and what may be said."""
-    rows = []
-    for name, c in e.comparisons.items():
-        row = {"設定": e.label(e.record(name))}
-        for m in metrics_where(lambda m: m.headline):
-            gap = notation.difference(m, c[m].difference)
-            ends = notation.interval(m, c[m].low, c[m].high)
-            row[f"{METRICS[m].label} の差"] = gap if ends == notation.DASH else f"{gap} {ends}"
-        row["会話を選び直した PPL の差"] = _resampled(e, name)
-        row["Val PPL"] = SAID.get(c["val_ppl"].certain, "差があるとは言えない")
-        rows.append(row)
+    shown = metrics_where(lambda m: m.headline)
+    rows = [
+        {"設定": e.label(e.record(name))}
+        | {f"{METRICS[m].label} の差": sentences.with_interval(c[m]) for m in shown}
+        | {"Val PPL": _verdict(c["val_ppl"])}
+        for name, c in e.comparisons.items()
+    ]
     note = (
-        f"差は基準との対（同じシード）の差、[ ] は {level(e.level)} 区間。"
-        "会話の列は検証会話とシードを選び直した bootstrap。"
+        f"{e.samples} サンプルでの、基準との対（同じシード）の差。[ ] は {level(e.level)} 区間で、"
+        "Val PPL ではシードと検証会話、ほかの指標ではシードによる。"
     )
     return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
 
 def effects(e: Evidence) -> Markdown:
-    """主効果と交互作用, of two knobs of two values each."""
+    """条件の効果, the mean over the settings of the other knobs, and interactions."""
     if not e.effects:
-        return Markdown("2 条件 × 2 値の格子ではないので、主効果の表はない。")
+        return Markdown("条件が 1 つの格子なので、効果は基準との差そのものである。")
     rows = [
         {
-            "効果": notation.code(effect.of),
-            "指標": METRICS[effect.metric].label,
-            "差": notation.difference(effect.metric, effect.difference),
-            "区間": notation.interval(effect.metric, effect.low, effect.high),
-            "": SAID.get(effect.certain, "差があるとは言えない"),
+            "効果": knobs.step(effect),
+            "指標": METRICS[m].label,
+            "差": sentences.with_interval(effect[m]),
+            "": _verdict(effect[m]),
         }
         for effect in e.effects
+        for m in effect.differences
     ]
     note = (
-        "主効果は、もう一方の条件の 2 値で平均した差（後の値 − 前の値）。"
-        "区間はシードの対で、3 つの効果が同時に 95 %。"
+        "効果は、ほかの条件の設定で平均した差（後の値 − 前の値）。交互作用は効果の差で、"
+        "Val PPL では比の比。"
     )
     return Markdown(f"{notation.table(pd.DataFrame(rows), '効果')}\n\n{note}")
 
@@ -152,7 +165,7 @@ def render(e: Evidence) -> Markdown:
         f"## 結果\n\n{results(e)}",
         f"### サイズごとの Val PPL\n\n{by_size(e)}",
         f"## 基準との差\n\n{differences(e)}",
-        *([] if not e.effects else [f"## 主効果と交互作用\n\n{effects(e)}"]),
+        *([] if not e.effects else [f"## 条件の効果\n\n{effects(e)}"]),
         f"## 勾配ノルムとクリップ\n\n{clipping(e)}",
         f"## 次に試すこと\n\n{next_steps(e)}",
         f"## 検証\n\n{e.checks.listed()}",
@@ -181,11 +194,3 @@ def _iterations(record: RunRecord, samples: int) -> str:
     own = {r.phase1_iterations for r in record.at(samples)}
     known = sorted(n for n in own if n is not None)
     return "–".join(map(str, dict.fromkeys((known[0], known[-1])))) if known else notation.DASH
-
-
-def _resampled(e: Evidence, run: str) -> str:
-    gap = e.comparisons[run].resampled.get(e.samples)
-    if gap is None:
-        return notation.DASH
-    middle, low, high = (percent(v, 1, signed=True) for v in gap.relative_ppl)
-    return f"{middle} [{low}, {high}]"

@@ -1,0 +1,103 @@
+"""Differences between sums of runs, by size: the one place where intervals of metrics are made."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from fpcore.analysis.difference import MetricDifference, told
+from fpcore.notation import METRICS
+from fpcore.records.by_seed import loss_sums, values, without_seeds
+from fpcore.records.pairs import incomparable
+from fpcore.records.record import RunRecord
+from fpcore.stats.uncertainty import (
+    LEVEL,
+    UNKNOWN,
+    Array,
+    Difference,
+    Values,
+    Variance,
+    differences,
+    over_conversations,
+)
+
+Side = Sequence[tuple[float, RunRecord]]  # runs and their weights
+HUGE = 700.0  # e to a greater power is beyond the largest float
+
+
+def contrast(
+    first: Side, second: Side, metric: str, level: float = LEVEL
+) -> dict[int, MetricDifference]:
+    """Return by size the difference of a metric between two weighted sums of runs.
+
+    It is that of the second less the first, on the sizes and seeds that all of them share; a side
+    of a single run without any seed in common is compared by means. Losses take in the
+    conversations of the validation text, where all runs know the same ones.
+    """
+    records = [record for _, record in (*first, *second)]
+    seeds = _seeds(records)
+    sizes = sorted(set.intersection(*({*record.sizes} for record in records)))
+    sides = {
+        n: (_by_seed(first, metric, n, seeds), _by_seed(second, metric, n, seeds)) for n in sizes
+    }
+    whole = [*((-w, r) for w, r in first), *second]
+    texts = {n: _over_text(whole, metric, n) for n in sizes} if METRICS[metric].of_loss else {}
+    blocked = any(metric in incomparable(records[0], other) for other in records)
+    return {n: said(metric, d, level, blocked) for n, d in differences(sides, texts, level).items()}
+
+
+def said(metric: str, d: Difference, level: float, blocked: bool = False) -> MetricDifference:
+    """Return the difference of a metric with what may be said of it, in its unit.
+
+    `d` is that of the logarithms where the metric is logged. What is `blocked` is unknown.
+    """
+    own = _unlogged(d) if METRICS[metric].logged else d
+    word = "unknown" if blocked else told(metric, own)
+    return MetricDifference(**vars(own), metric=metric, said=word, level=level)
+
+
+def _unlogged(d: Difference) -> Difference:
+    a, b = math.exp(d.a), math.exp(d.b)
+    low, high = (a * (math.inf if end > HUGE else math.expm1(end)) for end in (d.low, d.high))
+    return Difference(a, b, low, high, d.seeds, d.a_spread, d.b_spread, d.by_seeds, d.by_text)
+
+
+def _seeds(records: list[RunRecord]) -> list[int | None]:
+    """Return the seeds that all runs with seeds share; empty where they share none."""
+    own = [[r.seed for r in record.results] for record in records if not without_seeds(record)]
+    return [seed for seed in dict.fromkeys(own[0]) if all(seed in s for s in own)] if own else []
+
+
+def _by_seed(side: Side, metric: str, samples: int, seeds: list[int | None]) -> Values:
+    """Return the weighted sum by seed; a run without seeds is the same for each of them."""
+    scale = math.log if METRICS[metric].logged else float
+    found: list[tuple[float, Values]] = []
+    for weight, record in side:
+        own = values(record, metric)[samples]
+        whole = dict.fromkeys(seeds, *own.values()) if without_seeds(record) and seeds else own
+        found.append((weight, whole))
+    first = found[0][1]
+    shared = [seed for seed in first if all(seed in own for _, own in found)]
+    return {seed: sum(w * scale(own[seed]) for w, own in found) for seed in shared}
+
+
+def _over_text(whole: Side, metric: str, samples: int) -> Variance:
+    """Return the variance that other conversations make; unknown where runs know other ones."""
+    known = [loss_sums(record, samples) for _, record in whole]
+    texts = {record.digests.get("validation_ids") for _, record in whole}
+    gaps: list[Array] = []
+    for (weight, _), own in zip(whole, known, strict=True):
+        if own is None or known[0] is None or not np.array_equal(own[1], known[0][1]):
+            return UNKNOWN
+        gaps.append(weight * own[0].mean(0))
+    if known[0] is None or len(texts) > 1:
+        return UNKNOWN
+    found = over_conversations(sum(gaps), known[0][1])
+    unit = 1.0 if METRICS[metric].logged else _bits(whole[0][1], samples, known[0][1])
+    return Variance(found.value * unit**2, found.dof)
+
+
+def _bits(record: RunRecord, samples: int, counts: Array) -> float:
+    """Return the bits per byte of one nat per token."""
+    length = record.at(samples)[0].val_bytes
+    return float(counts.sum()) / math.log(2) / length if length else math.nan

@@ -1,0 +1,114 @@
+"""What a study says of effective rank: whether convergence costs it, and what it tells of PPL."""
+
+from collections.abc import Callable
+
+from fpcore.analysis.difference import MetricDifference
+from fpcore.analysis.study import Evidence
+from fpcore.notation import METRICS, percent
+from fpcore.reports import sentences
+from fpcore.reports.sentences import gap, metric
+from fpcore.reports.study import knobs
+
+MetricOf = Callable[[str], MetricDifference]
+WORDS = {
+    "kept": "ER を保って（Val ER の低下が {margin} 未満と言える）収束率が上がる設定",
+    "lost": "収束率は上がるが Val ER が下がる設定",
+    "open": "収束率は上がるが、ER を保つとも失うとも言えない設定",
+}
+
+
+def standing(d: MetricDifference) -> str:
+    """Say whether a change keeps a metric, loses it, or leaves it open.
+
+    It is kept where the interval leaves out a loss of the metric's margin (non-inferiority), and
+    lost where it does not, and the direction can be told.
+    """
+    if d.certain == "same" or (d.seeds > 1 and d.ends[0] > -METRICS[d.metric].margin):
+        return "kept"
+    return "lost" if d.certain == "down" else "open"
+
+
+def kept(e: Evidence) -> str:
+    """Say which changes raise the convergence rate, what that does to ER, and what it costs."""
+    changes = _changes(e)
+    known = [of for of in changes.values() if of("convergence_rate").certain != "unknown"]
+    if not known:
+        return ""
+    faster = {name: of for name, of in changes.items() if of("convergence_rate").certain == "up"}
+    if not faster:
+        return "収束率が基準より高いと言える設定は、この中にない。"
+    groups: dict[str, list[str]] = {key: [] for key in WORDS}
+    for name, of in faster.items():
+        groups[standing(of("val_er"))].append(f"{name}（{_what(of)}）")
+    words = {k: word.format(margin=sentences.margin("val_er")) for k, word in WORDS.items()}
+    said = [f"{words[key]}: {'、'.join(names)}。" for key, names in groups.items() if names]
+    if not groups["kept"]:
+        rest = "あるとは言えない" if groups["open"] else "ない"
+        said.append(f"ER を保ったまま収束率を上げる設定は、この中に{rest}。")
+    return "".join(said)
+
+
+def _changes(e: Evidence) -> dict[str, MetricOf]:
+    """Return what raises or lowers metrics: the steps of a grid, or else each run beside the base.
+
+    Runs outside a grid stand beside the base, too.
+    """
+    steps: dict[str, MetricOf] = {
+        knobs.step(effect): effect.__getitem__ for effect in e.effects if "×" not in effect.of
+    }
+    alone = [r for r in e.varied if not steps or r in e.outside]
+    return steps | {e.said(r): e.comparisons[r.name].__getitem__ for r in alone}
+
+
+def _what(of: MetricOf) -> str:
+    """Give the changes of convergence rate and rank, and what is said of Val PPL."""
+    moved = [f"{METRICS[m].label} {gap(of(m))}" for m in ("convergence_rate", "val_er")]
+    return "、".join([*moved, metric(of("val_ppl"), of("val_ppl").certain)])
+
+
+def both_down(e: Evidence) -> list[str]:
+    """Name the runs that lose effective rank and gain perplexity: a low rank is not the harm."""
+    found = []
+    for run, c in e.comparisons.items():
+        er, ppl = c["val_er"], c["val_ppl"]
+        if er.certain == ppl.certain == "down":
+            small = f"、{sentences.SMALL}" if ppl.small else ""
+            found.append(f"{e.said(e.record(run))}（Val ER {gap(er)}、Val PPL {gap(ppl)}{small}）")
+    if not found:
+        return []
+    return [f"ER が下がり、Val PPL も下がる（よくなる）設定: {'、'.join(found)}。"]
+
+
+def optimum(e: Evidence) -> str:
+    """Say whether the Val PPL of the runs singles out an effective rank.
+
+    The best run is that on development text; the others are those whose rank is told to be higher
+    or lower than its.
+    """
+    rank = e.means(e.best).get("val_er", (float("nan"), 0.0))[0]
+    others = [r for r in e.records if r.name not in (e.best.name, *e.twins)]
+    told = {r.name: e.compared(e.best, r) for r in others}
+    sides = {
+        word: [c["val_ppl"].certain for c in told.values() if c["val_er"].certain == side]
+        for word, side in (("高い", "up"), ("低い", "down"))
+    }
+    if not any(sides.values()):
+        return ""
+    said = "、".join(
+        f"ER がそれより{word} {len(found)} 設定のうち Val PPL が高い（悪い）と言えるのは "
+        f"{found.count('up')}"
+        for word, found in sides.items()
+        if found
+    )
+    base = _beside_base(e)
+    return f"ER で見ると、最良の {e.said(e.best)} は Val ER {percent(rank)}、{said}。{base}"
+
+
+def _beside_base(e: Evidence) -> str:
+    """Say how the base, with its own rank, stands to the best."""
+    if e.base.name in (e.best.name, *e.twins):
+        return ""
+    rank = e.means(e.base)["val_er"][0]
+    d = e.compared(e.best, e.base)["val_ppl"]
+    said = metric(d, d.certain)
+    return f"基準（Val ER {percent(rank)}）は最良より、{said}。" if said else ""

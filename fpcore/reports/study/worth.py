@@ -1,0 +1,48 @@
+"""What a study says of a trained context beside its controls, and of the rank that goes with it."""
+
+from fpcore.analysis.comparison import Comparison
+from fpcore.analysis.study import Evidence
+from fpcore.notation import percent
+from fpcore.reports import sentences
+from fpcore.reports.study import ranks
+
+COUNTED = {"up": "役に立つと言える", "down": "害になると言える"}
+
+
+def answer(e: Evidence) -> str:
+    """Say what training contexts is worth, and whether an effective rank stands out."""
+    trained = [r for r in e.records if e.controls[r.name]]
+    if len(trained) < 2:
+        own = "".join(sentences.worth(r, e.controls[r.name], e.level) for r in trained)
+    else:
+        own = _of_many(e)
+    return own + ranks.optimum(e)
+
+
+def _of_many(e: Evidence) -> str:
+    """Count over the trained runs what is said beside each kind of control."""
+    by_kind: dict[str, list[Comparison]] = {}
+    for record in e.records:
+        for control in e.controls[record.name]:
+            kind = str(control.config["contexts"])
+            by_kind.setdefault(kind, []).append(e.compared(record, control))
+    said = "、".join(f"{kind} に対して {_counted(found)}" for kind, found in by_kind.items())
+    n = len([r for r in e.records if e.controls[r.name]])
+    return f"訓練した文脈 {n} 設定の Val PPL は、対照の {said}。"
+
+
+def _counted(found: list[Comparison]) -> str:
+    """Count the verdicts on the control's Val PPL less the trained run's, with their span."""
+    parts, told = [], [c["val_ppl"] for c in found]
+    for direction, word in COUNTED.items():
+        own = [d for d in told if d.certain == direction]
+        if own:
+            low, high = (percent(end(d.relative for d in own), signed=True) for end in (min, max))
+            span = low if low == high else f"{low}〜{high}"
+            small = sum(d.small for d in own)
+            rest = f"、うち {small} は小さい" if small else ""
+            parts.append(f"{len(own)} 設定で{word}（{span}{rest}）")
+    rest_of = len(told) - sum(d.certain in COUNTED for d in told)
+    if rest_of:
+        parts.append(f"{rest_of} 設定では言えない")
+    return "・".join(parts)
