@@ -21,7 +21,7 @@ from fpcore.model.precision import device_of, resolve
 from fpcore.paths import shown
 from fpcore.records.pairs import changed, in_words
 from fpcore.records.record import RunRecord, SizeResult, load_record, record_path
-from fpcore.runs import checkpoint
+from fpcore.runs import checkpoint, memory
 from fpcore.runs.checkpoint import Checkpoint
 from fpcore.runs.lock import held
 from fpcore.runs.progress import Progress, Stopwatch, clock
@@ -209,7 +209,9 @@ def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord
 def _work(config: RunConfig, share: str) -> Work:
     device = device_of(config.device)
     precision = resolve(config, device)
-    data = prepare(config)
+    memory.check_embedding(config)
+    with memory.told(f"{config.run_name}: preparing the data"):
+        data = prepare(config)
     trials = [
         Trial(config, data, seed, samples, device)
         for seed, samples in product(config.seeds, config.samples)
@@ -222,10 +224,12 @@ def _train_all(trials: list[Trial], share: str) -> list[SizeResult]:
     progress, watch = Progress(), Stopwatch()
     results: list[SizeResult] = []
     name = trials[0].config.run_name
+    memory.check(max(trials, key=lambda trial: trial.samples))  # before hours on smaller ones
     for trial in trials:
         same = (result.chosen for result in results if result.samples == trial.samples)
         try:
-            results.append(_result(replace(trial, rate=next(same, None)), progress, share))
+            with memory.told("this training"):
+                results.append(_result(replace(trial, rate=next(same, None)), progress, share))
         except TrainingError as error:
             kept = f" {len(results)} finished before it are kept." if results else ""
             where = f"{name}, seed {trial.seed}, size {trial.samples}"
