@@ -3,14 +3,14 @@
 Ratios are from 0 to 1; what a record does not know, or what cannot be compared, is NaN.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isclose, isnan
 
 import pandas as pd
 
-from fpcore.analysis.contrasts import contrast, said
+from fpcore.analysis.contrasts import Side, contrast, said
 from fpcore.analysis.difference import MetricDifference
 from fpcore.errors import RecordError
 from fpcore.notation import METRICS, metrics_where
@@ -19,7 +19,7 @@ from fpcore.records.frames import curve, frame, traces
 from fpcore.records.pairs import incomparable, restricted
 from fpcore.records.record import RunRecord, load_record, load_records
 from fpcore.stats.scaling import PowerLaw
-from fpcore.stats.uncertainty import LEVEL, difference
+from fpcore.stats.uncertainty import LEVEL, UNKNOWN, Variance, difference
 
 # What the summary always gives, and what it gives where it is known.
 SUMMARY = sorted(metrics_where(lambda m: m.summary), key=lambda name: METRICS[name].summary or 0)
@@ -32,7 +32,8 @@ class Comparison:
 
     `a` and `b` hold those sizes alone, and where the runs share seeds those seeds; `whole` are the
     records as they are stored. `others` are further records of the same experiment: ER beside PPL
-    and the checks take them in. `level` is that of the intervals.
+    and the checks take them in. `level` is that of the intervals, and `priors` hold by metric what
+    a report of many comparisons tells of the spread over seeds (`uncertainty.prior_of`).
     """
 
     a: RunRecord
@@ -40,6 +41,7 @@ class Comparison:
     others: tuple[RunRecord, ...] = ()
     whole: tuple[RunRecord, ...] = ()
     level: float = LEVEL
+    priors: Mapping[str, Variance] = field(default_factory=dict)
 
     @cached_property
     def records(self) -> list[RunRecord]:
@@ -104,7 +106,9 @@ class Comparison:
     def by_size(self, metric: str) -> dict[int, MetricDifference]:
         """Return the difference of a metric at each common size."""
         if metric not in self._by_size:
-            self._by_size[metric] = contrast([(1, self.a)], [(1, self.b)], metric, self.level)
+            prior = self.priors.get(metric, UNKNOWN)
+            sides: tuple[Side, Side] = ([(1, self.a)], [(1, self.b)])
+            self._by_size[metric] = contrast(*sides, metric, self.level, prior)
         return self._by_size[metric]
 
     @cached_property
@@ -210,9 +214,13 @@ class Comparison:
 
 
 def compare_runs(
-    a: RunRecord, b: RunRecord, others: Sequence[RunRecord] = (), level: float = LEVEL
+    a: RunRecord,
+    b: RunRecord,
+    others: Sequence[RunRecord] = (),
+    level: float = LEVEL,
+    priors: Mapping[str, Variance] | None = None,
 ) -> Comparison:
-    """Return the comparison of two records; `others` are further runs of the same experiment.
+    """Return the comparison of two records; the rest is as in `Comparison`.
 
     Raises:
         RecordError: the runs have no size in common.
@@ -221,7 +229,7 @@ def compare_runs(
     if not pair[0].results:
         raise RecordError(f"{a.name} and {b.name} have no size (samples) in common.")
     more = tuple(r for r in others if r.name not in {a.name, b.name})
-    return Comparison(*pair, more, (a, b), level)
+    return Comparison(*pair, more, (a, b), level, priors or {})
 
 
 def load_comparison(a: str, b: str, others: Iterable[str] = ()) -> Comparison:

@@ -26,13 +26,14 @@ HUGE = 700.0  # e to a greater power is beyond the largest float
 
 
 def contrast(
-    first: Side, second: Side, metric: str, level: float = LEVEL
+    first: Side, second: Side, metric: str, level: float = LEVEL, prior: Variance = UNKNOWN
 ) -> dict[int, MetricDifference]:
     """Return by size the difference of a metric between two weighted sums of runs.
 
     It is that of the second less the first, on the sizes and seeds that all of them share; a side
     of a single run without any seed in common is compared by means. Losses take in the
-    conversations of the validation text, where all runs know the same ones.
+    conversations of the validation text, where all runs know the same ones. `prior` is what other
+    comparisons tell of the spread over seeds (`uncertainty.prior_of`).
     """
     records = [record for _, record in (*first, *second)]
     seeds = _seeds(records)
@@ -43,7 +44,8 @@ def contrast(
     whole = [*((-w, r) for w, r in first), *second]
     texts = {n: _over_text(whole, metric, n) for n in sizes} if METRICS[metric].of_loss else {}
     blocked = any(metric in incomparable(records[0], other) for other in records)
-    return {n: said(metric, d, level, blocked) for n, d in differences(sides, texts, level).items()}
+    found = differences(sides, texts, level, prior)
+    return {n: said(metric, d, level, blocked) for n, d in found.items()}
 
 
 def said(metric: str, d: Difference, level: float, blocked: bool = False) -> MetricDifference:
@@ -59,7 +61,8 @@ def said(metric: str, d: Difference, level: float, blocked: bool = False) -> Met
 def _unlogged(d: Difference) -> Difference:
     a, b = math.exp(d.a), math.exp(d.b)
     low, high = (a * (math.inf if end > HUGE else math.expm1(end)) for end in (d.low, d.high))
-    return Difference(a, b, low, high, d.seeds, d.a_spread, d.b_spread, d.by_seeds, d.by_text)
+    spreads = (a * d.a_spread, b * d.b_spread)  # to first order
+    return Difference(a, b, low, high, d.seeds, *spreads, d.by_seeds, d.by_text)
 
 
 def _seeds(records: list[RunRecord]) -> list[int | None]:

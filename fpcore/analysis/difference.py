@@ -76,6 +76,8 @@ class MetricDifference(Difference):
     @property
     def resolution(self) -> float:
         """The smallest true difference that would be told in 80 % of cases, as `size`."""
+        if self.seeds < 2:
+            return nan
         found = resolution(self.variance, self.level)
         return expm1(min(found, 700)) if METRICS[self.metric].logged else found
 

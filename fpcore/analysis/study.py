@@ -7,7 +7,6 @@ beside the base.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,8 +16,9 @@ import pandas as pd
 from fpcore.analysis import factors
 from fpcore.analysis.checks.check import OK, ORDER, Check, Registered, Verdicts
 from fpcore.analysis.checks.registry import CHECKS
+from fpcore.analysis.clipping import Clipping, clipping
 from fpcore.analysis.comparison import Comparison, compare_runs
-from fpcore.analysis.effects import Effect, Step, interaction, steps
+from fpcore.analysis.effects import Effect, Step, interaction, priors_of, steps
 from fpcore.config.run_config import RunConfig
 from fpcore.config.study import Study
 from fpcore.errors import RecordError
@@ -28,29 +28,9 @@ from fpcore.records.by_seed import moments, values
 from fpcore.records.frames import frame
 from fpcore.records.pairs import cut_short, same_results
 from fpcore.records.record import RunRecord, load_record
-from fpcore.stats.uncertainty import Direction, simultaneous
+from fpcore.stats.uncertainty import Direction, Variance, prior_of, simultaneous
 
 STUDIED = metrics_where(lambda m: m.in_study)
-
-
-@dataclass(frozen=True)
-class Clipping:
-    """How gradient clipping acted in a run, over all iterations, seeds and sizes.
-
-    `clip` is the knob and `lr` the learning rate of phase 1; `clipped` is the share of updates that
-    were clipped; `norm` is the median of the gradients' norms, `least` and `most` are their ends;
-    `scale` is the mean factor that clipping put on the gradient, min(1, clip / norm). Where a run
-    knows no norms, these are NaN, and its ends infinite.
-    """
-
-    run: str
-    clip: float
-    lr: float
-    clipped: float
-    norm: float
-    least: float
-    most: float
-    scale: float
 
 
 @dataclass(frozen=True)
@@ -118,13 +98,19 @@ class Evidence:
         """Return the comparison of two runs of the study (a first), at the level of the family."""
         key = (a.name, b.name)
         if key not in self._compared:
-            self._compared[key] = compare_runs(a, b, level=self.level)
+            self._compared[key] = compare_runs(a, b, (), self.level, self._priors)
         return self._compared[key]
 
     @cached_property
     def _compared(self) -> dict[tuple[str, str], Comparison]:
         """What `compared` has worked out so far."""
         return {}
+
+    @cached_property
+    def _priors(self) -> dict[str, Variance]:
+        """By metric, what the spreads over seeds of all pairs tell of each other."""
+        alone = [compare_runs(*pair) for pair in self.pairs]
+        return {m: prior_of(c[m].by_seeds for c in alone) for m in self.metrics}
 
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
@@ -223,7 +209,8 @@ class Evidence:
         For a grid of two knobs of two values each their interaction is among them. Empty where
         the grid has one knob, whose effects are the comparisons with the base.
         """
-        return [step.effect(self.metrics, self.level) for step in self._steps]
+        priors = priors_of(self._steps, self.metrics)
+        return [step.effect(self.metrics, self.level, priors) for step in self._steps]
 
     @cached_property
     def _steps(self) -> list[Step]:
@@ -251,7 +238,7 @@ class Evidence:
     @cached_property
     def clipping(self) -> list[Clipping]:
         """How gradient clipping acted in every run."""
-        return [_clipping(record) for record in self.records]
+        return [clipping(record) for record in self.records]
 
 
 def gather(study: Study) -> Evidence:
@@ -280,32 +267,11 @@ def _development_loss(record: RunRecord, samples: int) -> float:
     return float(np.mean([min(losses) for losses in own]))
 
 
-def _clipping(record: RunRecord) -> Clipping:
-    clip = float(record.config["gradient_clip"])
-    norms = np.array(_trace(record, "grad_norm"))
-    known = len(norms) > 0
-    return Clipping(
-        run=record.name,
-        clip=clip,
-        lr=float(record.config["phase1_lr"]),
-        clipped=float(np.mean(_trace(record, "clipped"))) if known else math.nan,
-        norm=float(np.median(norms)) if known else math.nan,
-        least=float(norms.min(initial=math.inf)),
-        most=float(norms.max(initial=-math.inf)),
-        scale=float(np.minimum(1, clip / norms).mean()) if known else math.nan,
-    )
-
-
-def _trace(record: RunRecord, column: str) -> list[float]:
-    rows: Iterable[list[float]] = (r.phase1.get(column, []) for r in record.results)
-    return [value for row in rows for value in row]
-
-
 def _of_pairs(check: Registered, e: Evidence) -> Check:
     """Return the worst verdict over the pairs with the base, and what was found in each."""
     found = {
-        record.name: check.of([e.base, record, *(r for r in e.varied if r is not record)], e.level)
-        for record in e.varied
+        name: check.of([e.base, c.whole[1], *(r for r in e.varied if r.name != name)], c)
+        for name, c in e.comparisons.items()
     }
     if not found:
         return check.rule([e.base])

@@ -41,8 +41,8 @@ def gap(d: MetricDifference, signed: bool = True) -> str:
 
 
 def with_interval(d: MetricDifference) -> str:
-    """Write a difference as `gap` does, with its interval where it has one."""
-    if math.isnan(d.low) or d.direction == "unknown":
+    """Write a difference as `gap` does, with its interval where seeds give it one."""
+    if math.isnan(d.low) or d.direction == "unknown" or d.seeds < 2:
         return gap(d)
     if not METRICS[d.metric].logged:
         return f"{gap(d)} {notation.interval(d.metric, d.low, d.high)}"
@@ -103,6 +103,11 @@ def unigram(c: Comparison) -> str:
             said.append(f"{name}: {sizes(better) if better else 'どのサイズでもない'}")
     means = "（シードの平均で）" if c.seeds > 1 else ""
     return f"unigram モデルに勝るのは{means}、{'; '.join(said)}。" if said else ""
+
+
+def below(name: str) -> str:
+    """Say that something is smaller than what matters in practice."""
+    return glued(margin(name), "未満")
 
 
 def combined_interval(c: Comparison) -> str:
@@ -190,7 +195,7 @@ def metric(d: MetricDifference, direction: Direction) -> str:
             return glued(label, f"は{TINY}")
         case "unclear":
             if d.negligible:
-                return glued(label, f"の差は、あっても {margin(d.metric)} 未満")
+                return glued(label, f"の差は、あっても {below(d.metric)}")
             return glued(label, f"に{UNCLEAR}")
     return ""
 

@@ -20,6 +20,7 @@ from helpers.records import (
 
 from fpcore.analysis.checks import of_pairs, of_records, registry
 from fpcore.analysis.checks.check import CARE, OK, WRONG, Check
+from fpcore.analysis.comparison import compare_runs
 from fpcore.records.pairs import distinct
 from fpcore.records.record import RunRecord
 
@@ -175,11 +176,11 @@ def test_seeds() -> None:
 def test_seeds_at_the_level_of_the_report() -> None:
     """One verdict in the tables and in the check: what 95 % tell, a wide family need not."""
     shifts = {42: 0.0, 43: 5.0, 44: -5.0}
-    pair = [seeded(run("a"), "a", dict.fromkeys(shifts, 0.0)), seeded(run("b"), "b", shifts)]
-    pair[1] = _shifted(pair[1], 30.0)
+    a, b = seeded(run("a"), "a", dict.fromkeys(shifts, 0.0)), seeded(run("b"), "b", shifts)
+    b = _shifted(b, 30.0)
     check = next(c for c in registry.CHECKS if c.rule is of_pairs.seeds)
-    assert check.of(pair, 0.95).verdict == OK
-    assert check.of(pair, 1 - 1e-12).verdict == CARE
+    assert check.of([a, b], compare_runs(a, b)).verdict == OK
+    assert check.of([a, b], compare_runs(a, b, level=1 - 1e-12)).verdict == CARE
 
 
 def _shifted(base: RunRecord, shift: float) -> RunRecord:

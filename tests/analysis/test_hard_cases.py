@@ -79,9 +79,8 @@ def test_training_cut_short_leaves_nothing_to_say_of_ppl(short: str) -> None:
     assert f"{short} は最良エポックが `epochs` の上限" in sections.perplexity(c)
     assert "全 5 サイズで低い" in sections.effective_rank(c)  # phase 1 has ended
     assert "どちらの設定も勧められない" in conclusions.recommended(c)
-    assert trade_off([*c.records]).n == 1
-    ended = next(line for line in text.splitlines() if "Phase 2 は終わっているか" in line)
-    assert ended.startswith(f"- **{WRONG}**")
+    assert trade_off(c.records).n <= 1
+    assert f"- **{WRONG}**　Phase 2 は終わっているか" in text
 
 
 def test_training_on_validation_text_leaves_nothing_to_say() -> None:
@@ -101,17 +100,16 @@ def test_trade_offs_respect_uncertainty() -> None:
 
 
 def test_counter_examples_are_no_chance_of_many_pairs() -> None:
-    """Runs that do not differ but for noise: of many pairs some differ at 95 %, none at once."""
-    rng = np.random.default_rng(3)
-    noise = rng.normal(size=(12, 2, 3))
+    """PPL differs but for noise: of 66 pairs some are told at 95 %, in both ways; none at once."""
+    rng = np.random.default_rng(1)
     runs = []
-    for i, (er, ppl) in enumerate(noise):
-        own = seeded(record("x"), f"r{i}", dict(zip((1, 2, 3), ppl.tolist(), strict=True)))
-        ranks = dict(zip((1, 2, 3), (0.7 + er / 100).tolist(), strict=True))
-        results = [r.model_copy(update={"val_er": ranks[r.seed or 0]}) for r in own.results[:2]]
-        runs.append(edited(own, results=results))
+    for i, noise in enumerate(rng.normal(size=(12, 3)).tolist()):
+        own = seeded(
+            record("x", val_er=0.6 + i / 100), f"r{i}", dict(enumerate(20 * v for v in noise))
+        )
+        runs.append(own.where(lambda r: r.samples == 25))
     pairs = [compare_runs(a, b) for a, b in combinations(runs, 2)]
-    assert any(c["val_ppl"].told and c["val_er"].told for c in pairs)
+    assert {c["val_ppl"].direction for c in pairs} == {"up", "down", "unclear"}
     found = trade_off(runs)
     assert (found.opposed, found.alike) == ([], [])
 

@@ -1,4 +1,4 @@
-"""Runs of three seeds, and the records of a shipped study made of them."""
+"""Runs of three seeds, and the records of studies made of them."""
 
 from typing import Any
 
@@ -43,8 +43,29 @@ def arm(config: RunConfig, gap: Gap = 0.0, noise: int = 0, **fields: Any) -> Run
     return record(config.run_name).model_copy(update={"config": knobs, "results": results})
 
 
+GRIDS: dict[str, dict[str, list[Any]]] = {
+    "controls": {"contexts": ["trained", "untrained", "zero"]},
+    "dist-reg-weight": {"dist_reg_weight": [0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 1.0]},
+    "gradient-clip": {"gradient_clip": [0.001, 0.003, 0.01, 0.1, 0.5, 1.0, 2.0]},
+    "iterations": {"max_iter": [30, 40, 50, 60, 70, 100]},
+    "two-factors": {"max_iter": [60, 100], "gradient_clip": [1.0, 2.0]},
+    "contexts": {"dist_reg_weight": [0.0, 0.5, 0.9], "max_iter": [30, 60, 100]},
+}
+ALSO: dict[str, list[dict[str, Any]]] = {
+    "gradient-clip": [{"phase1_lr": 0.00014}, {"phase1_lr": 0.0004}],
+    "contexts": [{"contexts": "untrained"}, {"contexts": "zero"}, {"gradient_clip": 0.01}],
+}
+
+
+def study_of(name: str) -> Study:
+    """A study over the base of the shipped ones."""
+    return Study(
+        name=name, title="t", question="q", base="study", grid=GRIDS[name], also=ALSO.get(name, [])
+    )
+
+
 def evidence(name: str, **by_knob: Any) -> Evidence:
-    """The records of a shipped study; `by_knob` maps run names to what `arm` takes."""
-    study = Study.load(name)
+    """The records of a study of GRIDS; `by_knob` maps run names to what `arm` takes."""
+    study = study_of(name)
     arms = [arm(c, **by_knob.get(c.run_name, {})) for c in study.configs()]
     return Evidence(study, tuple(arms))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from helpers.records import record, run, scaled, seeded, trace
+from helpers.records import edited, record, run, scaled, seeded, trace
 
 from fpcore import RunConfig, compare_runs, load_comparison
 from fpcore.analysis import factors
@@ -27,9 +27,16 @@ def without_numbers(text: str) -> str:
     return re.sub(r"[-+±]?\d[\d,.]*%?", "#", text)
 
 
-@pytest.mark.usefixtures("committed")
 def test_swapping_flips_every_sign_and_word() -> None:
-    ab, ba = load_comparison("v5-small", "v6-small"), load_comparison("v6-small", "v5-small")
+    a = run("a", val_er=0.7, convergence_rate=0.7)
+    worse = scaled(run("b", {"max_iter": 100}, val_er=0.6, convergence_rate=0.8), "b", 1.1)
+    factors_ = (1.05, 1.08, 1.1, 1.15, 1.2)  # so that α differs, too
+    results = [
+        r.model_copy(update={"val_ppl": (r.val_ppl or 0) * f})
+        for r, f in zip(worse.results, factors_, strict=True)
+    ]
+    b = edited(worse, results=results)
+    ab, ba = compare_runs(a, b), compare_runs(b, a)
     turned = {"up": "down", "down": "up"}
     found = [*ab.differences, *ab.by_size("val_ppl").values(), *ab.windows.values()]
     turn = [*ba.differences, *ba.by_size("val_ppl").values(), *ba.windows.values()]
@@ -63,8 +70,8 @@ def test_scaling_a_ppl_column_changes_the_conclusion() -> None:
     assert "max_iter = 60" in conclusions.recommended(worse)
     assert "低いのは b（320.0 対 400.0）" in conclusions.recommended(better)
     assert "max_iter = 100" in conclusions.recommended(better)
-    assert "Val PPL は 80.0 高い" in conclusions.findings(worse)
-    assert "Val PPL は 80.0 低い" in conclusions.findings(better)
+    assert "Val PPL は 20.0% 高い" in conclusions.findings(worse)
+    assert "Val PPL は 20.0% 低い" in conclusions.findings(better)
 
 
 def test_a_contrary_size_is_named() -> None:

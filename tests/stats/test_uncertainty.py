@@ -19,6 +19,7 @@ from fpcore.stats.uncertainty import (
     effective_number,
     half_width,
     over_conversations,
+    prior_of,
     resolution,
     seeds_needed,
     simultaneous,
@@ -103,7 +104,7 @@ def test_the_spread_over_seeds_is_that_of_all_sizes() -> None:
     half = stats.t.ppf(0.975, 2) * math.sqrt(1 / 2)
     assert found[10].high == pytest.approx(1 + half)
     assert found[20].low == pytest.approx(5 - half)
-    assert (found[30].low, found[30].high, found[30].direction) == (0, 0, "same")
+    assert found[30].low == found[30].high == 0 and found[30].direction == "same"
 
 
 def test_sizes_of_other_numbers_of_seeds_do_not_mix() -> None:
@@ -117,12 +118,42 @@ def test_sizes_of_other_numbers_of_seeds_do_not_mix() -> None:
 def test_errors_of_seeds_and_conversations_add_up() -> None:
     """Satterthwaite: (1 + 3)² / (1²/2 + 3²/6) = 8 degrees of freedom."""
     whole = combined(Variance(1.0, 2.0), Variance(3.0, 6.0))
-    assert (whole.value, whole.dof) == (4.0, pytest.approx(8.0))
+    assert whole.value == 4.0 and whole.dof == pytest.approx(8.0)
     assert combined(Variance(1.0, 2.0), UNKNOWN) == Variance(1.0, 2.0)
     assert not combined(UNKNOWN).known
     d = differences({0: ({1: 0.0, 2: 0.0}, {1: 4.0, 2: 6.0})}, {0: Variance(3.0, 6.0)})[0]
     assert d.variance == combined(Variance(1.0, 1.0), Variance(3.0, 6.0))
     assert d.high - 5 == pytest.approx(half_width(d.variance, 0.95))
+
+
+def test_alike_spreads_are_drawn_to_their_mean_and_unlike_ones_are_left() -> None:
+    """Drawn variances of one true value, and of values that differ by chance a hundredfold."""
+    rng = np.random.default_rng(0)
+    drawn = rng.chisquare(4, 200) / 4
+    alike = prior_of([Variance(float(v), 4.0) for v in drawn])
+    assert alike.value == pytest.approx(1, rel=0.1) and alike.dof > 100
+    unlike = prior_of([Variance(float(v), 4.0) for v in drawn * np.exp(rng.normal(0, 2, 200))])
+    assert 0.3 < unlike.dof < 2
+    assert not prior_of([Variance(1.0, 4.0), Variance(2.0, 4.0), Variance(0.0, 4.0)]).known
+
+
+@given(st.floats(0.05, 50), st.integers(2, 20))
+def test_the_prior_is_that_of_the_scaled_chi_squared_that_was_drawn_from(
+    dof: float, own: int
+) -> None:
+    """Moments of the logarithm: the quantiles of s² ~ F(own, dof) stand for a sample of it."""
+    shares = (np.arange(4000) + 0.5) / 4000
+    found = prior_of([Variance(float(v), float(own)) for v in 3 * stats.f.ppf(shares, own, dof)])
+    assert found.dof == pytest.approx(dof, rel=0.1) and found.value == pytest.approx(3, rel=0.1)
+
+
+def test_a_prior_weighs_as_much_as_its_degrees_of_freedom() -> None:
+    """Gaps 0 and 2 have the error 1 on 1 degree: (1·1 + 3·5) / (1 + 3) = 4 on 4."""
+    sides: dict[int, tuple[Values, Values]] = {0: ({1: 0.0, 2: 0.0}, {1: 0.0, 2: 2.0})}
+    d = differences(sides, {}, prior=Variance(5.0, 3.0))[0]
+    assert d.by_seeds == Variance(4.0, 4.0)
+    same: dict[int, tuple[Values, Values]] = {0: ({1: 1.0, 2: 2.0}, {1: 1.0, 2: 2.0})}
+    assert differences(same, {}, prior=Variance(5.0, 3.0))[0].direction == "same"
 
 
 def test_conversations_of_equal_length_by_hand() -> None:

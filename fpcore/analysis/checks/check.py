@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from fpcore.analysis.comparison import Comparison
 from fpcore.notation import Markdown
 from fpcore.records.record import RunRecord
 
@@ -67,26 +68,26 @@ Rule = Callable[..., Check]
 class Registered:
     """A check, its place in lists of checks, and whether it looks at the first two records alone.
 
-    A check of a pair is put to every run of a study beside the base. One `at_level` takes the level
-    of the intervals, too, so that it gives the verdicts of the tables beside it.
+    A check of a pair is put to every run of a study beside the base. One that `compares` takes the
+    study's own comparison, too, so that it gives the verdicts of the tables beside it.
     """
 
     place: int
     rule: Rule
     paired: bool
-    at_level: bool = False
+    compares: bool = False
 
-    def of(self, records: list[RunRecord], level: float) -> Check:
-        """Return the outcome on some records, with intervals of a level."""
-        return self.rule(records, level) if self.at_level else self.rule(records)
+    def of(self, records: list[RunRecord], comparison: Comparison) -> Check:
+        """Return the outcome on some records, of which the first two are compared."""
+        return self.rule(records, comparison) if self.compares else self.rule(records)
 
 
 REGISTERED: list[Registered] = []
 
 
-def of_pair(place: int, at_level: bool = False) -> Callable[[Rule], Rule]:
+def of_pair(place: int, compares: bool = False) -> Callable[[Rule], Rule]:
     """Register a check of the compared pair; further records are what it may look up."""
-    return _registering(place, paired=True, at_level=at_level)
+    return _registering(place, paired=True, compares=compares)
 
 
 def of_records(place: int) -> Callable[[Rule], Rule]:
@@ -94,9 +95,9 @@ def of_records(place: int) -> Callable[[Rule], Rule]:
     return _registering(place, paired=False)
 
 
-def _registering(place: int, paired: bool, at_level: bool = False) -> Callable[[Rule], Rule]:
+def _registering(place: int, paired: bool, compares: bool = False) -> Callable[[Rule], Rule]:
     def register(rule: Rule) -> Rule:
-        REGISTERED.append(Registered(place, rule, paired, at_level))
+        REGISTERED.append(Registered(place, rule, paired, compares))
         return rule
 
     return register

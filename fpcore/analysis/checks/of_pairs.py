@@ -13,7 +13,6 @@ from fpcore.analysis.comparison import Comparison
 from fpcore.notation import number, percent
 from fpcore.records.pairs import restricted, same_results
 from fpcore.records.record import RunRecord
-from fpcore.stats.uncertainty import LEVEL
 
 FEW_SEEDS = 3
 
@@ -80,11 +79,11 @@ def trace_sizes(records: list[RunRecord]) -> Check:
     return Check(title, OK, "推移がない" if None in sizes else f"どちらも {sizes[0]} サンプル")
 
 
-@of_pair(80, at_level=True)
-def seeds(records: list[RunRecord], level: float = LEVEL) -> Check:
+@of_pair(80, compares=True)
+def seeds(records: list[RunRecord], comparison: Comparison | None = None) -> Check:
     """One seed tells nothing of the spread; a gap within the spread is no difference."""
     title = "シードは足りるか"
-    c = Comparison(*_pair(records), level=level)
+    c = comparison or Comparison(*_pair(records))
     if c.seeds < 2:
         return Check(title, CARE, "確からしさは判定できない（シード1）", "`seeds` を 3 つ以上に")
     differences = c.by_size("val_ppl")

@@ -87,7 +87,7 @@ def recommended(c: Comparison) -> Markdown:
     said = f"{c.samples[-1]} サンプルで Val PPL が低いのは {better.name}（{ppl[0]} 対 {ppl[1]}）。"
     by_size = c.by_size("val_ppl").items()
     contrary = [n for n, d in by_size if d.told and d.direction != last.direction]
-    said += f"{sentences.SMALL}（{sentences.margin('val_ppl')} 未満）。" if last.small else ""
+    said += f"{sentences.SMALL}（{sentences.below('val_ppl')}）。" if last.small else ""
     if contrary:
         said += f"ただし {notation.sizes(contrary)}では {worse.name} の方が低い。"
     if c.seeds < 2:

@@ -2,8 +2,9 @@
 
 import math
 
+from fpcore.analysis.clipping import Clipping
 from fpcore.analysis.comparison import Comparison
-from fpcore.analysis.study import STUDIED, Clipping, Evidence
+from fpcore.analysis.study import STUDIED, Evidence
 from fpcore.notation import number, percent
 from fpcore.reports.sentences import UNCLEAR, metric
 

@@ -54,7 +54,7 @@ def _said(d: MetricDifference) -> str:
         return f"{with_interval(d)} で{word}" + (f"（{SMALL}）" if d.small else "")
     if d.certain in ("same", "tiny"):
         return "同じ" if d.certain == "same" else with_interval(d)
-    rest = f"差は {sentences.margin('val_ppl')} 未満" if d.negligible else UNCLEAR
+    rest = f"差は {sentences.below('val_ppl')}" if d.negligible else UNCLEAR
     return f"{with_interval(d)} で{rest}"
 
 

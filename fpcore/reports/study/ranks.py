@@ -11,7 +11,7 @@ from fpcore.reports.study import knobs
 
 MetricOf = Callable[[str], MetricDifference]
 WORDS = {
-    "kept": "ER を保って（Val ER の低下が {margin} 未満と言える）収束率が上がる設定",
+    "kept": "ER を保って（Val ER の低下が {below}と言える）収束率が上がる設定",
     "lost": "収束率は上がるが Val ER が下がる設定",
     "open": "収束率は上がるが、ER を保つとも失うとも言えない設定",
 }
@@ -40,7 +40,7 @@ def kept(e: Evidence) -> str:
     groups: dict[str, list[str]] = {key: [] for key in WORDS}
     for name, of in faster.items():
         groups[standing(of("val_er"))].append(f"{name}（{_what(of)}）")
-    words = {k: word.format(margin=sentences.margin("val_er")) for k, word in WORDS.items()}
+    words = {k: word.format(below=sentences.below("val_er")) for k, word in WORDS.items()}
     said = [f"{words[key]}: {'、'.join(names)}。" for key, names in groups.items() if names]
     if not groups["kept"]:
         rest = "あるとは言えない" if groups["open"] else "ない"

@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from fpcore import notation
+from fpcore.analysis.clipping import Clipping
 from fpcore.analysis.difference import MetricDifference
-from fpcore.analysis.study import Clipping, Evidence
+from fpcore.analysis.study import Evidence
 from fpcore.notation import METRICS, Markdown, metrics_where, number, percent
 from fpcore.paths import reports
 from fpcore.records.by_seed import moments, values
@@ -89,7 +90,7 @@ def by_size(e: Evidence) -> Markdown:
 def _verdict(d: MetricDifference) -> str:
     """Say how a difference may be read, with its size where it has a direction."""
     if d.certain not in SAID:
-        small = f"差は {sentences.margin(d.metric)} 未満"
+        small = f"差は {sentences.below(d.metric)}"
         return "比べられない" if d.certain == "unknown" else small if d.negligible else "言えない"
     word = SAID[d.certain] + ("、小さい" if d.small else "")
     return f"{sentences.gap(d)}、{word}" if d.told else word
