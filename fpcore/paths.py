@@ -1,12 +1,15 @@
 """Where things live, independent of the working directory."""
 
+import errno
+import hashlib
 import os
 import platform
 import re
 import shutil
+import stat
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +20,9 @@ from fpcore.errors import StorageError
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PARAMS = ROOT / "params"
+MAX_JOINED = 180  # characters of the names of runs in that of a file, which may have 255
+MAX_SHOWN = 300  # characters of a path in a message
+MAX_BYTES = 2**28  # in a file of any kind but a corpus; what is larger is none of ours
 LEFT = re.compile(r"\.(\d{1,9})\.[0-9a-f]{32}(\.\w+)?$")  # the end of a `hidden` name
 DAY = 86_400  # seconds
 
@@ -40,6 +46,19 @@ def runs() -> Path:
     return reports() / "runs"
 
 
+def together(runs: Sequence[str]) -> str:
+    """Return what files about several runs are called: their names, joined by `-vs-`.
+
+    Where other runs would have the same (`x-vs-y` and `z`, `x` and `y-vs-z`), or where it is longer
+    than file systems allow, a digest of the names follows, after a sign that is in no name.
+    """
+    joined = "-vs-".join(runs)
+    if len(joined) <= MAX_JOINED and len(re.findall("(?=-vs-)", joined)) == len(runs) - 1:
+        return joined
+    digest = hashlib.sha256("/".join(runs).encode()).hexdigest()[:12]
+    return f"{joined[:MAX_JOINED]}~{digest}"
+
+
 def cache(kind: str) -> Path:
     """Return the folder for what can be made again (tokenizers, embeddings); ignored by git."""
     return home() / ".cache" / kind
@@ -48,13 +67,32 @@ def cache(kind: str) -> Path:
 def shown(path: Path) -> str:
     """Return `path` as messages show it: relative to `home()` or the repository where possible.
 
-    Characters that cannot be printed, such as line ends and bytes that are no UTF-8, are replaced.
+    Long ones are cut, and characters that cannot be printed, such as line ends and bytes that are
+    no UTF-8, are replaced.
     """
     text = str(path)
-    for base in (ROOT, home()):
-        if path.resolve().is_relative_to(base):
-            text = path.resolve().relative_to(base).as_posix()
+    with suppress(OSError, ValueError, RuntimeError):  # too long, a zero byte, a ring of links
+        for base in (ROOT, home()):
+            if path.resolve().is_relative_to(base):
+                text = path.resolve().relative_to(base).as_posix()
+    text = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def file_content(path: Path, most: int = MAX_BYTES) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        OSError: there is no such file, it has more than `most` bytes, or it is a pipe, a device or
+            a folder, which could be without an end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file")
+    with path.open("rb") as file:
+        content = file.read(most + 1)  # of files that grow while they are read, too
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"more than {most:,} bytes")
+    return content
 
 
 def regular(source: str) -> Path | None:
@@ -104,8 +142,11 @@ def replacing(path: Path, ending: str = "") -> Iterator[Path]:
 
 
 def hidden(path: Path, ending: str = "") -> Path:
-    """Return a new name beside `path` that tells which process of which machine uses it."""
-    return path.with_name(f".{path.name}.{_machine()}.{os.getpid()}.{uuid.uuid4().hex}{ending}")
+    """Return a new name beside `path` that tells which process of which machine uses it.
+
+    It is as short for every name.
+    """
+    return path.with_name(f".{_machine()}.{os.getpid()}.{uuid.uuid4().hex}{ending}")
 
 
 def sweep(folder: Path) -> None:

@@ -11,7 +11,7 @@ from scipy import stats
 from fpcore.analysis.comparison import compare_runs
 from fpcore.notation import number, sizes
 from fpcore.records.frames import frame
-from fpcore.records.pairs import distinct, incomparable
+from fpcore.records.pairs import cut_short, distinct, incomparable
 from fpcore.records.record import RunRecord
 from fpcore.stats.uncertainty import Array, simultaneous
 
@@ -76,6 +76,7 @@ def trade_off(records: Iterable[RunRecord], samples: list[int] | None = None) ->
 
 
 def _comparable(records: list[RunRecord]) -> list[RunRecord]:
+    records = [record for record in records if not cut_short(record)]
     first = records[:1]
     return [r for r in records if not {"val_er", "val_ppl"} & set(incomparable(first[0], r))]
 

@@ -7,6 +7,7 @@ from fpcore import notation
 from fpcore.analysis.comparison import Comparison, compare_runs
 from fpcore.analysis.difference import MetricDifference
 from fpcore.notation import METRICS, glued, number, percent, sizes
+from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord
 from fpcore.stats.scaling import PowerLaw
 from fpcore.stats.uncertainty import LEVEL, Direction
@@ -99,7 +100,8 @@ def unigram(c: Comparison) -> str:
     for side, name in (("a", c.a.name), ("b", c.b.name)):
         values = {n: float(getattr(d, side)) for n, d in ppl.items()}
         better = [n for n, value in values.items() if value < c.unigram[n]]
-        if not all(map(math.isnan, values.values())):
+        known = not all(map(math.isnan, values.values()))
+        if known and not cut_short(getattr(c, side)):
             said.append(f"{name}: {sizes(better) if better else 'どのサイズでもない'}")
     means = "（シードの平均で）" if c.seeds > 1 else ""
     return f"unigram モデルに勝るのは{means}、{'; '.join(said)}。" if said else ""

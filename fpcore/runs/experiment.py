@@ -100,7 +100,8 @@ def check_texts(config: Recordable, record: RunRecord, data: Data) -> None:
         return
     if keys := _other_knobs(config, record):
         raise _taken(record, f"another {', '.join(keys)}")
-    known = set(record.data.get(SAMPLE, ()))
+    held = record.data.get(SAMPLE)
+    known = set(held) if isinstance(held, list) else set()
     if known and known.isdisjoint(map(_known_by, _texts(data))):
         raise _taken(record, "other texts, although their file had the same name")
 

@@ -20,7 +20,7 @@ def contexts(**by_run: dict[str, Any]) -> Evidence:
     for name, config in CONFIGS.items():
         rate = {30: 0.5, 60: 0.7, 100: 0.8}[config.max_iter]
         er = {30: 0.74, 60: 0.70, 100: 0.66}[config.max_iter] - 0.1 * (0.9 - config.dist_reg_weight)
-        own = {"convergence_rate": rate, "val_er": er, "val_er_centred": er + 0.01}
+        own: dict[str, Any] = {"convergence_rate": rate, "val_er": er, "val_er_centred": er + 0.01}
         if config.contexts != "trained":
             own = {"convergence_rate": None, "phase1": {}, "phase1_iterations": None}
         runs[name] = own | by_run.get(name, {})
@@ -59,6 +59,22 @@ def test_the_answer_turns_round_with_the_records() -> None:
     assert "Val PPL は 2.0% 低い" in first
     assert "100 は 60 よりよいと言える" in second and "0.0 は +4.1%" in second
     assert "zero に対して" in third and "害になると言える" in third
+
+
+def test_whether_an_effective_rank_is_best() -> None:
+    """The best lies between, at an end, has no rank at all, or cannot be told from the others."""
+    between = by_knob(max_iter_30=0.03, max_iter_100=0.03)
+    far = {"study-contextsuntrained": {"gap": 0.03}, "study-contextszero": {"gap": 0.03}}
+    far["study-gradient_clip0.01"] = {"gap": 0.03}
+    third = answers.answer(contexts(**between | far))[2]
+    assert "その付近の ER が最良と言える" in third
+    end = by_knob(max_iter_60=0.03, max_iter_100=0.06, weight_0_5=0.1, weight_0_0=0.2)
+    more = {name: {"gap": 0.5} for name in far}
+    assert "ER の高い方の端が最良である" in answers.answer(contexts(**end | more))[2]
+    none = {name: {"gap": 0.1} for name in CONFIGS} | {"study-contextszero": {"val_er": None}}
+    third = answers.answer(contexts(**none))[2]
+    assert "最良の contexts zero に ER はなく、最良の ER は言えない" in third
+    assert "最良の ER は決まらない" in answers.answer(contexts(**by_knob(max_iter_30=0.03)))[2]
 
 
 def test_a_cost_that_is_there_but_small_is_called_so() -> None:

@@ -172,8 +172,13 @@ def test_the_spread_of_a_perplexity_is_in_its_own_unit() -> None:
         for name, factor in (("a", 1.0), ("b", 2.0))
     )
     d = contrast([(1.0, one)], [(1.0, two)], "val_ppl")[25]
-    assert (d.a, d.b) == (pytest.approx(110), pytest.approx(220))
-    assert (d.a_spread, d.b_spread) == (
-        pytest.approx(110 * math.log(1.1)),
-        pytest.approx(220 * math.log(1.1)),
-    )
+    assert [d.a, d.b] == pytest.approx([110, 220])
+    assert [d.a_spread, d.b_spread] == pytest.approx([110 * math.log(1.1), 220 * math.log(1.1)])
+
+
+def test_the_centred_rank_stands_beside_the_rank_where_it_is_known() -> None:
+    a, b = record("a", val_er_centred=0.72), record("b", val_er=0.5, val_er_centred=0.66)
+    said = sections.effective_rank(compare_runs(a, b))
+    assert "-20.0 ポイント" in said and "-6.0 ポイント" in said and "中心化した差分" in said
+    assert "Val ER（中心化）" in sections.summary(compare_runs(a, b))
+    assert "中心化" not in sections.effective_rank(compare_runs(record("a"), record("b")))

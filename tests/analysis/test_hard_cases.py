@@ -79,7 +79,7 @@ def test_training_cut_short_leaves_nothing_to_say_of_ppl(short: str) -> None:
     assert f"{short} は最良エポックが `epochs` の上限" in sections.perplexity(c)
     assert "全 5 サイズで低い" in sections.effective_rank(c)  # phase 1 has ended
     assert "どちらの設定も勧められない" in conclusions.recommended(c)
-    assert trade_off(c.records).n <= 1
+    assert trade_off(c.records).n == 1 and f"{short}: " not in sections.perplexity(c)
     assert f"- **{WRONG}**　Phase 2 は終わっているか" in text
 
 

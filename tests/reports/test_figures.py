@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from helpers.records import run
@@ -66,7 +67,7 @@ def test_epochs_are_drawn_of_the_text_that_chose_them(known: str, label: str) ->
     ax = figures.phase2_by_size(run("x", phase2=losses, best_epoch=2), figures.axes())
     assert ax.get_ylabel() == f"{label}（nat）" and label in ax.get_title()
     (marks,) = ax.collections
-    assert {tuple(point) for point in marks.get_offsets().tolist()} == {(2.0, 4.0)}  # type: ignore[attr-defined]
+    assert {tuple(point) for point in np.asarray(marks.get_offsets()).tolist()} == {(2.0, 4.0)}
     nothing = figures.phase2_by_size(run("x"), figures.axes())
     assert "値の記録がない" in [t.get_text() for t in nothing.texts]
 

@@ -1,5 +1,6 @@
 """What a study says of effective rank: whether convergence costs it, and what it tells of PPL."""
 
+import math
 from collections.abc import Callable
 
 from fpcore.analysis.difference import MetricDifference
@@ -8,6 +9,7 @@ from fpcore.notation import METRICS, percent
 from fpcore.reports import sentences
 from fpcore.reports.sentences import gap, metric
 from fpcore.reports.study import knobs
+from fpcore.stats.uncertainty import Direction
 
 MetricOf = Callable[[str], MetricDifference]
 WORDS = {
@@ -85,23 +87,35 @@ def optimum(e: Evidence) -> str:
     The best run is that on development text; the others are those whose rank is told to be higher
     or lower than its.
     """
-    rank = e.means(e.best).get("val_er", (float("nan"), 0.0))[0]
+    rank = e.means(e.best).get("val_er", (math.nan, math.nan))[0]
+    if math.isnan(rank):
+        known = "val_er" in e.metrics
+        return f"最良の {e.said(e.best)} に ER はなく、最良の ER は言えない。" if known else ""
     others = [r for r in e.records if r.name not in (e.best.name, *e.twins)]
-    told = {r.name: e.compared(e.best, r) for r in others}
-    sides = {
-        word: [c["val_ppl"].certain for c in told.values() if c["val_er"].certain == side]
-        for word, side in (("高い", "up"), ("低い", "down"))
-    }
-    if not any(sides.values()):
+    told = [e.compared(e.best, r) for r in others]
+    higher, lower = (
+        [c["val_ppl"].certain for c in told if c["val_er"].certain == side]
+        for side in ("up", "down")
+    )
+    if not higher and not lower:
         return ""
     said = "、".join(
         f"ER がそれより{word} {len(found)} 設定のうち Val PPL が高い（悪い）と言えるのは "
         f"{found.count('up')}"
-        for word, found in sides.items()
+        for word, found in (("高い", higher), ("低い", lower))
         if found
     )
-    base = _beside_base(e)
-    return f"ER で見ると、最良の {e.said(e.best)} は Val ER {percent(rank)}、{said}。{base}"
+    head = f"ER で見ると、最良の {e.said(e.best)} は Val ER {percent(rank)}、{said}。"
+    return head + _beside_base(e) + _singled_out(higher, lower)
+
+
+def _singled_out(higher: list[Direction], lower: list[Direction]) -> str:
+    """Say what follows for a best rank from the PPL of the runs with a higher and a lower one."""
+    if any(said != "up" for said in (*higher, *lower)):
+        return "最良の ER は決まらない。"
+    if higher and lower:
+        return "この中ではその付近の ER が最良と言える。"
+    return f"この中では、ER の{'低い' if higher else '高い'}方の端が最良である。"
 
 
 def _beside_base(e: Evidence) -> str:
