@@ -53,6 +53,8 @@ def build() -> Path:
     try:
         write(pages, made)
         _put(made, target)
+    except OSError as error:
+        raise unwritable(target, error) from None
     finally:
         remove(made)
     return target / "index.html"
@@ -68,7 +70,9 @@ def _put(made: Path, target: Path) -> None:
             made.rename(target)
         except OSError as error:
             if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
-                raise unwritable(target, error) from None
+                with suppress(OSError):
+                    old.rename(target)
+                raise
         finally:
             remove(old)  # another build has put its own there: again
 

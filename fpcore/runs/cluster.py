@@ -9,7 +9,8 @@ from typing import Any
 
 import dask
 from dask.system import CPU_COUNT
-from distributed import Client, Future, LocalCluster, get_worker, wait
+from distributed import Client, Future, LocalCluster, Status, get_worker, wait
+from distributed.client import FutureCancelledError, FuturesCancelledError
 
 from fpcore.errors import ConfigError, FpcoreError
 from fpcore.paths import cache, home, shown
@@ -27,6 +28,8 @@ SETTINGS = {
 }
 ATTEMPTS = 2
 PATIENCE = 30  # seconds to wait for the first worker at an address
+LOST = "the connection to its scheduler was lost"
+ENDING = {Status.closing, Status.closed, Status.failed}  # of a worker
 LOOK = 1.0  # seconds after which the table is looked at, where no job has ended
 
 
@@ -179,12 +182,18 @@ class _Conductor:
             done: set[Future[Any]] = wait(list(self._pending), LOOK, "FIRST_COMPLETED").done
         except TimeoutError:
             return set()
+        except FuturesCancelledError:  # the connection was lost: none of them can be had
+            return set(self._pending)
         return done
 
     def _submit(self, number: int, worker: str | None) -> None:
         if not self._left[number]:
             return
         job = self._left[number].pop(0)
+        if self._client.status != "running":
+            self._fail(job, LOST)
+            self._submit(number, None)
+            return
         future = self._client.submit(
             work,
             job,
@@ -207,9 +216,12 @@ class _Conductor:
             path = record_path(job.name).with_suffix(".ipynb")
             self._end(job, DONE, f"{job.name}: {shown(path)}")
         except Exception as error:  # of any kind, it costs this run alone
-            self._failures[job.name] = _sentence(error)
-            self._end(job, FAILED, f"{job.name} failed: {self._failures[job.name]}")
+            self._fail(job, _sentence(error))
         self._submit(number, worker)
+
+    def _fail(self, job: Job, sentence: str) -> None:
+        self._failures[job.name] = sentence
+        self._end(job, FAILED, f"{job.name} failed: {sentence}")
 
     def _end(self, job: Job, state: str, sentence: str) -> None:
         self._table.end(job.name, state, sentence)
@@ -223,13 +235,21 @@ def work(job: Job, topic: str) -> tuple[Outcome, str]:
         said = {"run": job.name, "worker": worker.address, "line": line}
         worker.log_event(topic, said)
 
+    key = worker.get_current_task()
+
+    def gone() -> bool:
+        task = worker.state.tasks.get(key)
+        return worker.status in ENDING or task is None or task.state == "cancelled"
+
     say(None)
-    return perform(job, say), worker.address
+    return perform(job, say, gone), worker.address
 
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, FpcoreError):
         return str(error)
+    if isinstance(error, FutureCancelledError):
+        return LOST
     if type(error).__name__ == "KilledWorker":
         return "its worker died twice: it was killed, or the memory was full"
     return f"its worker failed ({type(error).__name__}: {' '.join(str(error).split())[:200]})"

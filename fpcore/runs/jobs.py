@@ -72,8 +72,8 @@ class Outcome:
         write_atomically(record_path(name).with_suffix(".ipynb"), self.notebook)
 
 
-def perform(job: Job, on_line: Callable[[str], None]) -> Outcome:
-    """Execute the `run` notebook for a job; called in a worker.
+def perform(job: Job, on_line: Callable[[str], None], gone: Callable[[], bool]) -> Outcome:
+    """Execute the `run` notebook for a job, in a worker, until `gone` says that nobody waits.
 
     Raises:
         NotebookError: it failed; the text says why.
@@ -88,7 +88,7 @@ def perform(job: Job, on_line: Callable[[str], None]) -> Outcome:
     try:
         if not job.home:
             _put(record, job.record)
-        execute("run", notebook, parameters, on_line, environment)
+        execute("run", notebook, parameters, on_line, environment, gone)
         return Outcome() if job.home else Outcome(record.read_bytes(), notebook.read_bytes())
     finally:
         if job.share and job.last:

@@ -32,11 +32,12 @@ def execute(
     parameters: dict[str, Any],
     on_line: Callable[[str], None],
     environment: dict[str, str] | None = None,
+    gone: Callable[[], bool] = lambda: False,
 ) -> None:
     """Execute `notebooks/<notebook>.ipynb` and store it at `output`, whole or not at all.
 
     `on_line` is given the lines of progress that the notebook logs; `environment` is added to that
-    of this process.
+    of this process. Once `gone` says that nobody waits for it any more, it is ended.
 
     Raises:
         NotebookError: the notebook failed, was killed or hung; the text says which, or is the last
@@ -47,7 +48,7 @@ def execute(
     given = ["--parameters_yaml", yaml.safe_dump(parameters), "--log-output", "--no-progress-bar"]
     own = {PARENT: str(os.getpid())} | (environment or {})
     with replacing(output, ".ipynb") as temporary:
-        _follow([*command, str(temporary), *given], on_line, _inherited() | own)
+        _follow([*command, str(temporary), *given], on_line, _inherited() | own, gone)
 
 
 def tidy(path: Path) -> None:
@@ -72,7 +73,12 @@ def _inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "MALLOC_TRIM_THRESHOLD_"}
 
 
-def _follow(command: list[str], on_line: Callable[[str], None], environment: Any) -> None:
+def _follow(
+    command: list[str],
+    on_line: Callable[[str], None],
+    environment: dict[str, str],
+    gone: Callable[[], bool],
+) -> None:
     """Run a command to its end, and pass its lines of progress on."""
     with subprocess.Popen(
         command,
@@ -84,7 +90,7 @@ def _follow(command: list[str], on_line: Callable[[str], None], environment: Any
         errors="replace",
         env=environment,
     ) as process:
-        watch = _Watch(process.pid)
+        watch = _Watch(process.pid, gone)
         last = ""
         try:
             assert process.stdout is not None
@@ -96,7 +102,7 @@ def _follow(command: list[str], on_line: Callable[[str], None], environment: Any
                 raise NotebookError(watch.reason or _reason(process.returncode, last))
         finally:
             watch.stop()
-            process.kill()
+            watch.kill()
 
 
 def _reason(code: int, last: str) -> str:
@@ -108,10 +114,10 @@ def _reason(code: int, last: str) -> str:
 
 
 class _Watch:
-    """Ends a process and its children when they use no processor for a long time."""
+    """Ends a process and its children when they use no processor for a long time, or for nobody."""
 
-    def __init__(self, pid: int) -> None:
-        self.reason = ""
+    def __init__(self, pid: int, gone: Callable[[], bool]) -> None:
+        self.reason, self._gone = "", gone
         self._process, self._stopped = psutil.Process(pid), threading.Event()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -124,11 +130,15 @@ class _Watch:
         while not self._stopped.wait(CHECK):
             now = self._seconds()
             waited = time.monotonic() - since
+            if self._gone():
+                self.reason = "nobody waits for it any more"
+                self.kill()
+                return
             if abs(now - used) > IDLE * HUNG:  # less than before where a child has ended
                 since, used = time.monotonic(), now
             elif waited > HUNG:
                 self.reason = f"it hung: no processor used for {waited:.0f} seconds"
-                self._kill()
+                self.kill()
                 return
 
     def _tree(self) -> list[psutil.Process]:
@@ -147,7 +157,8 @@ class _Watch:
                 continue
         return total
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
+        """End the process and its children."""
         for process in self._tree():
             try:
                 process.kill()

@@ -1,8 +1,10 @@
 """The browsable book of the committed reports: complete, searchable, and without a network."""
 
+import errno
 import io
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -13,6 +15,7 @@ from contextlib import redirect_stderr
 from hashlib import sha256
 from os import getpid
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import nbformat
@@ -21,6 +24,7 @@ from bs4 import BeautifulSoup, Tag
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fpcore import StorageError
 from fpcore.book import pages, site
 from fpcore.book.pages import Page, linked
 from fpcore.book.site import sections
@@ -200,6 +204,33 @@ def test_books_made_at_once_leave_one_whole_book(
             made.result(timeout=60)
     assert [path.name for path in (tmp_path / "reports").iterdir()] == ["html"]
     assert (tmp_path / "reports" / "html" / "a").read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("call", ["shutil.copy", "pathlib.Path.write_text", "pathlib.Path.rename"])
+def test_a_full_disk_leaves_the_earlier_book(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Wherever the room ends: in one sentence, with nothing half made beside it."""
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    site.build()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    real, left = pathlib.Path.rename, [1]
+
+    def full(path: Path, *args: Any) -> Any:
+        if call.endswith("rename") and left[0] > 0:  # the earlier book is moved away, no further
+            left[0] -= 1
+            return real(path, *args)
+        if call.endswith("rename") and left[0] < 0:
+            return real(path, *args)
+        left[0] = -1
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(call, full)
+        with pytest.raises(StorageError, match="html cannot be written: No space left on device"):
+            site.build()
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    site.build()
 
 
 def test_sections_hold_the_text_that_is_searched_without_code() -> None:

@@ -1,9 +1,12 @@
 """Jobs and their workers, without a cluster."""
 
 import os
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from fpcore import RunConfig
@@ -17,7 +20,7 @@ def test_what_dask_sets_in_its_workers_does_not_slow_the_notebook(
 ) -> None:
     seen: dict[str, str] = {}
 
-    def follow(command: list[str], _: Any, environment: dict[str, str]) -> None:
+    def follow(command: list[str], _: Any, environment: dict[str, str], gone: Any) -> None:
         seen.update(environment)
         Path(command[4]).write_text("made")
 
@@ -40,7 +43,7 @@ def test_every_library_of_a_notebook_has_the_threads_of_its_job(
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     monkeypatch.setattr(jobs, "execute", execute)
     config = RunConfig(name="a")
-    perform(Job("a", config.model_dump(), False, "1", threads=3, home=str(home)), print)
+    perform(Job("a", config.model_dump(), False, "1", threads=3, home=str(home)), print, bool)
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     assert [seen[name] for name in threads] == ["3"] * 3
 
@@ -64,3 +67,19 @@ def test_cores_are_divided_among_workers(
     assert cluster._count(chains) == count
     monkeypatch.setattr(cluster, "_gpu", lambda: True)
     assert cluster._count(chains) == 1
+
+
+def test_a_notebook_for_which_nobody_waits_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what it has started: its worker was closed, say, as the scheduler died."""
+    monkeypatch.setattr(notebook, "CHECK", 0.05)
+    words = "import subprocess, time; child = subprocess.Popen(['sleep', '600']); "
+    words += "print('▸', child.pid, flush=True); time.sleep(600)"
+    lines: list[str] = []
+    start = time.monotonic()
+    with pytest.raises(NotebookError, match="nobody waits for it any more"):
+        command = [sys.executable, "-c", words]
+        notebook._follow(command, lines.append, {**os.environ}, lambda: bool(lines))
+    assert time.monotonic() - start < 60
+    (child,) = (int(line.split()[1]) for line in lines)
+    left = [process for process in psutil.process_iter() if process.pid == child]
+    assert psutil.wait_procs(left, 10)[1] == []
