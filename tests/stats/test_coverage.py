@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpcore.stats.uncertainty import Array, Difference, Values, differences, over_conversations
+from fpcore.stats.uncertainty import Array, Difference, Values, differences
+from fpcore.stats.variance import over_conversations
 
 STORED = json.loads((Path(__file__).parent / "stored_losses.json").read_text("utf-8"))
 COUNTS = np.array(STORED["counts"], float)
