@@ -10,7 +10,8 @@ import pandas as pd
 
 FACTOR_DIGITS = 1e9  # factors from here on are written with an exponent
 DASH = "–"  # stands for a value that a record does not know
-CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+# White space, and what cannot be shown or turns the direction in which a line is read.
+CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 # What begins markup where it stands: brackets only before a target, _ only beside no letter.
 SPECIAL = re.compile(
     r"[\\`*~$]|\](?=[(\[:])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|:(?=//)"

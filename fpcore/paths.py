@@ -1,8 +1,12 @@
 """Where things live, independent of the working directory."""
 
+import errno
+import hashlib
 import os
+import re
+import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -11,6 +15,9 @@ from fpcore.errors import StorageError
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PARAMS = ROOT / "params"
+MAX_JOINED = 180  # characters of the names of runs in that of a file, which may have 255
+MAX_SHOWN = 300  # characters of a path in a message
+MAX_BYTES = 2**28  # in a file of any kind but a corpus; what is larger is none of ours
 
 
 def home() -> Path:
@@ -32,6 +39,19 @@ def runs() -> Path:
     return reports() / "runs"
 
 
+def together(runs: Sequence[str]) -> str:
+    """Return what files about several runs are called: their names, joined by `-vs-`.
+
+    Where other runs would have the same (`x-vs-y` and `z`, `x` and `y-vs-z`), or where it is longer
+    than file systems allow, a digest of the names follows, after a sign that is in no name.
+    """
+    joined = "-vs-".join(runs)
+    if len(joined) <= MAX_JOINED and len(re.findall("(?=-vs-)", joined)) == len(runs) - 1:
+        return joined
+    digest = hashlib.sha256("/".join(runs).encode()).hexdigest()[:12]
+    return f"{joined[:MAX_JOINED]}~{digest}"
+
+
 def cache(kind: str) -> Path:
     """Return the folder for what can be made again (tokenizers, embeddings); ignored by git."""
     return home() / ".cache" / kind
@@ -40,13 +60,32 @@ def cache(kind: str) -> Path:
 def shown(path: Path) -> str:
     """Return `path` as messages show it: relative to `home()` or the repository where possible.
 
-    Characters that cannot be printed, such as line ends and bytes that are no UTF-8, are replaced.
+    Long ones are cut, and characters that cannot be printed, such as line ends and bytes that are
+    no UTF-8, are replaced.
     """
     text = str(path)
-    for base in (ROOT, home()):
-        if path.resolve().is_relative_to(base):
-            text = path.resolve().relative_to(base).as_posix()
+    with suppress(OSError, ValueError, RuntimeError):  # too long, a zero byte, a ring of links
+        for base in (ROOT, home()):
+            if path.resolve().is_relative_to(base):
+                text = path.resolve().relative_to(base).as_posix()
+    text = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def file_content(path: Path, most: int = MAX_BYTES) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        OSError: there is no such file, it has more than `most` bytes, or it is a pipe, a device or
+            a folder, which could be without an end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file")
+    with path.open("rb") as file:
+        content = file.read(most + 1)  # of files that grow while they are read, too
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"more than {most:,} bytes")
+    return content
 
 
 def regular(source: str) -> Path | None:
@@ -81,7 +120,7 @@ def replacing(path: Path, ending: str = "") -> Iterator[Path]:
     Raises:
         StorageError: the disk is full, or the folder cannot be written; `path` is as before.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{ending}")
+    temporary = path.with_name(f".{uuid.uuid4().hex}{ending}")  # as short for every name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

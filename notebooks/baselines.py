@@ -20,8 +20,11 @@
 
 # %% tags=["parameters"]
 # Parameters: names in params/baselines/ (or paths of YAML files), and of records beside them
-configs = ["kneser-ney-small", "lstm-small", "lstm-small-free", "gpt-small", "gpt-small-free"]
-runs = ["study", "study-contextsuntrained", "study-contextszero"]
+configs = [
+    "kneser-ney-small", "kneser-ney-pool", "kneser-ney-own", "lstm-small", "lstm-small-free",
+    "gpt-small", "gpt-small-free",
+]  # fmt: skip
+runs = ["study", "study-contextsuntrained", "study-contextszero", "study-dist_reg_weight0.25"]
 
 # %%
 import fpcore
@@ -48,6 +51,12 @@ others = [fpcore.run_baseline(plan) for plan in plans]
 
 # %%
 baselines.standing(records, others)
+
+# %% [markdown]
+# ## 何を知っているモデルか
+
+# %%
+baselines.information(records, others)
 
 # %% [markdown]
 # ## 凍結した埋め込みの代償

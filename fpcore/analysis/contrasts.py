@@ -64,7 +64,8 @@ def said(metric: str, d: Difference, level: float, blocked: bool = False) -> Met
 def _unlogged(d: Difference) -> Difference:
     a, b = math.exp(d.a), math.exp(d.b)
     low, high = (a * (math.inf if end > HUGE else math.expm1(end)) for end in (d.low, d.high))
-    return Difference(a, b, low, high, d.seeds, d.a_spread, d.b_spread, d.by_seeds, d.by_text)
+    spreads = (a * d.a_spread, b * d.b_spread)  # to first order
+    return Difference(a, b, low, high, d.seeds, *spreads, d.by_seeds, d.by_text)
 
 
 def _sizes(records: list[RunRecord]) -> list[int]:

@@ -11,6 +11,7 @@ from fpcore import notation
 from fpcore.analysis.checks import run_checks
 from fpcore.analysis.comparison import SUMMARY, compare_among
 from fpcore.book.pages import GROUPS, Page
+from fpcore.paths import together
 from fpcore.records.frames import curve, frame
 from fpcore.records.record import RunRecord
 from fpcore.stats.scaling import fit_power_law
@@ -68,7 +69,7 @@ def _comparisons(pages: list[Page], records: list[RunRecord]) -> dict[str, str]:
     """Return what the card of each comparison says: differences b − a, and the 検証."""
     paths, found = {page.path for page in pages}, {}
     for a, b in permutations(records, 2):
-        path = f"{a.name}-vs-{b.name}/report.html"
+        path = f"{together([a.name, b.name])}/report.html"
         if path in paths and {*a.sizes} & {*b.sizes}:
             found[path] = _comparison(a, b, records)
     return found

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from fpcore.config.run_config import OFF_THE_PATH, RunConfig
-from fpcore.errors import ConfigError, FpcoreError, printable
-from fpcore.paths import reports, shown
+from fpcore.errors import ConfigError, FpcoreError, printable, quoted
+from fpcore.paths import reports, shown, together
 from fpcore.runs.jobs import Job
 from fpcore.runs.notebook import NotebookError, execute
 from fpcore.runs.progress import Progress, clock
@@ -78,7 +78,7 @@ class Book:
                     raise ConfigError(f"an earlier config is called {name}, too.")
                 jobs[name] = Job(name, config.model_dump(), force, uuid.uuid4().hex)
             except ConfigError as error:
-                self.failures.append(f"{source} failed: {error}")
+                self.failures.append(f"{_called(source)} failed: {error}")
         return jobs
 
     def _make(self, parts: dict[str, Callable[[Progress], Path]]) -> None:
@@ -95,15 +95,20 @@ class Book:
 
     def _compare(self, other: str, progress: Progress) -> Path:
         first = self.runs[0]
-        target = reports() / f"{first}-vs-{other}"
+        target = reports() / together([first, other])
         given = {"a": first, "b": other}
         execute("compare", target / "compare.ipynb", given, progress.update)
         return target / "report.md"
 
     def _scaling(self, progress: Progress) -> Path:
-        target = reports() / "scaling" / f"{'-vs-'.join(self.runs)}.ipynb"
+        target = reports() / "scaling" / f"{together(self.runs)}.ipynb"
         execute("scaling", target, {"runs": self.runs}, progress.update)
         return target
+
+
+def _called(source: str | RunConfig) -> str:
+    """Return what a sentence calls a config that was given."""
+    return source.run_name if isinstance(source, RunConfig) else quoted(str(source))[1:-1]
 
 
 def _chains(jobs: list[Job]) -> list[list[Job]]:

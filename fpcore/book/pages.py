@@ -16,10 +16,11 @@ from bs4 import BeautifulSoup, Tag
 from nbconvert import HTMLExporter
 
 from fpcore import notation
-from fpcore.paths import reports, shown
+from fpcore.paths import file_content, reports, shown
 from fpcore.records.frames import frame
 from fpcore.records.record import RunRecord
 from fpcore.reports import one_run, page, scaling
+from fpcore.reports.markup import clean
 
 GROUPS = {
     "comparison": "比較",
@@ -104,17 +105,22 @@ def collect(found: Found) -> list[Page]:
 
 def report_page(source: Path) -> Page:
     """Return the page of a report in Markdown below reports/."""
-    return _page(_below(source), page.rendered(source.read_text("utf-8-sig"), source.parent))
+    return _page(_below(source), page.rendered(_text(source), source.parent))
 
 
 def notebook_page(source: Path) -> Page:
-    """Return the page of an executed notebook below reports/, its code folded."""
+    """Return the page of an executed notebook below reports/, its code folded.
+
+    Outputs and cells are cleaned one by one, so that what one leaves open hides no other.
+    """
     exporter = HTMLExporter(
-        raw_template=NOTEBOOK, exclude_output_prompt=True, exclude_anchor_links=True
+        raw_template=NOTEBOOK,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+        sanitize_html=True,
+        filters={"clean_html": clean},
     )
-    body, _ = exporter.from_notebook_node(
-        nbformat.reads(source.read_text("utf-8-sig"), as_version=4)
-    )
+    body, _ = exporter.from_notebook_node(nbformat.reads(_text(source), as_version=4))
     return _page(_below(source), page.decorated(body))
 
 
@@ -150,7 +156,7 @@ def linked(body: str, path: str, paths: set[str]) -> str:
             link["href"] = (
                 "../" * len(folder.parts) + quote(found) + (f"#{anchor}" if anchor else "")
             )
-        elif target and "://" not in target:
+        elif target:
             link.unwrap()
     return str(soup)
 
@@ -194,6 +200,13 @@ def _title(source: PurePosixPath, soup: BeautifulSoup) -> str:
         return f"{source.parent.name}（notebook）"
     heading = soup.find("h1")
     return heading.get_text() if heading else source.stem
+
+
+def _text(source: Path) -> str:
+    """Return the text of a file below reports/; raise ValueError for a link to somewhere else."""
+    if not source.resolve().is_relative_to(reports()):
+        raise ValueError("it is a link that leads out of reports/")
+    return file_content(source).decode("utf-8-sig")
 
 
 def _below(source: Path) -> PurePosixPath:

@@ -4,6 +4,21 @@ const plain = (text) => text.normalize("NFKC").toLowerCase();
 const field = document.getElementById("search");
 const hits = document.getElementById("hits");
 const MOST = 30;
+let index = null;
+
+// The index is loaded once, when somebody searches: it is as large as all pages together.
+function loaded() {
+  index ??= new Promise((resolve) => {
+    const script = document.createElement("script");
+    script.src = `${document.documentElement.dataset.root}search-index.js`;
+    script.onload = () => {
+      document.fonts.add(new FontFace("Book Gothic", `url(${BOOK.font})`));
+      resolve();
+    };
+    document.head.append(script);
+  });
+  return index;
+}
 
 function find(words) {
   const found = [];
@@ -44,7 +59,8 @@ function item(hit, words) {
   return row;
 }
 
-function show() {
+async function show() {
+  await loaded();
   const words = plain(field.value).split(/\s+/).filter(Boolean);
   const found = words.length ? find(words) : [];
   const count = document.createElement("li");
@@ -53,6 +69,7 @@ function show() {
   hits.hidden = !words.length;
 }
 
+field.addEventListener("focus", loaded);
 field.addEventListener("input", show);
 hits.addEventListener("click", () => { hits.hidden = true; });
 document.addEventListener("click", (event) => { if (!event.target.closest("search")) hits.hidden = true; });

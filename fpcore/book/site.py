@@ -27,11 +27,20 @@ from fpcore.book import index, pages
 from fpcore.book.pages import Page
 from fpcore.paths import reports, unwritable, write_atomically
 from fpcore.records.record import read_shelf, say_left_out
-from fpcore.reports.page import CSS, font_face
+from fpcore.reports.markup import policy
+from fpcore.reports.page import CSS, font_data, font_face
 
 HERE = Path(__file__).parent
 SHELL = Environment(autoescape=True, trim_blocks=True).from_string(
     HERE.joinpath("site.html.j2").read_text("utf-8")
+)
+SCRIPT = HERE.joinpath("site.js").read_text("utf-8")
+LOOK = "\n".join(
+    [
+        CSS,
+        HERE.joinpath("site.css").read_text("utf-8"),
+        HtmlFormatter(style="default").get_style_defs(".highlight"),
+    ]
 )
 HEADINGS = ("h1", "h2", "h3")
 
@@ -95,29 +104,25 @@ def collect() -> list[Page]:
 
 
 def write(pages: list[Page], folder: Path) -> None:
-    """Write the pages, what they look like and the search to a folder."""
+    """Write the pages and the index of the search to a folder."""
     groups = {group: list(own) for group, own in groupby(pages, key=lambda page: page.group)}
     used: set[str] = set()
     for before, page, after in zip([None, *pages[:-1]], pages, [*pages[1:], None], strict=True):
         root = "../" * page.path.count("/")
-        text = SHELL.render(page=page, groups=groups, root=root, before=before, after=after)
+        around = {"groups": groups, "root": root, "before": before, "after": after}
+        text = SHELL.render(page=page, **around)
+        style = f"{font_face(text)}\n{LOOK}"
+        own = {"style": style, "script": SCRIPT, "policy": policy(style, SCRIPT)}
+        write_atomically(folder / page.path, SHELL.render(page=page, **around, **own).encode())
         used |= set(text)
-        write_atomically(folder / page.path, text.encode())
-    folder.joinpath("search-index.js").write_text(script(pages), "utf-8")
-    shutil.copy(HERE / "site.js", folder / "book.js")
-    folder.joinpath("book.css").write_text(_css("".join(sorted(used))), "utf-8")
+    folder.joinpath("search-index.js").write_text(script(pages, "".join(sorted(used))), "utf-8")
 
 
-def _css(text: str) -> str:
-    """Return the style of all pages, with the font of the text that they hold."""
-    code = HtmlFormatter(style="default").get_style_defs(".highlight")
-    return "\n".join([font_face(text), CSS, HERE.joinpath("site.css").read_text("utf-8"), code])
-
-
-def script(pages: list[Page]) -> str:
+def script(pages: list[Page], text: str) -> str:
     """Return `BOOK` in JavaScript: pages [path, title], sections [page, anchor, heading, text].
 
-    Text is in NFKC, so that full-width letters are found by plain ones.
+    Text is in NFKC, so that full-width letters are found by plain ones. `font` has the characters
+    of `text`, as hits show the text of other pages.
     """
     book = {
         "pages": [[page.path, page.title] for page in pages],
@@ -127,6 +132,7 @@ def script(pages: list[Page]) -> str:
             if page.group  # the index repeats what the pages say
             for section in sections(page)
         ],
+        "font": font_data(text),
     }
     return f"const BOOK = {json.dumps(book, ensure_ascii=False)};\n"
 

@@ -4,9 +4,11 @@ YAML is read as plain data: no tags, no aliases, no key twice, and no more than 
 parameters.
 """
 
+import errno
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -15,26 +17,33 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from fpcore.errors import ConfigError, quoted, suggestion
-from fpcore.paths import shown
+from fpcore.paths import file_content, shown
 
 MAX_NAME = 80  # characters of a name, so that suffixes fit into the 255 of common file systems
 NAME = rf"[A-Za-z0-9][A-Za-z0-9_.+-]{{0,{MAX_NAME - 1}}}"
-MAX_BYTES = 2**20  # in a file of parameters; more is something else
+# What ends a line, cannot be shown, or turns the direction in which a line is read.
+BREAKS = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+BREAK = re.compile(f"[{BREAKS}\ud800-\udfff]")
+MAX_BYTES = 2**16  # in a file of parameters; more is something else
+DIGITS = 400  # characters of a number; the largest float has 309
+LARGE = 2**53  # whole numbers from here on are no numbers of anything
 
 
 def _whole(value: Any) -> Any:
     """Let 1e2 (text to YAML, a float to papermill) stand for 100; refuse booleans and text."""
     value = _exponent(value)
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, bool | str):
-        raise ValueError("not a number")
+        value = int(value)
+    if isinstance(value, bool | str) or (isinstance(value, int) and abs(value) >= LARGE):
+        raise ValueError("not a number, or too large a one")
     return value
 
 
 def _real(value: Any) -> Any:
     """Let 5e-2 (text to YAML 1.1) stand for 0.05; refuse booleans, NaN and infinities."""
     value = _exponent(value)
+    if isinstance(value, int) and abs(value) >= LARGE:
+        raise ValueError("too large a number")
     if isinstance(value, bool | str) or (isinstance(value, float) and not math.isfinite(value)):
         raise ValueError("not a number")
     return value
@@ -86,10 +95,10 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = next((key for n, key in enumerate(keys) if key in keys[:n]), None)
+        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        twice = next((key for key, times in keys.items() if times > 1), None)
         if twice is not None:
-            raise yaml.YAMLError(f"{twice} is given twice")
+            raise yaml.YAMLError(f"{quoted(twice)[1:-1]} is given twice")
         return super().construct_mapping(node, deep)
 
 
@@ -98,6 +107,8 @@ def _decimal(loader: _Loader, node: yaml.ScalarNode) -> Any:
     if not re.fullmatch(r"[-+]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?|[-+]?\.\w+", node.value):
         shown = quoted(node.value)[1:-1]
         raise yaml.YAMLError(f"{shown} is no plain decimal number; a text needs quotes")
+    if len(node.value) > DIGITS:
+        raise yaml.YAMLError(f"{quoted(node.value)[1:-1]} is too long for a number")
     whole = node.tag == "tag:yaml.org,2002:int"
     return (loader.construct_yaml_int if whole else loader.construct_yaml_float)(node)
 
@@ -112,6 +123,8 @@ def parse(text: str) -> Any:
     Raises:
         ValueError: it is not YAML, or more than plain data.
     """
+    if len(text) > MAX_BYTES:
+        raise ValueError(f"more than {MAX_BYTES:,} characters")
     try:
         return yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
@@ -126,10 +139,11 @@ def read_mapping(path: Path, missing: Callable[[], str]) -> dict[str, Any]:
         ConfigError: `missing()` where it cannot be read; else what is wrong with it.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{shown(path)} has more than {MAX_BYTES:,} bytes; it is no params.")
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError):  # ValueError: not UTF-8, or a zero byte in the path
+        text = file_content(path, MAX_BYTES).decode("utf-8-sig")
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a zero byte in the path
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            text = f"{shown(path)} has more than {MAX_BYTES:,} bytes; it is no params."
+            raise ConfigError(text) from None
         raise ConfigError(missing()) from None
     try:
         found = parse(text)
@@ -150,7 +164,7 @@ class Checked(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     file: ClassVar[str] = "params file"
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, /, **given: Any) -> None:
         try:
             super().__init__(**given)
         except ValidationError as error:
@@ -185,7 +199,11 @@ class Checked(BaseModel):
     @classmethod
     def _path(cls, source: str | Path) -> Path:
         """A bare word is the name of a file; anything that looks like a path is one."""
-        path = Path(source).expanduser()
+        try:
+            path = Path(source).expanduser()
+        except (TypeError, RuntimeError):  # RuntimeError: ~somebody who is not known here
+            text = f"A config must be a name or the path of a YAML file, not {quoted(source)}."
+            raise ConfigError(text) from None
         if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
             return path
         return cls.folder() / f"{source}.yaml"
@@ -208,7 +226,9 @@ class Checked(BaseModel):
         fields = cls.model_fields
         if key not in fields:
             return f"{quoted(key)[1:-1]} is not a knob of {cls.__name__}{suggestion(key, fields)}"
-        hint = quoting(key, given.get(key)) if fields[key].annotation is str else ""
+        value = given.get(key)
+        hint = quoting(key, value) if fields[key].annotation is str else ""
+        hint += " (too large)" if type(value) is int and abs(value) >= LARGE else ""
         return f"{key} must be {fields[key].description}, not {quoted(given.get(key))}{hint}"
 
 

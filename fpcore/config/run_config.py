@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from fpcore.config.checked import MAX_NAME, NAME, Checked, Distinct, Real, Whole, short
+from fpcore.config.checked import BREAKS, MAX_NAME, NAME, Checked, Distinct, Real, Whole, short
 from fpcore.paths import PARAMS
 
 Part = Literal["name", "text", "data", "phase 1", "phase 2", "measuring", "machine"]
@@ -62,7 +62,7 @@ class RunConfig(Checked):
     )
     corpus: Annotated[str, Knob(("text",), "データ", in_study=False)] = Field(
         "chitchat",
-        pattern=r"^(chitchat|ultrachat|.+\.[A-Za-z0-9]+)$",
+        pattern=rf"^(chitchat|ultrachat|[^{BREAKS}]+\.[A-Za-z0-9]+)$",
         description="chitchat, ultrachat, or the path of a file such as chats.jsonl",
     )
     tokenizer: Annotated[str, Knob(("text",), "データ", tied=True, in_study=False)] = Field(
@@ -73,7 +73,7 @@ class RunConfig(Checked):
     )
     embedding: Annotated[str, Knob(("data",), "データ", tied=True)] = Field(
         "ppmi-frequency",
-        pattern=r"^(ppmi|ppmi-frequency|gpt2|random|.+\.(?i:safetensors))$",
+        pattern=rf"^(ppmi|ppmi-frequency|gpt2|random|[^{BREAKS}]+\.(?i:safetensors))$",
         description="ppmi-frequency (its last column says how often a type occurs), ppmi, gpt2, "
         "random, or the path of a .safetensors file that holds wte.weight",
     )
@@ -249,7 +249,7 @@ class RunConfig(Checked):
         """`name`, or where that is empty one made from what differs from the defaults."""
         return self.name or _made_name(self)
 
-    def varied(self, **knobs: Any) -> "RunConfig":
+    def varied(self, /, **knobs: Any) -> "RunConfig":
         """Return this config with some knobs changed, called after it and what then differs.
 
         Raises:

@@ -1,5 +1,6 @@
 """A study: a grid of knobs over one base config, described by a YAML file."""
 
+import math
 from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -13,6 +14,9 @@ from fpcore.paths import PARAMS
 
 # What makes two runs incomparable, or cannot be told apart by the name of a run.
 FIXED = knobs_where(lambda knob: not knob.in_study)
+
+
+MOST_RUNS = 1000  # of a study, which are all trained; a larger grid is a mistake
 
 
 class Study(Checked):
@@ -44,6 +48,8 @@ class Study(Checked):
     @field_validator("grid")
     @classmethod
     def _distinct(cls, grid: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        if any(len(values) > MOST_RUNS for values in grid.values()):
+            return grid  # which is refused by its size
         for values in grid.values():
             if not values or any(value in values[:n] for n, value in enumerate(values)):
                 raise ValueError("no values, or a repeated one")
@@ -82,7 +88,17 @@ class Study(Checked):
         return f"{quoted(key)[1:-1]} is not a field of a study{near}"
 
     def configs(self) -> list[RunConfig]:
-        """Return the config of every run: the grid in its order, then `also`; the base is there."""
+        """Return the config of every run: the grid in its order, then `also`; the base is there.
+
+        Raises:
+            ConfigError: more than MOST_RUNS runs, no such base, or a bad knob.
+        """
+        count = math.prod(map(len, self.grid.values())) + len(self.also)
+        if count > MOST_RUNS:
+            raise ConfigError(
+                f"a study has at most {MOST_RUNS:,} runs, not {quoted(count)}; give its grid "
+                "fewer knobs or values."
+            )
         base = RunConfig.load(self.base)
         grid = [dict(zip(self.grid, values, strict=True)) for values in self._combinations()]
         runs = [base.varied(**knobs) for knobs in [*grid, *self.also]]

@@ -142,12 +142,10 @@ def cut_short(record: RunRecord) -> bool:
 
 def overlaps(record: RunRecord) -> bool:
     """Whether the largest training size reaches into the validation conversations."""
-    data = record.data
-    if "validation" not in data or "training_pool" not in data or not record.results:
+    held_out, pool = record.data.get("validation"), record.data.get("training_pool")
+    if not isinstance(held_out, list) or not isinstance(pool, list) or not record.results:
         return False
-    first, last = data["validation"]
-    reached = data["training_pool"][0] + record.largest - 1
-    return bool(data["training_pool"][0] <= last and reached >= first)
+    return pool[0] <= held_out[1] and pool[0] + record.largest - 1 >= held_out[0]
 
 
 def _known(record: RunRecord, field: str) -> dict[int, object]:

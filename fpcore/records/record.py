@@ -1,91 +1,37 @@
 """The record of a run: what is stored and read. Reports read nothing else."""
 
 import json
-import math
 import re
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from types import NoneType
-from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fpcore.config.checked import NAME
-from fpcore.config.run_config import RunConfig
 from fpcore.errors import RecordError, quoted, suggestion
-from fpcore.paths import runs, shown, write_atomically
+from fpcore.paths import file_content, runs, shown, write_atomically
+from fpcore.records.values import (
+    Count,
+    Ends,
+    Line,
+    Lines,
+    Loss,
+    Positive,
+    Share,
+    Trace,
+    Word,
+    check_kinds,
+)
 
 # Dates, timings and the machine: all that may differ between two runs of one config.
 VOLATILE = ("seconds", "environment", "started", "shared_iterations")
 SCHEMA: Final = 1  # the form of a record; a number above it is a newer one
-MAX_BYTES = 2**28  # a file that is larger is no record
-COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns of traces that are no floats
+STARTED = r"^\d{4}-\d\d-\d\d([T ][\d:.+Z-]*)?$"
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
-Share = Annotated[float, Field(ge=0, le=1)] | None
-Positive = Annotated[float, Field(gt=0)] | None
-Count = Annotated[int, Field(ge=1, lt=2**53)] | None
-
-
-def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Refuse a trace whose columns are of different lengths, or hold other than their values."""
-    if len({len(column) for column in columns.values()}) > 1:
-        raise ValueError("columns of different lengths")
-    for name, column in columns.items():
-        kind = COUNTED.get(name, float)
-        if not all((v is None and kind is not int) or _is(v, kind) for v in column):
-            raise ValueError(f"{name} holds other values than {kind.__name__}")
-        if kind is int and any(b <= a for a, b in pairwise([0, *column])):
-            raise ValueError(f"{name} does not grow")
-    return columns
-
-
-def _check_kinds(config: dict[str, Any]) -> None:
-    """Refuse knobs of another kind than today's; their bounds may have been other ones."""
-    for knob, (kinds, listed) in KINDS.items():
-        value = config.get(knob)
-        if knob not in config or (value is None and NoneType in kinds):
-            continue
-        values = value if isinstance(value, list) else [value]
-        fits = isinstance(value, list) in listed
-        if not fits or not all(any(_is(v, kind) for kind in kinds) for v in values):
-            raise ValueError(f"config.{knob} is of another kind than {DEFAULTS[knob]!r}")
-
-
-def _kinds(annotation: Any) -> set[type]:
-    """Return the plain types that an annotation is made of; whole numbers count as numbers."""
-    if get_origin(annotation) is Literal:
-        return {type(value) for value in get_args(annotation)}
-    if get_origin(annotation) is Annotated:
-        return _kinds(get_args(annotation)[0])
-    if parts := get_args(annotation):
-        own = {list} if get_origin(annotation) is list else set()
-        return own.union(*map(_kinds, parts))
-    return {float if annotation is int else annotation}
-
-
-def _listed(kinds: set[type], usual: Any) -> set[bool]:
-    """Return whether a knob can be a list, or something else: both where it can be either."""
-    return {False, True} if list in kinds and not isinstance(usual, list) else {list in kinds}
-
-
-def _is(value: Any, kind: type) -> bool:
-    if kind is float:
-        return type(value) in (int, float) and math.isfinite(value)
-    return type(value) is kind
-
-
-# The plain types of each knob, and whether it can be a list.
-DEFAULTS = RunConfig().model_dump()
-KINDS = {
-    knob: (kinds, _listed(kinds, DEFAULTS[knob]))
-    for knob, field in RunConfig.model_fields.items()
-    for kinds in [_kinds(field.annotation)]
-}
-Trace = Annotated[dict[str, list[Any]], AfterValidator(_trace)]
 
 
 class SizeResult(BaseModel):
@@ -120,19 +66,19 @@ class SizeResult(BaseModel):
     train_ppl: Positive = None
     val_ppl: Positive = None
     val_acc: Share = None
-    bits_per_byte: Positive = None
+    bits_per_byte: Loss | None = None
     unigram_ppl: Positive = None
     best_epoch: Count = None
     epochs_run: Count = None
-    val_loss_sums: list[Annotated[float, Field(ge=0)]] | None = None
+    val_loss_sums: list[Loss] | None = None
     val_token_counts: list[Annotated[int, Field(ge=1, lt=2**53)]] | None = None
     phase1: Trace = Field(default_factory=dict)
     phase2: Trace = Field(default_factory=dict)
-    seconds: dict[str, float] = Field(default_factory=dict)
+    seconds: dict[Word, float] = Field(default_factory=dict)
     shared_iterations: int = 0
     trained_parameters: Count = None
     chosen: float | None = None
-    candidates: dict[str, float] = Field(default_factory=dict)
+    candidates: dict[Word, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -156,22 +102,22 @@ class RunRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     schema_version: Literal[1] = SCHEMA
-    name: str
+    name: str = Field(pattern=rf"^{NAME}$")
     source: Literal["measured", "published"] = "measured"
-    label: str | None = None
+    label: Line | None = None
     document: str | None = Field(None, pattern=DOCUMENT)
     seconds: float | None = None
     alpha: float | None = None
-    config: dict[str, Any]
-    digests: dict[str, str] = Field(default_factory=dict)
-    data: dict[str, Any] = Field(default_factory=dict)
+    config: dict[Word, Lines]
+    digests: dict[Word, Word] = Field(default_factory=dict)
+    data: dict[Word, Word | int | Ends | dict[Word, int]] = Field(default_factory=dict)
     results: list[SizeResult]
-    environment: dict[str, Any] = Field(default_factory=dict)
-    started: str | None = None
+    environment: dict[Word, Lines] = Field(default_factory=dict)
+    started: str | None = Field(None, pattern=STARTED)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        _check_kinds(self.config)
+        check_kinds(self.config)
         places = [(result.seed, result.samples) for result in self.results]
         if len(set(places)) != len(places):
             raise ValueError("the same seed and size twice")
@@ -281,10 +227,10 @@ def _files() -> list[Path]:
 
 
 def _read(path: Path) -> RunRecord:
+    if not re.fullmatch(NAME, path.stem):
+        raise RecordError(f"{shown(path)} is called as no run can be; rename it.")
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise OSError(0, f"more than {MAX_BYTES:,} bytes")
-        record = RunRecord.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
+        record = RunRecord.model_validate_json(file_content(path).removeprefix(BOM_UTF8))
     except (ValidationError, OSError) as error:
         raise RecordError(f"{shown(path)} {_unreadable(error)}") from None
     if record.name != path.stem:

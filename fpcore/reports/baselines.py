@@ -10,6 +10,7 @@ import pandas as pd
 from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.analysis.information import LEVELS, knowledge
 from fpcore.config.run_config import RunConfig
 from fpcore.notation import DASH, Markdown, number, percent
 from fpcore.paths import reports
@@ -25,6 +26,12 @@ from fpcore.stats.variance import effective_number
 
 SHOWN = notation.metrics_where(lambda m: m.in_baselines)
 UNIGRAM = "unigram モデル"
+KNOWN = {
+    "own": "訓練テキストだけ",
+    "tokenizer": "訓練テキストと、全訓練会話で作った tokenizer",
+    "embedding": "訓練テキストと、全訓練会話で作った tokenizer と埋め込み",
+    "pool": "全訓練会話",
+}
 
 
 def by_size(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
@@ -56,6 +63,20 @@ def standing(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
             lines += [*_against(run, baselines, share), *_beside_unigram(run)]
             lines += [line] if (line := sentences.worth(run, of[run.name], share)) else []
     return Markdown("\n".join(f"- {line}" for line in lines))
+
+
+def information(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
+    """Say what every model knows, and that a comparison is fair between equals alone."""
+    found = {level: [r for r in runs + baselines if knowledge(r) == level] for level in LEVELS}
+    lines = [
+        f"- {KNOWN[level]}: {'、'.join(notation.code(record.name) for record in records)}"
+        for level, records in found.items()
+        if records
+    ]
+    head = (
+        "モデルが知っていることは、少ない順に次のとおり。同じ行のモデルどうしの比較が公平である。"
+    )
+    return Markdown("\n".join([head, "", *lines]))
 
 
 def embeddings(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
@@ -108,6 +129,7 @@ def render(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     parts = [
         "# 固定点モデルの位置: 同じトークンの基準モデルと対照",
         standing(runs, baselines),
+        f"## 何を知っているモデルか\n\n{information(runs, baselines)}",
         f"## 凍結した埋め込みの代償\n\n{embeddings(runs, baselines)}",
         f"## サイズごとの結果\n\n{by_size(runs, baselines)}",
         "![Val PPL とトークン](perplexity.png)",

@@ -15,6 +15,7 @@ from fpcore.notation import (
     METRICS,
     Markdown,
     code,
+    escaped,
     factor,
     knob_value,
     metric,
@@ -50,7 +51,8 @@ def watch(name: str) -> Markdown:
         raise RecordError(f"No run called {name} is in work or interrupted here{there}.")
     who = "中断している"
     if holder:
-        who = f"実行中（process {holder.get('process')}、{holder.get('host')}）"
+        about = escaped(f"process {holder.get('process')}、{holder.get('host')}")
+        who = f"実行中（{about}）"
     traces = [part.pop("phase1") for part in parts]
     if any(len(trace) for trace in traces):
         figures.convergence(pd.concat(traces, ignore_index=True).assign(run=name), figures.axes())

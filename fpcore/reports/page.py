@@ -5,18 +5,24 @@ import html
 import io
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import matplotlib_fontja
+from bs4 import BeautifulSoup
 from fontTools import subset
 from markdown_it import MarkdownIt
 
-from fpcore.paths import write_atomically
+from fpcore.paths import file_content, write_atomically
 from fpcore.reports import figures
+from fpcore.reports.markup import clean, policy
 
 CSS = Path(__file__).with_name("page.css").read_text("utf-8")
 FONT = Path(matplotlib_fontja.__file__).with_name("fonts") / "ipaexg.ttf"
+FIGURE = r"[A-Za-z0-9][A-Za-z0-9_.+-]*\.png"  # the name of one
+PNG = b"\x89PNG\r\n\x1a\n"  # how such a file begins
+ELSEWHERE = "この報告のフォルダーにないので載せない"
 VERDICTS = {"誤り": "wrong", "注意": "care", "問題なし": "fine"}
 
 
@@ -25,49 +31,74 @@ def page(markdown: str, folder: Path) -> str:
     title = html.escape(markdown.partition("\n")[0].lstrip("# "))
     body, contents = _contents(rendered(markdown, folder))
     head, rest = body.split("</h1>", 1) if "</h1>" in body else ("", body)
+    style = f"\n{font_face(markdown)}\n{CSS}"
     return (
         f'<!doctype html>\n<html lang="ja">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy(style)}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>\n{font_face(markdown)}\n{CSS}</style>\n</head>\n<body>\n"
+        f'<link rel="icon" href="data:,">\n'
+        f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         f"{head}</h1>\n{contents}{rest}</body>\n</html>\n"
     )
 
 
 def rendered(markdown: str, folder: Path) -> str:
-    """Return the HTML of a Markdown text; images are read from `folder`."""
+    """Return the HTML of a Markdown text; figures are read from `folder`."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
-    figure = r'<p><img src="([^"]+)" alt="([^"]*)" ?/></p>'
+    figure = r'<p><img src="([^"]+)" alt="([^"]*)"(?: title="[^"]*")? ?/></p>'
     return decorated(re.sub(figure, lambda m: _figure(folder, *m.groups()), body))
 
 
 def decorated(body: str) -> str:
-    """Let wide tables of an HTML text scroll, and colour the verdicts of its 検証."""
+    """Return an HTML text cleaned, its wide tables scrolling, the verdicts of its 検証 coloured."""
     body = re.sub("<table[^>]*>", '<div class="table"><table>', body)
     body = body.replace("</table>", "</table></div>")
     for verdict, name in VERDICTS.items():
         body = body.replace(
             f"<strong>{verdict}</strong>　", f'<strong class="verdict {name}">{verdict}</strong> '
         )
-    return body
+    return clean(body)
 
 
 def _figure(folder: Path, source: str, caption: str) -> str:
-    data = base64.b64encode((folder / source).read_bytes()).decode()
+    """Return a figure that lies in the folder itself; any other image has its caption alone."""
+    content = _png(folder, source)
+    if content is None:
+        return f"<p>図: {caption}（{ELSEWHERE}）</p>"
+    data = base64.b64encode(content).decode()
     image = f'<img src="data:image/png;base64,{data}" alt="{caption}">'
     return f"<figure>{image}<figcaption>図: {caption}</figcaption></figure>"
 
 
+def _png(folder: Path, source: str) -> bytes | None:
+    """Return the picture that a folder holds under a plain name, None where it holds none."""
+    path = folder / source
+    if not re.fullmatch(FIGURE, source) or path.resolve().parent != folder.resolve():
+        return None
+    with suppress(OSError):
+        content = file_content(path)
+        return content if content.startswith(PNG) else None
+    return None
+
+
 def _contents(body: str) -> tuple[str, str]:
     """Give every h2 an anchor, and return the body and a folded list of links to them."""
-    titles = re.findall(r"<h2>(.*?)</h2>", body)
-    for number, title in enumerate(titles):
-        body = body.replace(f"<h2>{title}</h2>", f'<h2 id="s{number}">{title}</h2>', 1)
-    items = "".join(f'<li><a href="#s{i}">{title}</a></li>' for i, title in enumerate(titles))
-    return body, f"<nav><details><summary>目次</summary><ul>{items}</ul></details></nav>\n"
+    soup = BeautifulSoup(body, "html.parser")
+    items = ""
+    for number, heading in enumerate(soup.find_all("h2")):
+        heading["id"] = f"s{number}"
+        items += f'<li><a href="#s{number}">{heading.decode_contents()}</a></li>'
+    return str(soup), f"<nav><details><summary>目次</summary><ul>{items}</ul></details></nav>\n"
 
 
 def font_face(text: str) -> str:
     """Return the CSS of the figures' font, cut down to the characters of the text."""
+    source = f'url("{font_data(text)}") format("woff")'
+    return f'@font-face {{ font-family: "Book Gothic"; src: {source}; }}'
+
+
+def font_data(text: str) -> str:
+    """Return the figures' font, cut down to the characters of the text, as a data: address."""
     options = subset.Options(flavor="woff", layout_features=[], notdef_outline=True)
     options.drop_tables += ["vhea", "vmtx"]
     font = subset.load_font(str(FONT), options)
@@ -79,11 +110,7 @@ def font_face(text: str) -> str:
     buffer = io.BytesIO()
     subset.save_font(font, buffer, options)
     font.close()
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return (
-        '@font-face { font-family: "Book Gothic"; '
-        f'src: url("data:font/woff;base64,{data}") format("woff"); }}'
-    )
+    return f"data:font/woff;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def publish(target: Path, text: str, drawn: Mapping[str, Callable[[], object]]) -> Path:

@@ -13,8 +13,9 @@ import psutil
 from filelock import FileLock, Timeout
 
 from fpcore.errors import HeldError
-from fpcore.paths import home, unwritable, write_atomically
+from fpcore.paths import file_content, home, unwritable, write_atomically
 
+MAX_NOTE = 2**12  # bytes of a note about who holds a name
 WAIT = 5.0  # seconds; the kernel of a killed notebook sees within one that its parent is gone
 JOB = "FPCORE_JOB"  # environment: several attempts at one job have the same; the last one counts
 
@@ -75,7 +76,7 @@ def _self() -> dict[str, Any]:
 
 def _read(about: Path) -> dict[str, Any]:
     try:
-        found = json.loads(about.read_bytes())
+        found = json.loads(file_content(about, MAX_NOTE))
         return found if isinstance(found, dict) else {}
     except (OSError, ValueError, RecursionError):
         return {}

@@ -3,10 +3,11 @@
 import math
 
 import pytest
-from helpers.records import PPL, record, scaled, seeded
+from helpers.records import PPL, record, result, scaled, seeded
 
 from fpcore import compare_runs
 from fpcore.analysis.comparison import Comparison
+from fpcore.analysis.contrasts import contrast
 from fpcore.errors import RecordError
 from fpcore.reports import sentences
 from fpcore.reports.comparison import report, sections
@@ -155,6 +156,27 @@ def test_differences_of_printed_values_are_not_said_to_be_unrounded() -> None:
     assert "丸める前に計算" in sections.summary(compare_runs(a, b))
     said = sections.summary(compare_runs(a, b.model_copy(update={"source": "published"})))
     assert "丸める前" not in said and "b は印刷された、丸めた値" in said
+
+
+def test_the_spread_of_a_perplexity_is_in_its_own_unit() -> None:
+    """The seeds' logarithms have a standard deviation of log 1.1 around that of 110."""
+    one, two = (
+        record(name).model_copy(
+            update={
+                "results": [
+                    result(25, seed=seed, val_ppl=factor * ppl)
+                    for seed, ppl in enumerate((100.0, 110.0, 121.0))
+                ]
+            }
+        )
+        for name, factor in (("a", 1.0), ("b", 2.0))
+    )
+    d = contrast([(1.0, one)], [(1.0, two)], "val_ppl")[25]
+    assert (d.a, d.b) == (pytest.approx(110), pytest.approx(220))
+    assert (d.a_spread, d.b_spread) == (
+        pytest.approx(110 * math.log(1.1)),
+        pytest.approx(220 * math.log(1.1)),
+    )
 
 
 def test_the_centred_rank_stands_beside_the_rank_where_it_is_known() -> None:

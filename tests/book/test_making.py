@@ -11,7 +11,7 @@ import pytest
 
 from fpcore import RunConfig
 from fpcore.book import making, site
-from fpcore.book.making import _chains
+from fpcore.book.making import Book, _chains
 from fpcore.runs.jobs import Job
 
 
@@ -52,6 +52,27 @@ def test_a_grid_over_what_phase_1_does_not_read_is_a_chain() -> None:
 )
 def test_a_run_of_another_phase_1_stands_alone(knobs: dict[str, Any]) -> None:
     assert chains({}, {"max_iter": 70} | knobs) == [[("0", False, True)], [("1", False, True)]]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ["~nobody-of-this-name/y.yaml", "a\0b", "a" * 5000, "a/" * 2500, "a" * 300 + ".yaml", "", ".",
+     "/dev/zero", "/", "a\nb.yaml", "\udcff.yaml", None, 7, ["v6-small"]],
+    ids=lambda odd: repr(odd)[:20],
+)  # fmt: skip
+def test_a_config_that_is_broken_in_any_way_stops_no_other(odd: Any) -> None:
+    made = Book()
+    jobs = made._jobs(["v5-small", odd, "v6-small"], force=False)
+    assert [*jobs] == ["v5-small", "v6-small"]
+    (failure,) = made.failures
+    assert " failed: " in failure and failure.isprintable() and len(failure) < 600
+
+
+def test_a_pipe_for_a_config_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    made = Book()
+    assert not made._jobs([str(tmp_path / "pipe.yaml")], force=False)
+    assert "no readable params file" in made.failures[0]
 
 
 def test_controls_have_no_phase_1_to_share() -> None:

@@ -2,12 +2,15 @@
 
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
+from hashlib import sha256
 from pathlib import Path
 from platform import node
 from urllib.parse import quote, unquote
@@ -82,6 +85,38 @@ def test_nothing_leads_to_another_host(book: Path) -> None:
     images = [img for path in book.rglob("*.html") for img in soup(path).find_all("img")]
     assert len(images) > 10
     assert all(str(img["src"]).startswith("data:image/") and img["alt"] for img in images)
+
+
+def test_every_page_allows_its_own_style_and_script_alone(book: Path) -> None:
+    for path in book.rglob("*.html"):
+        page = soup(path)
+        own = {}
+        for tag in page.find_all(["style", "script"]):
+            assert not tag.get("src") and tag.name not in own
+            own[tag.name] = b64encode(sha256(str(tag.string).encode()).digest()).decode()
+        policy = str(page.select_one("meta[http-equiv=Content-Security-Policy]")["content"])  # type: ignore[index]
+        assert policy == (
+            "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
+            f"font-src data:; style-src 'sha256-{own['style']}'; "
+            f"script-src 'sha256-{own['script']}' 'strict-dynamic'"
+        )
+        assert not page.select("[style]")
+
+
+def test_a_link_that_leads_out_of_the_reports_is_no_page(tmp_path: Path) -> None:
+    (tmp_path / "reports" / "deep").mkdir(parents=True)
+    (tmp_path / "secret").write_text("# secret\n")
+    (tmp_path / "reports" / "real.md").write_text("# real\n")
+    for name in ("a.md", "b.ipynb", "deep/c.md"):
+        (tmp_path / "reports" / name).symlink_to(tmp_path / "secret")
+    (tmp_path / "reports" / "inside.md").symlink_to("real.md")
+    os.mkfifo(tmp_path / "reports" / "pipe.md")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FPCORE_HOME", str(tmp_path))
+        made = site.build().parent
+    names = {path.stem for path in made.rglob("*.html")}
+    assert names == {"index", "unreadable", "real", "inside"}
+    assert all("secret" not in path.read_text("utf-8") for path in made.glob("[ir]*.html"))
 
 
 def test_code_is_folded_and_outputs_are_not(book: Path) -> None:
@@ -198,7 +233,7 @@ def a_bad_file(draw: st.DrawFn) -> tuple[str, bytes]:
     marked = cut + b"\n<<<<<<< HEAD\n" + whole[len(cut) :]
     content = draw(st.sampled_from([b"", b"[]", b"{}", b"null", b"\xff\xfe\x00", cut, marked]))
     if suffix == "md":
-        content = draw(st.sampled_from([b"\xff", b"# a\n\n![b](missing.png)\n"]))
+        content = draw(st.sampled_from([b"\xff", b"# a \xe6\n"]))
     return f"{stem}.{suffix}", content
 
 

@@ -1,6 +1,7 @@
 import errno
 import json
 import math
+import os
 import re
 from codecs import BOM_UTF8
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +25,7 @@ from fpcore import (
     traces,
 )
 from fpcore.records.record import VOLATILE, SizeResult, _pretty, read_shelf
+from fpcore.stats.metrics import effective_rank
 
 
 @pytest.fixture(autouse=True)
@@ -218,6 +221,43 @@ def test_a_figure_that_is_not_finite_is_not_written(folder: Path) -> None:
     with pytest.raises(ValueError, match="finite number"):
         record("toy", result(val_ppl=math.nan)).save()
     assert not folder.exists()
+
+
+def test_the_figures_of_a_perfect_model_can_be_saved_and_read() -> None:
+    """Losses of nothing and ratios of one, by rounding on the other side of what is possible."""
+    spectrum = effective_rank(2 * torch.eye(5, dtype=torch.float64).repeat(3, 1)) / 5
+    assert spectrum > 1
+    tiny: dict[str, Any] = {
+        "bits_per_byte": -1e-12,
+        "val_loss_sums": [-1e-6, 0.0],
+        "val_er": spectrum,
+    }
+    whole: dict[str, Any] = {"bits_per_byte": 0.0, "val_loss_sums": [0.0, 0.0], "val_er": 1.0}
+    for figures in (tiny, whole):
+        made = record("perfect", result(val_ppl=1.0, train_ppl=1.0, val_acc=1.0, **figures))
+        made.save()
+        assert load_record("perfect") == made
+    for figures in ({"bits_per_byte": -0.1}, {"val_er": 1.1}, {"val_loss_sums": [-1.0, 1.0]}):
+        with pytest.raises(ValueError):
+            result(**figures)
+
+
+@pytest.mark.parametrize("name", ["a b", "<b>", "x:y", "_x", "-x", "a" * 81, "", "a/b", "a\n"])
+def test_a_record_has_a_name_of_the_pattern_of_names(name: str) -> None:
+    with pytest.raises(ValueError, match="should match pattern"):
+        RunRecord(**record().model_dump() | {"name": name})
+
+
+@pytest.mark.parametrize("stem", ["<img src=x>", "javascript:alert(1)", "a b", "_x", "a" * 81])
+def test_a_file_that_is_called_as_no_run_is_listed(folder: Path, stem: str) -> None:
+    record("good").save()
+    whole = json.loads((folder / "good.json").read_text()) | {"name": stem}
+    (folder / f"{stem}.json").write_text(json.dumps(whole))
+    os.mkfifo(folder / "pipe.json")
+    shelf = read_shelf()
+    assert [r.name for r in shelf.records] == ["good"]
+    assert "is called as no run can be; rename it." in shelf.unreadable[f"reports/runs/{stem}.json"]
+    assert "no ordinary file" in shelf.unreadable["reports/runs/pipe.json"]
 
 
 def test_the_longest_allowed_name_can_be_saved() -> None:

@@ -163,7 +163,7 @@ def test_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     report.write(compare_runs(small("a"), small("b", max_iter=100)))
     assert list((path.parent / "params").iterdir()) == []  # nothing is missing any more
     html = (path.parent / "report.html").read_text("utf-8")
-    images = re.findall(r'<img src="data:image/png;base64,([^"]+)"', html)
+    images = re.findall(r'<img [^>]*src="data:image/png;base64,([^"]+)"', html)
     assert len(images) == len(report.FIGURES)
     assert base64.b64decode(images[0]) == (path.parent / "effective-rank.png").read_bytes()
 

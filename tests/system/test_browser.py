@@ -16,29 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import (
-    BrowserContext,
-    ConsoleMessage,
-    Locator,
-    Page,
-    expect,
-    sync_playwright,
-)
+from helpers.browser import PATIENCE, Watch, needs_chromium
+from playwright.sync_api import Locator, Page, expect
 
 from fpcore import notation
 from fpcore.book import site
 from fpcore.paths import NOTEBOOKS, ROOT
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "CI" not in os.environ,
-    reason="no chromium on this machine: apt-get install chromium, or run .ci/run",
-)
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-PATIENCE = 60_000  # milliseconds for any one step, on a busy machine
+pytestmark = needs_chromium
 LAB = {
     "ServerApp.token": "",
     "ServerApp.password": "",
@@ -51,63 +36,13 @@ LAB = {
 }
 
 
-class Watch:
-    """What a browser asked for beyond this machine, and what its console complained of."""
-
-    def __init__(self, context: BrowserContext) -> None:
-        self.outside: list[str] = []
-        self.errors: list[str] = []
-        context.on("request", lambda request: self._note(request.url))
-        context.on("console", self._listen)
-        context.on("weberror", lambda error: self.errors.append(str(error.error)))
-
-    def _listen(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.errors.append(message.text)
-
-    def _note(self, url: str) -> None:
-        local = ("file:", "data:", "blob:", "http://127.0.0.1:", "ws://127.0.0.1:")
-        if not url.startswith(local):
-            self.outside.append(url)
-
-
-@pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    """A browser with an empty profile."""
-    assert CHROMIUM, "CI needs chromium: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"),
-            executable_path=CHROMIUM,
-            args=FLAGS,
-            viewport={"width": 1280, "height": 900},
-        )
-        browser.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def watch(context: BrowserContext) -> Watch:
-    """What happens from here on."""
-    return Watch(context)
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page of its own."""
-    opened = context.new_page()
-    yield opened
-    opened.close()
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with the committed records and one comparison."""
     folder = tmp_path_factory.mktemp("home")
     for name in ("runs", "published", "v5-small-vs-v6-small"):
         shutil.copytree(ROOT / "reports" / name, folder / "reports" / name)
+    (folder / "reports" / "runs" / "<img src=x onerror=alert(1)>.json").write_text("{}")
     return folder
 
 
@@ -187,7 +122,7 @@ def test_the_explorer_shows_what_is_chosen(lab: str, home: Path, page: Page, wat
     rate = result(home, "v6-small", 100)["phase1"]["convergence_rate"][-1]
     expect(row(page, "v6-small")).to_contain_text(notation.metric("convergence_rate", rate))
     expect(page.locator(".fpcore svg")).to_be_visible()
-    assert not watch.outside
+    assert not watch.outside and not watch.dialogs
 
 
 def test_the_explorer_by_keyboard_and_on_a_second_run(lab: str, home: Path, page: Page) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from fpcore.analysis import published
 from fpcore.analysis.checks.check import CARE, OK, WRONG, Check, of_records
 from fpcore.analysis.trade_off import FEW_RUNS, counter_examples, strength, trade_off
-from fpcore.notation import number, percent
+from fpcore.notation import escaped, number, percent
 from fpcore.records.by_seed import without_seeds
 from fpcore.records.frames import curve, frame
 from fpcore.records.pairs import (
@@ -202,7 +202,7 @@ def written_report(records: list[RunRecord]) -> Check:
     if lost:
         settle = "原文を reports/ に戻す"
         return Check(title, CARE, f"原文 {'、'.join(lost)} を読めないので調べられない", settle)
-    slips = tuple(slip for name in names for slip in published.slips(name, records))
+    slips = tuple(escaped(s) for name in names for s in published.slips(name, records))
     shown = "、".join(names)
     if slips:
         settle = "原文を直すか、この報告の値を使う"
@@ -212,7 +212,8 @@ def written_report(records: list[RunRecord]) -> Check:
 
 def _repeated(records: list[RunRecord]) -> str:
     """Say how many validation conversations are in the training text word for word."""
-    counts = [r.data["repeated"].get("validation", 0) for r in records if r.data.get("repeated")]
+    known = [record.data.get("repeated") for record in records]
+    counts = [found.get("validation", 0) for found in known if isinstance(found, dict)]
     if not counts or not max(counts):
         return ""
     return f"（検証会話のうち、訓練テキストにそのままあるもの: 最大 {max(counts)}）"

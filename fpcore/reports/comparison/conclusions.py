@@ -12,6 +12,7 @@ from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.factors import Factor
 from fpcore.analysis.trade_off import in_words, trade_off
 from fpcore.notation import METRICS, Markdown, glued, metrics_where, number
+from fpcore.paths import together
 from fpcore.reports import sentences
 from fpcore.reports.comparison.section import section
 
@@ -117,7 +118,7 @@ def next_steps(c: Comparison, checked: Verdicts) -> Markdown:
 
 def params_file(c: Comparison, name: str) -> str:
     """Return the path of the YAML of a missing run, from the root of the book."""
-    return f"reports/{c.a.name}-vs-{c.b.name}/params/{name}.yaml"
+    return f"reports/{together([c.a.name, c.b.name])}/params/{name}.yaml"
 
 
 @section(150, "## 検証", concludes=True)

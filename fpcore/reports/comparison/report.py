@@ -12,7 +12,7 @@ from fpcore.analysis.checks import run_checks
 from fpcore.analysis.checks.check import Verdicts
 from fpcore.analysis.comparison import Comparison, load_comparison
 from fpcore.notation import Markdown
-from fpcore.paths import reports, write_atomically
+from fpcore.paths import reports, together, write_atomically
 from fpcore.reports import figures
 from fpcore.reports.comparison import conclusions, sections  # noqa: F401  (they register)
 from fpcore.reports.comparison.section import SECTIONS
@@ -81,8 +81,8 @@ def headlines(runs: list[str]) -> Markdown:
 
 
 def folder(c: Comparison) -> Path:
-    """Return the folder of the report, `reports/<a>-vs-<b>/`."""
-    return reports() / f"{c.a.name}-vs-{c.b.name}"
+    """Return the folder of the report, `reports/<a>-vs-<b>/` (see `paths.together`)."""
+    return reports() / together([c.a.name, c.b.name])
 
 
 def write(c: Comparison, checked: Verdicts | None = None) -> Path:

@@ -188,5 +188,5 @@ def _more_seeds(e: Evidence) -> list[str]:
 
 
 def _one_setting(e: Evidence) -> str:
-    corpus, width = e.base.config["corpus"], e.base.config["context_dim"]
+    corpus, width = notation.escaped(e.base.config["corpus"]), e.base.config["context_dim"]
     return f"以上は {corpus}、D {width} の結果である。別の大きさでも同じ格子を実行して確かめる。"

@@ -44,11 +44,11 @@ def question(e: Evidence) -> Markdown:
         f"\n- 加えて: {'、'.join(f'`{k}` {notation.escaped(str(v))}' for k, v in knobs.items())}"
         for knobs in e.study.also
     )
-    sizes = ", ".join(map(str, e.base.sizes))
+    sizes, label = ", ".join(map(str, e.base.sizes)), notation.escaped(str(e.base.label))
     return Markdown(
-        f"**問い**: {e.study.question}\n\n- 変える条件: {grid}{also}\n"
-        f"- 基準: `{e.base.name}`（{e.base.label}、サンプル {sizes}、シード n={e.seeds}、"
-        f"エポックの選択は `{e.base.config['select_on']}`）"
+        f"**問い**: {notation.escaped(e.study.question)}\n\n- 変える条件: {grid}{also}\n"
+        f"- 基準: `{e.base.name}`（{label}、サンプル {sizes}、シード n={e.seeds}、"
+        f"エポックの選択は {notation.code(e.base.config['select_on'])}）"
     )
 
 
@@ -159,7 +159,7 @@ def render(e: Evidence) -> Markdown:
     """Return the whole report as Markdown; the figure is linked by file name."""
     records = "、".join(f"`{r.name}`" for r in e.records)
     parts = [
-        f"# {e.study.title}",
+        f"# {notation.escaped(e.study.title)}",
         question(e),
         f"## 答え\n\n{answer(e)}",
         "![結果の図](study.png)",
