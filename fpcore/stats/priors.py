@@ -10,7 +10,11 @@ from scipy import optimize, special
 
 from fpcore.stats.variance import UNKNOWN, Variance, pooled, scaled
 
-FEW = 3  # fewer variances than this say nothing of each other
+FEW = 6  # fewer variances than this hardly tell of each other
+# Comparisons with one run share its spread, however many they are: of two equal variances, one of d
+# degrees of freedom and one that is known well, the sum has 4 d, of which d are a comparison's own.
+# One d is left out, for the scale is estimated, too.
+SHARED = 2.0
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -35,7 +39,8 @@ def prior_of(comparisons: Iterable[Mapping[Key, Variance]]) -> Prior:
     Sizes differ by a factor that all comparisons share. Apart from that they are taken to be drawn
     from a scaled inverse χ² distribution, whose scale and degrees of freedom are estimated: many
     where all are alike, few where they differ (Smyth 2004). The comparisons share runs, so that
-    half of their degrees of freedom count at most. Unknown from fewer than FEW that are not 0.
+    SHARED times the degrees of freedom of one count at most. Unknown from fewer than FEW that are
+    not 0.
     """
     known = [{k: v for k, v in own.items() if v.known and v.value > 0} for own in comparisons]
     known = [own for own in known if own]
@@ -61,12 +66,10 @@ def _expected(known: Sequence[Variance]) -> Variance:
     d = np.array([own.dof for own in known])
     logs = np.log([own.value for own in known]) - special.digamma(d / 2) + np.log(d / 2)
     excess = float(logs.var(ddof=1) - special.polygamma(1, d / 2).mean())
-    most = max(0.0, float(d.sum()) / 2 - float(d.mean()))
-    dof = min(most, 2 * _inverse_trigamma(excess)) if excess > 0 else most
-    if not dof:
-        return UNKNOWN
-    shift = float(special.digamma(dof / 2) - np.log(dof / 2))
-    return Variance(math.exp(float(logs.mean()) + shift), dof)
+    dof = 2 * _inverse_trigamma(excess) if excess > 0 else math.inf
+    shift = float(special.digamma(dof / 2) - np.log(dof / 2)) if dof < math.inf else 0.0
+    value = math.exp(float(logs.mean()) + shift)
+    return Variance(value, min(dof, SHARED * float(d.mean())))
 
 
 def _inverse_trigamma(value: float) -> float:

@@ -73,6 +73,11 @@ def test_whether_an_effective_rank_is_best() -> None:
     none = {name: {"gap": 0.1} for name in CONFIGS} | {"study-contextszero": {"val_er": None}}
     third = answers.answer(contexts(**none))[2]
     assert "最良の contexts zero に ER はなく、最良の ER は言えない" in third
+    spread = {
+        name: {"gap": 0.001 * i, "er_noise": 0.1 + 0.02 * i} for i, name in enumerate(CONFIGS)
+    }
+    third = answers.answer(contexts(**spread))[2]
+    assert "ER の差が言える設定がなく、最良の ER は言えない" in third and "順位相関は ρ" in third
     assert "最良の ER は決まらない" in answers.answer(contexts(**by_knob(max_iter_30=0.03)))[2]
 
 

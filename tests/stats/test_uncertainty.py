@@ -139,25 +139,27 @@ def test_alike_spreads_are_drawn_to_their_mean_and_unlike_ones_are_left() -> Non
     rng = np.random.default_rng(0)
     drawn = rng.chisquare(4, 200) / 4
     alike = prior_of(sized(drawn, 4.0)).variance
-    assert alike.value == pytest.approx(1, rel=0.1) and alike.dof > 100
+    assert alike.value == pytest.approx(1, rel=0.1) and alike.dof == 8  # twice one's own, at most
     unlike = prior_of(sized(drawn * np.exp(rng.normal(0, 2, 200)), 4.0)).variance
     assert 0.3 < unlike.dof < 2
-    assert not prior_of(sized([1.0, 2.0, 0.0], 4.0)).variance.known
+    assert not prior_of(sized([1.0, 2.0, 3.0, 4.0, 5.0, 0.0], 4.0)).variance.known
 
 
-@given(st.floats(0.2, 50), st.integers(2, 20))
+@given(st.floats(0.5, 20), st.integers(10, 20))
 def test_the_prior_is_that_of_the_scaled_chi_squared_that_was_drawn_from(
     dof: float, own: int
 ) -> None:
     """The quantiles of s² ~ F(own, dof) stand for a sample of it."""
     shares = (np.arange(4000) + 0.5) / 4000
     found = prior_of(sized(3 * stats.f.ppf(shares, own, dof), own)).variance
-    assert found.dof == pytest.approx(dof, rel=0.15) and found.value == pytest.approx(3, rel=0.15)
+    assert found.dof == pytest.approx(min(dof, 2 * own), rel=0.15) and found.value == pytest.approx(
+        3, rel=0.15
+    )
 
 
 def test_sizes_have_scales_of_their_own() -> None:
     """Spreads at the second size are nine times those at the first in every comparison."""
-    found = prior_of([{1: Variance(v, 2.0), 2: Variance(9 * v, 2.0)} for v in (1.0, 2.0, 3.0, 4.0)])
+    found = prior_of([{1: Variance(v, 2.0), 2: Variance(9.0 * v, 2.0)} for v in range(1, 7)])
     assert found.scales == pytest.approx({1: 1 / 3, 2: 3.0})
     gaps: Values = {1: 0.0, 2: 2.0}  # variance 1 on 1 degree of freedom
     sides = {n: (dict.fromkeys(gaps, 0.0), gaps) for n in (1, 2)}
