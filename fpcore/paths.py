@@ -3,12 +3,17 @@
 import errno
 import hashlib
 import os
+import platform
 import re
+import shutil
 import stat
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from fpcore.errors import StorageError
 
@@ -18,6 +23,8 @@ PARAMS = ROOT / "params"
 MAX_JOINED = 180  # characters of the names of runs in that of a file, which may have 255
 MAX_SHOWN = 300  # characters of a path in a message
 MAX_BYTES = 2**28  # in a file of any kind but a corpus; what is larger is none of ours
+LEFT = re.compile(r"\.(\d{1,9})\.[0-9a-f]{32}(\.\w+)?$")  # the end of a `hidden` name
+DAY = 86_400  # seconds
 
 
 def home() -> Path:
@@ -120,9 +127,10 @@ def replacing(path: Path, ending: str = "") -> Iterator[Path]:
     Raises:
         StorageError: the disk is full, or the folder cannot be written; `path` is as before.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex}{ending}")  # as short for every name
+    temporary = hidden(path, ending)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
         yield temporary
         _sync(temporary)
         temporary.replace(path)
@@ -130,8 +138,47 @@ def replacing(path: Path, ending: str = "") -> Iterator[Path]:
     except OSError as error:
         raise unwritable(path, error) from None
     finally:
+        remove(temporary)
+
+
+def hidden(path: Path, ending: str = "") -> Path:
+    """Return a new name beside `path` that tells which process of which machine uses it.
+
+    It is as short for every name.
+    """
+    return path.with_name(f".{_machine()}.{os.getpid()}.{uuid.uuid4().hex}{ending}")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed have left under `hidden` names.
+
+    Of a process on another machine nothing is known, but what it has not touched for a day is left.
+    """
+    for path in folder.glob(".*"):
+        found = LEFT.search(path.name)
+        if not found:
+            continue
+        here = f".{_machine()}.{found[1]}." in path.name
+        with suppress(OSError):  # another process has swept it
+            old = time.time() - path.stat().st_mtime > DAY
+            if old or (here and not psutil.pid_exists(int(found[1]))):
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder, as far as that can be done."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            path.unlink()
+
+
+def _machine() -> str:
+    """Name the machine, and the container: each numbers its own processes."""
+    with suppress(OSError):
+        return f"{platform.node()}-{Path('/proc/self/ns/pid').stat().st_ino}"
+    return platform.node()
 
 
 def _sync(path: Path) -> None:
@@ -145,6 +192,8 @@ def _sync(path: Path) -> None:
 def unwritable(path: Path, error: OSError) -> StorageError:
     """Return the error for a file that cannot be written, which says why."""
     reason = error.strerror or type(error).__name__
+    if isinstance(error, IsADirectoryError):
+        return StorageError(f"{shown(path)} is a folder where a file belongs; move it away.")
     return StorageError(
         f"{shown(path)} cannot be written: {reason}; free space or allow writing there "
         "(FPCORE_HOME names another folder), and run again: nothing that was stored is lost."

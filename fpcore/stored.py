@@ -21,12 +21,20 @@ def read(path: Path) -> bytes | None:
     """Return what `write` stored; None where there is none, or, which is said, it is damaged."""
     try:
         found = path.read_bytes()
-    except OSError:
+    except FileNotFoundError:
         return None
+    except OSError:
+        found = b""  # a folder, or what may not be read
     if found[:LINE] == _line(found[LINE:]):
         return found[LINE:]
-    print(f"{shown(path)} is damaged, or of another version, so it is made again.")
+    say_damaged(path)
     return None
+
+
+def say_damaged(path: Path) -> None:
+    """Say that what is at `path` is not taken."""
+    what = "a folder, no file" if path.is_dir() else "damaged, or of another version"
+    print(f"{shown(path)} is {what}, so what it should hold is made again.")
 
 
 def _line(content: bytes) -> bytes:

@@ -11,7 +11,7 @@ from fpcore.analysis.comparison import shared_iterations
 from fpcore.config.run_config import RunConfig, knobs_where
 from fpcore.errors import ConfigError
 from fpcore.records.frames import traces
-from fpcore.records.pairs import distinct, restricted, same_results
+from fpcore.records.pairs import distinct, restricted, same_file, same_results
 from fpcore.records.record import RunRecord
 
 # What acts in every iteration of phase 1 and on nothing else: where traces agree it did nothing.
@@ -33,9 +33,12 @@ Factor = tuple[str, ...]
 
 
 def changed(a: RunRecord, b: RunRecord) -> list[str]:
-    """Return the knobs that both records know and that differ; seeds only where none is shared."""
+    """Return the knobs that both records know and that differ; seeds only where none is shared.
+
+    Two spellings of one file are no difference.
+    """
     keys = [k for k in a.config if k in b.config and k not in NO_FACTOR]
-    differ = [k for k in keys if a.config[k] != b.config[k]]
+    differ = [k for k in keys if a.config[k] != b.config[k] and not same_file(k, a, b)]
     shared = set(a.config.get("seeds", [])) & set(b.config.get("seeds", []))
     return [k for k in differ if k != "seeds" or not shared]
 

@@ -6,18 +6,13 @@ record, and the search index as a script.
 
 import errno
 import json
-import os
-import platform
-import shutil
 import unicodedata
-import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-import psutil
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
 from jinja2 import Environment
@@ -25,7 +20,7 @@ from pygments.formatters import HtmlFormatter
 
 from fpcore.book import index, pages
 from fpcore.book.pages import Page
-from fpcore.paths import reports, unwritable, write_atomically
+from fpcore.paths import hidden, remove, reports, sweep, unwritable, write_atomically
 from fpcore.records.record import read_shelf, say_left_out
 from fpcore.reports.markup import policy
 from fpcore.reports.page import CSS, font_data, font_face
@@ -53,20 +48,20 @@ def build() -> Path:
     """
     pages = collect()
     target = reports() / "html"
-    _sweep(target)
-    made = _hidden(target)
+    sweep(target.parent)
+    made = hidden(target)
     try:
         write(pages, made)
         _put(made, target)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        remove(made)
     return target / "index.html"
 
 
 def _put(made: Path, target: Path) -> None:
     """Put a folder in the place of another; of several at once the last one stays."""
     while made.is_dir():
-        old = _hidden(target)
+        old = hidden(target)
         with suppress(FileNotFoundError):  # there is none yet, or another build has just moved it
             target.rename(old)
         try:
@@ -75,20 +70,7 @@ def _put(made: Path, target: Path) -> None:
             if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
                 raise unwritable(target, error) from None
         finally:
-            shutil.rmtree(old, ignore_errors=True)  # another build has put its own there: again
-
-
-def _hidden(target: Path) -> Path:
-    """Return a new name beside `target` that tells which process uses it."""
-    return target.with_name(f".{target.name}.{platform.node()}.{os.getpid()}.{uuid.uuid4().hex}")
-
-
-def _sweep(target: Path) -> None:
-    """Remove what builds on this machine have left that were killed."""
-    for path in target.parent.glob(f".{target.name}.{platform.node()}.*"):
-        process = path.name.split(".")[-2]
-        if process.isdecimal() and not psutil.pid_exists(int(process)):
-            shutil.rmtree(path, ignore_errors=True)
+            remove(old)  # another build has put its own there: again
 
 
 def collect() -> list[Page]:

@@ -24,28 +24,32 @@ NAME = rf"[A-Za-z0-9][A-Za-z0-9_.+-]{{0,{MAX_NAME - 1}}}"
 # What ends a line, cannot be shown, or turns the direction in which a line is read.
 BREAKS = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 BREAK = re.compile(f"[{BREAKS}\ud800-\udfff]")
-MAX_BYTES = 2**16  # in a file of parameters; more is something else
 DIGITS = 400  # characters of a number; the largest float has 309
-LARGE = 2**53  # whole numbers from here on are no numbers of anything
+MOST_WHOLE = 2**31 - 1  # an index of PyTorch's kernels
+LEAST_REAL, MOST_REAL = 1e-38, 1e38  # what float32 holds
+MOST_VALUES = 1000  # of a list
+MAX_BYTES = 2**16  # in a file of parameters; more is something else
 
 
 def _whole(value: Any) -> Any:
     """Let 1e2 (text to YAML, a float to papermill) stand for 100; refuse booleans and text."""
     value = _exponent(value)
+    if isinstance(value, bool | str):
+        raise ValueError("not a number")
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool | str) or (isinstance(value, int) and abs(value) >= LARGE):
-        raise ValueError("not a number, or too large a one")
+    if isinstance(value, int) and abs(value) > MOST_WHOLE:
+        raise ValueError("too large")
     return value
 
 
 def _real(value: Any) -> Any:
     """Let 5e-2 (text to YAML 1.1) stand for 0.05; refuse booleans, NaN and infinities."""
     value = _exponent(value)
-    if isinstance(value, int) and abs(value) >= LARGE:
-        raise ValueError("too large a number")
     if isinstance(value, bool | str) or (isinstance(value, float) and not math.isfinite(value)):
         raise ValueError("not a number")
+    if isinstance(value, int | float) and value and not LEAST_REAL <= abs(value) <= MOST_REAL:
+        raise ValueError("too large or too small")
     return value
 
 
@@ -56,7 +60,21 @@ def _exponent(value: Any) -> Any:
     return value
 
 
+def beyond(value: Any) -> str:
+    """Return what numbers can be computed with, where one that was given cannot; else nothing."""
+    values = [_exponent(v) for v in (value if isinstance(value, list) else [value])]
+    numbers = [v for v in values if type(v) is int or (type(v) is float and math.isfinite(v))]
+    if all(abs(v) <= MOST_WHOLE and (not v or abs(v) >= LEAST_REAL) for v in numbers):
+        return ""
+    return (
+        f" (whole numbers up to {MOST_WHOLE} and others from {LEAST_REAL} to {MOST_REAL} can be "
+        "computed with)"
+    )
+
+
 def _distinct(values: list[float]) -> list[float]:
+    if len(values) > MOST_VALUES:
+        raise ValueError("too many values")
     if len(set(values)) != len(values):
         raise ValueError("repeated value")
     return values
@@ -226,10 +244,10 @@ class Checked(BaseModel):
         fields = cls.model_fields
         if key not in fields:
             return f"{quoted(key)[1:-1]} is not a knob of {cls.__name__}{suggestion(key, fields)}"
-        value = given.get(key)
-        hint = quoting(key, value) if fields[key].annotation is str else ""
-        hint += " (too large)" if type(value) is int and abs(value) >= LARGE else ""
-        return f"{key} must be {fields[key].description}, not {quoted(given.get(key))}{hint}"
+        hint = quoting(key, given.get(key)) if fields[key].annotation is str else ""
+        value, must = given.get(key), str(fields[key].description)
+        hint += "" if str(MOST_WHOLE) in must else beyond(value)
+        return f"{key} must be {must}, not {quoted(value)}{hint}"
 
 
 def check_share(share: object) -> None:

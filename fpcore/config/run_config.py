@@ -153,7 +153,9 @@ class RunConfig(Checked):
     dist_reg_weight: Annotated[Real, PHASE1] = Field(
         0.9, ge=0, le=1, description="a number from 0 to 1"
     )
-    context_noise: Annotated[Real, PHASE1] = Field(0.1, ge=0, description="a number of at least 0")
+    context_noise: Annotated[Real, PHASE1] = Field(
+        0.1, ge=0, le=1e6, description="a number from 0 to 1000000"
+    )
     convergence_threshold: Annotated[Real, PHASE1] = Field(
         0.03, gt=0, description="a number above 0"
     )
@@ -201,7 +203,7 @@ class RunConfig(Checked):
     )
     device: Annotated[str, Knob(("machine",), "測定と環境", resolved=True, factor=False)] = Field(
         "auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        pattern=r"^(auto|cpu|cuda(:[0-9]{1,3})?)$",
         description="auto, cpu, cuda or cuda:N",
     )
     precision: Annotated[

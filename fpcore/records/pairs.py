@@ -173,6 +173,16 @@ def changed(record: RunRecord, digests: dict[str, str]) -> list[str]:
     return [key for key, value in digests.items() if own.get(key) != value]
 
 
+def same_file(knob: str, a: RunRecord, b: RunRecord) -> bool:
+    """Whether what a knob names in two spellings is the same in both records, by the digests."""
+    keys = ["embedding"] if knob == "embedding" else [k for k in WORDS if k != "embedding"]
+    if knob not in ("corpus", "embedding") or not {*keys} <= {*a.digests} & {*b.digests}:
+        return False
+    if knob == "corpus":
+        keys += [key for key in a.digests if key.startswith("training_ids/") and key in b.digests]
+    return all(a.digests[key] == b.digests[key] for key in keys)
+
+
 def in_words(digest: str) -> str:
     """Say what a digest is of, for example the code of phase 2."""
     kind, _, rest = digest.partition("/")

@@ -1,6 +1,5 @@
 """How far a run is that another process trains: read from its checkpoint."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -61,11 +60,12 @@ def watch(name: str) -> Markdown:
 
 
 def _finished(folder: Path) -> list[dict[str, Any]]:
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        result = json.loads(path.read_bytes())
-        found.append(_part(path, "完了", result["phase1"], number(result["val_ppl"], 1)))
-    return found
+    found = {path: checkpoint.read_result(path) for path in sorted(folder.glob("*.result"))}
+    return [
+        _part(path, "完了", one.phase1, number(one.val_ppl, 1))
+        for path, one in found.items()
+        if one
+    ]
 
 
 def _in_work(folder: Path) -> list[dict[str, Any]]:

@@ -16,15 +16,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from fpcore import stored
 from fpcore.config.run_config import OFF_THE_PATH, knobs_where
 from fpcore.data.embedding import tensor_digest
-from fpcore.paths import cache, write_atomically
+from fpcore.paths import cache
+from fpcore.paths import remove as discard
 from fpcore.records.record import SizeResult
-from fpcore.runs import states
+from fpcore.runs import forms, states
 from fpcore.runs.trial import Trial
 from fpcore.trainers.phase1 import Phase1State
 from fpcore.trainers.phase2 import Phase2State
@@ -33,6 +34,7 @@ from fpcore.trainers.phase2 import Phase2State
 ELSEWHERE = {*knobs_where(lambda knob: knob.resolved or knob.acts_on == ("name",))}
 # What phase 1 neither reads nor is stopped by.
 UNREAD = {*OFF_THE_PATH}
+RESULT = "result"  # suffix of the file of a finished seed and size
 BEST = "best/"  # before the names of the parameters after the best epoch
 
 
@@ -54,7 +56,7 @@ class Checkpoint:
     def __init__(self, trial: Trial) -> None:
         held_out = [tensor_digest(text.ids) for text in (trial.data.val, trial.data.dev)]
         digest = trial.fingerprint(ELSEWHERE, held_out=held_out, rates=trial.rates)
-        self._folder, self._device = folder(trial.config.run_name), trial.device
+        self._folder, self._trial = folder(trial.config.run_name), trial
         self._key = f"{trial.seed}-{trial.samples}-{digest}"
 
     def begin(self) -> None:
@@ -62,20 +64,17 @@ class Checkpoint:
         for path in self._folder.glob("*"):
             left = path.name.startswith(".")
             if left or (path.suffix == ".safetensors" and not path.name.startswith(self._key)):
-                path.unlink(missing_ok=True)
+                discard(path)
 
     def result(self) -> SizeResult | None:
         """Return the result, if this trial is finished."""
-        try:
-            return SizeResult.model_validate_json(self._path("json").read_bytes())
-        except (OSError, ValidationError):
-            return None
+        return read_result(self._path(RESULT))
 
     def finish(self, result: SizeResult) -> None:
         """Keep the result, and drop the states that led to it."""
-        write_atomically(self._path("json"), result.model_dump_json().encode())
+        stored.write(self._path(RESULT), result.model_dump_json().encode())
         for path in self._folder.glob(f"{self._key}.*safetensors"):
-            path.unlink(missing_ok=True)
+            discard(path)
 
     def keep_phase1(self, reached: Reached[Phase1State]) -> None:
         """Store a state of phase 1 in place of the one before."""
@@ -83,7 +82,7 @@ class Checkpoint:
 
     def phase1(self) -> Reached[Phase1State] | None:
         """Return the state of phase 1, if there is one."""
-        return read_phase1(self._path("phase1.safetensors"), self._device)
+        return read_phase1(self._path("phase1.safetensors"), self._trial)
 
     def keep_phase2(self, rate: float, reached: Reached[Phase2State]) -> None:
         """Store a state of phase 2 at a learning rate, in place of the one before."""
@@ -95,8 +94,9 @@ class Checkpoint:
 
     def phase2(self, rate: float) -> Reached[Phase2State] | None:
         """Return the state of phase 2 at a learning rate, if there is one."""
-        found = states.read(self._path(f"phase2-{rate}.safetensors"), str(self._device))
-        return _phase2(*found) if found else None
+        path = self._path(f"phase2-{rate}.safetensors")
+        found = states.read(path, str(self._trial.device))
+        return _phase2(path, *found, self._trial) if found else None
 
     def _path(self, suffix: str) -> Path:
         return self._folder / f"{self._key}.{suffix}"
@@ -107,17 +107,19 @@ class Trajectory:
 
     def __init__(self, trial: Trial, share: str) -> None:
         self.folder = cache("phase1") / share / trial.fingerprint(ELSEWHERE | UNREAD)
-        self._device = trial.device
+        self._trial = trial
 
     def latest(self, max_iter: int) -> Reached[Phase1State] | None:
         """Return the state at the last iteration up to `max_iter`.
 
-        None where there is none, or where its file is damaged.
+        None where there is none; of a damaged one, the state before it.
         """
-        stops = sorted(int(path.stem) for path in self.folder.glob("[0-9]*.safetensors"))
-        reached = [stop for stop in stops if stop <= max_iter]
-        found = read_phase1(self._path(reached[-1]), self._device) if reached else None
-        return found and replace(found, shared=found.state.iterations)
+        stops = (int(p.stem) for p in self.folder.glob("*.safetensors") if p.stem.isdecimal())
+        for stop in sorted((stop for stop in stops if stop <= max_iter), reverse=True):
+            found = read_phase1(self._path(stop), self._trial)
+            if found and found.state.iterations == stop:
+                return replace(found, shared=stop)
+        return None
 
     def keep(self, reached: Reached[Phase1State]) -> None:
         """Store the state of a run that stopped, in one piece."""
@@ -144,23 +146,40 @@ def write_phase1(path: Path, reached: Reached[Phase1State]) -> None:
     states.write(path, {"contexts": state.contexts, **state.tensors}, known)
 
 
-def read_phase1(path: Path, device: torch.device) -> Reached[Phase1State] | None:
-    """Return what `write_phase1` stored; None where there is none, or where it is damaged."""
-    found = states.read(path, str(device))
+def read_phase1(path: Path, trial: Trial) -> Reached[Phase1State] | None:
+    """Return what `write_phase1` stored; None where there is none of this trial."""
+    found = states.read(path, str(trial.device))
     if found is None:
         return None
     tensors, known = found
     try:
-        state = Phase1State(tensors.pop("contexts"), known["trace"], tensors)
-        return Reached(state, known["seconds"], known["shared"])
-    except KeyError:
+        contexts = tensors.pop("contexts")
+        forms.check1(known, contexts, tensors, trial)
+    except (KeyError, ValueError):
+        stored.say_damaged(path)
         return None
+    state = Phase1State(contexts, known["trace"], tensors)
+    return Reached(state, known["seconds"], known["shared"])
 
 
-def _phase2(tensors: dict[str, Tensor], known: dict[str, Any]) -> Reached[Phase2State] | None:
+def _phase2(
+    path: Path, tensors: dict[str, Tensor], known: dict[str, Any], trial: Trial
+) -> Reached[Phase2State] | None:
     best = {k.removeprefix(BEST): tensors.pop(k) for k in [*tensors] if k.startswith(BEST)}
     try:
-        seconds = float(known.pop("seconds"))
-        return Reached(Phase2State(**known, tensors=tensors, best=best), seconds)
-    except (KeyError, TypeError):
+        forms.check2(known, tensors, best, trial)
+    except ValueError:
+        stored.say_damaged(path)
+        return None
+    seconds = known.pop("seconds")
+    return Reached(Phase2State(**known, tensors=tensors, best=best), seconds)
+
+
+def read_result(path: Path) -> SizeResult | None:
+    """Return the result of a finished seed and size; None where there is none."""
+    content = stored.read(path)
+    try:
+        return None if content is None else SizeResult.model_validate_json(content)
+    except ValidationError:
+        stored.say_damaged(path)
         return None

@@ -3,6 +3,7 @@
 `recorded` does for runs and baselines alike what has nothing to do with how they train.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,13 +21,17 @@ from fpcore.model.precision import device_of, resolve
 from fpcore.paths import shown
 from fpcore.records.pairs import changed, in_words
 from fpcore.records.record import RunRecord, SizeResult, load_record, record_path
-from fpcore.runs import checkpoint
+from fpcore.runs import checkpoint, memory
 from fpcore.runs.checkpoint import Checkpoint
 from fpcore.runs.lock import held
 from fpcore.runs.progress import Progress, Stopwatch, clock
 from fpcore.runs.provenance import code_digests, environment, roles_of
 from fpcore.runs.training import Training
 from fpcore.runs.trial import Trial
+
+FILES = ("corpus", "embedding")  # knobs that can name a file, in more than one spelling
+SAMPLE = "some_conversations"  # in a record's data: digests of KNOWN of its conversations
+KNOWN = 16
 
 
 class Recordable(Protocol):
@@ -55,6 +60,8 @@ class Recordable(Protocol):
 def earlier_record(config: Recordable) -> RunRecord | None:
     """Return the record that already has this run's name, if it is of the same config.
 
+    Files may be spelled in another way: `same_texts` tells whether they are the same.
+
     Raises:
         RecordError: it is of another config, of published figures, or damaged.
     """
@@ -62,16 +69,55 @@ def earlier_record(config: Recordable) -> RunRecord | None:
     if not path.exists():
         return None
     record = load_record(config.run_name)
-    own = config.model_dump(exclude={"name"})
-    before = RunConfig().model_dump() | record.config  # a knob that is younger had its default
-    keys = [k for k in own if k not in before or before[k] != own[k]]
+    keys = [key for key in _other_knobs(config, record) if key not in FILES]
     if record.source != "measured" or keys:
         what = "published figures" if record.source != "measured" else f"another {', '.join(keys)}"
-        raise RecordError(
-            f"{shown(path)} is the record of {what}; give this run another name, or set force to "
-            "replace it."
-        )
+        raise _taken(record, what)
     return record
+
+
+def _other_knobs(config: Recordable, record: RunRecord) -> list[str]:
+    own = config.model_dump(exclude={"name"})
+    before = RunConfig().model_dump() | record.config  # a knob that is younger had its default
+    return [k for k in own if k not in before or before[k] != own[k]]
+
+
+def _taken(record: RunRecord, what: str) -> RecordError:
+    return RecordError(
+        f"{shown(record_path(record.name))} is the record of {what}; give this run another name, "
+        "or set force to replace it."
+    )
+
+
+def check_texts(config: Recordable, record: RunRecord, data: Data) -> None:
+    """Refuse texts that are not those of a record, or those that it had before some were changed.
+
+    Raises:
+        RecordError: files that are named otherwise hold something else, or a file of the same name
+            holds none of the conversations that the record knows.
+    """
+    if not changed(record, data.digests(config.samples)):
+        return
+    if keys := _other_knobs(config, record):
+        raise _taken(record, f"another {', '.join(keys)}")
+    held = record.data.get(SAMPLE)
+    known = set(held) if isinstance(held, list) else set()
+    if known and known.isdisjoint(map(_known_by, _texts(data))):
+        raise _taken(record, "other texts, although their file had the same name")
+
+
+def _texts(data: Data) -> list[str]:
+    return [*data.corpus.train, *data.corpus.dev, *data.corpus.val]
+
+
+def _sample(data: Data) -> list[str]:
+    """Return digests by which some conversations, from all over the corpus, are known again."""
+    texts = _texts(data)
+    return [_known_by(text) for text in texts[:: max(1, len(texts) // KNOWN)]]
+
+
+def _known_by(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def is_current(record: RunRecord, digests: dict[str, str]) -> bool:
@@ -116,6 +162,8 @@ def recorded(
         earlier = None if force else earlier_record(config)
         work = prepared()
         digests = work.data.digests(config.samples) | code_digests(work.roles)
+        if earlier is not None:
+            check_texts(config, earlier, work.data)
         if earlier is not None and is_current(earlier, digests):
             return earlier
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -124,7 +172,7 @@ def recorded(
             label=config.label,
             config=config.model_dump(),
             digests=digests,
-            data=work.data.splits(),
+            data=work.data.splits() | {SAMPLE: _sample(work.data)},
             results=work.train(),
             environment=environment(work.device, work.precision, work.roles),
             started=started,
@@ -162,7 +210,9 @@ def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord
 def _work(config: RunConfig, share: str) -> Work:
     device = device_of(config.device)
     precision = resolve(config, device)
-    data = prepare(config)
+    memory.check_embedding(config)
+    with memory.told(f"{config.run_name}: preparing the data"):
+        data = prepare(config)
     trials = [
         Trial(config, data, seed, samples, device)
         for seed, samples in product(config.seeds, config.samples)
@@ -175,10 +225,12 @@ def _train_all(trials: list[Trial], share: str) -> list[SizeResult]:
     progress, watch = Progress(), Stopwatch()
     results: list[SizeResult] = []
     name = trials[0].config.run_name
+    memory.check(max(trials, key=lambda trial: trial.samples))  # before hours on smaller ones
     for trial in trials:
         same = (result.chosen for result in results if result.samples == trial.samples)
         try:
-            results.append(_result(replace(trial, rate=next(same, None)), progress, share))
+            with memory.told("this training"):
+                results.append(_result(replace(trial, rate=next(same, None)), progress, share))
         except TrainingError as error:
             kept = f" {len(results)} finished before it are kept." if results else ""
             where = f"{name}, seed {trial.seed}, size {trial.samples}"

@@ -1,18 +1,22 @@
 """States of a training on disk: safetensors files, written now and then, whole or not at all."""
 
+import hashlib
 import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from fpcore.paths import replacing
+from fpcore.stored import say_damaged
 
 INTERVAL = 1.0  # seconds between two states
 SHARE = 50  # or as many times what storing one takes
@@ -40,35 +44,69 @@ class Keeper(Generic[S]):
 
 
 def write(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Store tensors and what is to be said about them (plain data).
+    """Store tensors and what is to be said about them (plain data), each with its digest.
 
     Raises:
         StorageError: the disk is full, or the folder cannot be written.
     """
     content = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+    digests = {name: _digest(tensor) for name, tensor in content.items()}
+    said = json.dumps({"about": about, "tensors": digests})
     with replacing(path) as temporary:
         try:
-            save_file(content, temporary, {"about": json.dumps(about)})
+            save_file(content, temporary, {"said": said, "digest": _digest_of(said.encode())})
         except SafetensorError as error:
             code = re.search(r"os error (\d+)", str(error))
             raise OSError(int(code[1]), os.strerror(int(code[1]))) if code else error from None
 
 
 def read(path: Path, device: str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Return what `write` stored; None where there is none, or where the file is damaged."""
-    try:
-        with safe_open(path, "pt", device=device) as file:
-            about: dict[str, Any] = json.loads((file.metadata() or {})["about"])
-            return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, ValueError, RecursionError):
-        return None
+    """Return what `write` stored; None where there is none, or, which is said, it is damaged."""
+    with _told(path), safe_open(path, "pt") as file:
+        said = _said(file)
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if {name: _digest(tensor) for name, tensor in tensors.items()} != said["tensors"]:
+            raise ValueError("other tensors")
+        return {name: tensor.to(device) for name, tensor in tensors.items()}, said["about"]
+    return None
 
 
 def about(path: Path) -> dict[str, Any] | None:
     """Return what was said about the tensors of a file, without reading them; None as `read`."""
+    with _told(path), safe_open(path, "pt") as file:
+        found: dict[str, Any] = _said(file)["about"]
+        return found
+    return None
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say that a file is damaged, where it cannot be read; say nothing where there is none."""
     try:
-        with safe_open(path, "pt") as file:
-            found: dict[str, Any] = json.loads((file.metadata() or {})["about"])
-            return found
+        yield
+    except FileNotFoundError:
+        pass
     except (SafetensorError, OSError, KeyError, ValueError, RecursionError):
-        return None
+        say_damaged(path)
+
+
+def _said(file: Any) -> dict[str, Any]:
+    metadata = file.metadata() or {}
+    text = metadata["said"]
+    if _digest_of(text.encode()) != metadata["digest"]:
+        raise ValueError("other words")
+    said: dict[str, Any] = json.loads(text)
+    return said
+
+
+def _digest(tensor: Tensor) -> str:
+    """Return a digest of a tensor's format, shape and values."""
+    head = f"{tensor.dtype}:{tuple(tensor.shape)}:".encode()
+    return _digest_of(head, tensor.reshape(-1).view(torch.uint8).numpy().data)
+
+
+def _digest_of(*parts: "bytes | memoryview") -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

@@ -11,8 +11,8 @@ from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
 from hashlib import sha256
+from os import getpid
 from pathlib import Path
-from platform import node
 from urllib.parse import quote, unquote
 
 import nbformat
@@ -25,7 +25,7 @@ from fpcore.book import pages, site
 from fpcore.book.pages import Page, linked
 from fpcore.book.site import sections
 from fpcore.notation import metric
-from fpcore.paths import ROOT, runs, write_atomically
+from fpcore.paths import ROOT, hidden, runs, write_atomically
 from fpcore.records.record import load_record, load_records
 
 HOSTS = re.compile(r"""(?:src|srcset|href|action|url)\s*[=(]\s*["']?\s*(?:https?:)?//""")
@@ -179,8 +179,8 @@ def test_books_made_at_once_leave_one_whole_book(
     monkeypatch.setattr(site, "write", lambda _, folder: write_atomically(folder / "a", b"whole"))
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    left = tmp_path / "reports" / f".html.{node()}.{ended.pid}.ab"
-    left.mkdir(parents=True)
+    left = hidden(tmp_path / "reports" / "html").name.replace(f".{getpid()}.", f".{ended.pid}.")
+    (tmp_path / "reports" / left / "a").mkdir(parents=True)
     with ThreadPoolExecutor(8) as pool:
         for made in [pool.submit(site.build) for _ in range(40)]:
             made.result(timeout=60)

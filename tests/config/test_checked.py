@@ -69,7 +69,7 @@ def test_no_key_of_a_file_is_an_argument_of_ours(kind: type[Checked], key: str) 
 
 
 @pytest.mark.parametrize("knob", WHOLE)
-@pytest.mark.parametrize("value", [10**400, -(10**5000), 2**53], ids="abc")
+@pytest.mark.parametrize("value", [10**400, -(10**5000), 10**39], ids="abc")
 def test_a_number_without_measure_is_refused_in_one_sentence(knob: str, value: int) -> None:
     with pytest.raises(ConfigError, match=f"^{knob} must be ") as caught:
         RunConfig(**{knob: value})

@@ -87,7 +87,7 @@ CORPUS = "chitchat, ultrachat, or the path of a file such as chats.jsonl"
         ("gradient_clip", -1.0, "a number above 0"),
         ("gradient_clip", [1.0], "a number above 0"),
         ("convergence_threshold", 0.0, "a number above 0"),
-        ("context_noise", -0.1, "a number of at least 0"),
+        ("context_noise", -0.1, "a number from 0 to 1000000"),
         ("dist_reg_weight", 1.01, "a number from 0 to 1"),
         ("dist_reg_weight", False, "a number from 0 to 1"),
         ("min_converged_ratio", 0, "a number above 0, at most 1"),
@@ -358,3 +358,34 @@ def test_the_page_of_params_lists_every_knob() -> None:
     page = (PARAMS / "README.md").read_text("utf-8")
     shown = page.split("<!-- knobs -->\n")[1].split("\n<!-- /knobs -->")[0]
     assert shown == knob_table()
+
+
+NUMBERS = {
+    name: field
+    for name, field in RunConfig.model_fields.items()
+    if type(field.default) in (int, float) or name in ("er_rows", "val_tokens", "samples", "seeds")
+}
+BEYOND = [-(2**31), 10**39, 10**400, 1e39, -1e300, 1e308, 1e-39, 1e-300, 5e-324]
+
+
+@pytest.mark.parametrize("value", BEYOND)
+@pytest.mark.parametrize("knob", NUMBERS)
+def test_a_number_that_cannot_be_computed_with_is_refused(knob: str, value: float) -> None:
+    given: Any = [value] if isinstance(RunConfig.model_fields[knob].default, list) else value
+    limits = "2147483647" if knob in ("seeds", "data_seed") else "(whole numbers up to 2147483647"
+    with pytest.raises(ConfigError) as caught:
+        RunConfig(**{knob: given})
+    text = str(caught.value)
+    assert text.startswith(f"{knob} must be ") and "\n" not in text and len(text) < 500
+    assert limits in text
+
+
+def test_lists_and_devices_have_an_end() -> None:
+    assert len(RunConfig(seeds=list(range(1000))).seeds) == 1000
+    for knobs in (
+        {"seeds": list(range(1001))},
+        {"device": "cuda:1000"},
+        {"context_noise": 1e6 + 1},
+    ):
+        with pytest.raises(ConfigError, match=f"{next(iter(knobs))} must be "):
+            RunConfig(**knobs)

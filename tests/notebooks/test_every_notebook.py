@@ -58,7 +58,11 @@ def test_baselines_stand_beside_a_run_on_the_same_tokens(
     assert "40 サンプルで `v5-small` の Val PPL は、" in report
 
 
-def test_the_fixed_point_notebook_writes_its_report(tmp_path: Path, toy: dict[str, Any]) -> None:
+def test_the_fixed_point_notebook_writes_its_report(
+    tmp_path: Path, toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its figures, although the environment asks for a backend that shows none."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
     path, output = tmp_path / "toy.yaml", tmp_path / "out.ipynb"
     path.write_text(yaml.safe_dump(toy), encoding="utf-8")
     knobs: dict[str, Any] = {"config": path, "samples": 10, "seed": 3, "iterations": 4}

@@ -1,5 +1,6 @@
 """An interrupted run goes on, and ends with the record of a run that nothing disturbed."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 from helpers.toy import Toy, stable
 
 import fpcore
-from fpcore import paths
+from fpcore import stored
 from fpcore.data.dataset import prepare
 from fpcore.records.record import RunRecord
 from fpcore.runs import checkpoint, states
@@ -51,21 +52,23 @@ class Count:
         self._left = n
 
     def counted(self, store: Store) -> Store:
-        def stored(path: Path, *args: Any) -> None:
+        def counting(path: Path, *args: Any) -> None:
+            if "checkpoints" not in path.parts:
+                return store(path, *args)
             self._left -= 1
             if self._left == 0:
                 raise PulledPlugError
             self.stored.append("".join(path.suffixes[-2:]))
             store(path, *args)
 
-        return stored
+        return counting
 
 
 @pytest.fixture
 def count(monkeypatch: pytest.MonkeyPatch) -> Count:
     made = Count()
     monkeypatch.setattr(states, "write", made.counted(states.write))
-    monkeypatch.setattr(checkpoint, "write_atomically", made.counted(paths.write_atomically))
+    monkeypatch.setattr(stored, "write", made.counted(stored.write))
     return made
 
 
@@ -178,26 +181,118 @@ def test_a_state_of_another_config_is_not_taken(
     assert same(fpcore.run(trial(**other), force=True)) == whole
 
 
-@pytest.mark.parametrize("end", [0, 20, -9])
-def test_a_damaged_state_is_not_taken(trial: Toy, count: Count, end: int) -> None:
+Damage = Callable[[Path], None]
+Edit = Callable[[dict[str, torch.Tensor], dict[str, Any]], None]
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def flipped(path: Path) -> None:
+    """One bit of a number, where every reader of the format still finds its place."""
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    (path / "inner").mkdir(parents=True)
+
+
+def edited(edit: Edit) -> Damage:
+    """Change what a state holds, and store it under the digest of what it then is."""
+
+    def damage(path: Path) -> None:
+        if path.suffix != ".safetensors":
+            return
+        found = states.read(path)
+        assert found is not None
+        edit(*found)
+        states.write(path, *found)
+
+    return damage
+
+
+def another_shape(tensors: dict[str, torch.Tensor], _: dict[str, Any]) -> None:
+    name = next(name for name in tensors if name.startswith("exp_avg/"))
+    tensors[name] = tensors[name].flatten()[:3]
+
+
+def one_for_all(tensors: dict[str, torch.Tensor], _: dict[str, Any]) -> None:
+    """A shape that PyTorch would stretch without a word."""
+    name = next(name for name in tensors if name.startswith("parameter/"))
+    tensors[name] = tensors[name].flatten()[:1]
+
+
+def another_format(tensors: dict[str, torch.Tensor], _: dict[str, Any]) -> None:
+    tensors |= {name: tensor.half() for name, tensor in tensors.items()}
+
+
+def without_a_moment(tensors: dict[str, torch.Tensor], _: dict[str, Any]) -> None:
+    del tensors[next(name for name in tensors if name.startswith("step/"))]
+
+
+def another_tensor(tensors: dict[str, torch.Tensor], _: dict[str, Any]) -> None:
+    tensors["more"] = torch.zeros(2)
+
+
+def no_trace(_: dict[str, torch.Tensor], said: dict[str, Any]) -> None:
+    del said["trace"]
+
+
+def a_list(_: dict[str, torch.Tensor], said: dict[str, Any]) -> None:
+    said["trace"] = [[1, 2]] * len(said["trace"])
+
+
+def a_word(_: dict[str, torch.Tensor], said: dict[str, Any]) -> None:
+    said["seconds"] = "1.5"
+
+
+def a_trace_that_ends_earlier(_: dict[str, torch.Tensor], said: dict[str, Any]) -> None:
+    said["trace"] = said["trace"][1:]
+    if "epoch" in said:
+        said["epoch"] += 1
+
+
+EDITS: list[Edit] = [another_shape, one_for_all, another_format, without_a_moment, another_tensor]
+EDITS += [no_trace, a_list, a_word, a_trace_that_ends_earlier]
+DAMAGES = {edit.__name__: edited(edit) for edit in EDITS}
+DAMAGES |= {damage.__name__: damage for damage in (cut, flipped, a_folder)}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_state_that_is_none_is_not_taken(
+    trial: Toy, count: Count, damage: Damage, capsys: pytest.CaptureFixture[str]
+) -> None:
     whole = same(fpcore.run(trial()))
-    count(14)  # in phase 2
+    count(len(count.stored) - 2)  # in phase 2 of the second size
     with pytest.raises(PulledPlugError):
         fpcore.run(trial(), force=True)
     files = list(checkpoint.folder("toy").iterdir())
-    assert {"".join(path.suffixes[-2:]) for path in files} >= {".phase1.safetensors"}
+    kinds = {"".join(path.suffixes[-2:]) for path in files}
+    assert {".result", ".phase1.safetensors"} <= kinds and len(kinds) == 3
     for path in files:
-        path.write_bytes(path.read_bytes()[:end])
+        damage(path)
+    capsys.readouterr()
+    if damage is a_folder:
+        with pytest.raises(fpcore.StorageError, match="is a folder where a file belongs"):
+            fpcore.run(trial(), force=True)
+        shutil.rmtree(checkpoint.folder("toy"))
     assert same(fpcore.run(trial(), force=True)) == whole
+    if damage is not a_folder:
+        said = capsys.readouterr().out
+        assert "made again" in said
 
 
 def test_seconds_count_what_was_measured_before(trial: Toy, count: Count) -> None:
-    cpu = torch.device("cpu")
+    one = trials.Trial(trial(), prepare(trial()), 42, 10, torch.device("cpu"))
     count(5)
     with pytest.raises(PulledPlugError):
         fpcore.run(trial())
     path = next(checkpoint.folder("toy").glob("*.phase1.safetensors"))
-    reached = checkpoint.read_phase1(path, cpu)
+    reached = checkpoint.read_phase1(path, one)
     assert reached is not None and reached.state.iterations == 5
     checkpoint.write_phase1(path, checkpoint.Reached(reached.state, 1000.0))
     assert 1000 < fpcore.run(trial()).results[0].seconds["phase1"] < 1100

@@ -1,17 +1,20 @@
 import json
 import math
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from helpers.toy import Toy, WriteCorpus, stable
+from helpers.toy import Toy, WriteCorpus, conversation, stable
 from torch import Tensor
 
 import fpcore
 from fpcore import ConfigError, RecordError, RunConfig, RunRecord, TrainingError, load_record, paths
+from fpcore.analysis import factors
 from fpcore.data import tokens
 from fpcore.data.dataset import prepare
+from fpcore.data.embedding import tensor_digest
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.records.record import SizeResult
@@ -41,6 +44,8 @@ def test_a_run_is_complete_and_agrees_with_itself(trial: Toy, conversations: lis
         "development": [50, 54],
         "validation": [55, 59],
         "vocabulary": 300,
+        "embedding_values": tensor_digest(prepare(config).weights),
+        "some_conversations": [sha256(t.encode()).hexdigest()[:12] for t in conversations[::3]],
         "repeated": {"development": 0, "validation": 0},
     }
     order = [(result.seed, result.samples) for result in record.results]
@@ -259,6 +264,39 @@ def test_a_changed_text_is_named_and_trains_again(
     assert message in out
     assert "the training text of size 20" in out
     assert "the code of" not in out
+
+
+def test_a_file_is_known_by_what_it_holds_however_it_is_spelled(
+    trial: Toy, write_corpus: WriteCorpus, conversations: list[str], monkeypatch: Any
+) -> None:
+    first = fpcore.run(trial())
+    path = Path(first.config["corpus"])
+    spelled = trial(corpus=f"{path.parent}/../{path.parent.name}/{path.name}")
+    copied = trial(corpus=str(write_corpus(conversations, "copy.jsonl")))
+    other = trial(corpus=str(write_corpus([*conversations[:-1], "other"], "other.jsonl")))
+    renamed = fpcore.run(copied.model_copy(update={"name": "copied"}))
+    assert factors.changed(first, renamed) == []
+    monkeypatch.setattr(Training, "result", never)
+    assert fpcore.run(spelled) == fpcore.run(copied) == first
+    with pytest.raises(RecordError, match=r"is the record of another corpus; give this run"):
+        fpcore.run(other)
+
+
+def test_other_texts_under_the_same_name_are_not_taken_for_edited_ones(
+    trial: Toy, write_corpus: WriteCorpus, monkeypatch: Any
+) -> None:
+    first = fpcore.run(trial())
+    path, before = first.path, first.path.read_bytes()
+    write_corpus([conversation(number) for number in range(100, 160)])
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "result", never)
+        with pytest.raises(RecordError, match="the record of other texts, although their file had"):
+            fpcore.run(trial())
+        assert path.read_bytes() == before
+    write_corpus([conversation(number) for number in [*range(3), *range(103, 160)]])
+    assert fpcore.run(trial()).digests != first.digests  # edited, if very much: trained again
+    write_corpus([conversation(number) for number in range(200, 260)])
+    assert fpcore.run(trial(), force=True) == load_record("toy")
 
 
 def test_digests_cover_all_that_a_result_depends_on(trial: Toy) -> None:

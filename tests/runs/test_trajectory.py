@@ -89,13 +89,17 @@ def test_a_settled_path_stays_where_it_is(toy: Toy, build: Build) -> None:
 
 
 @pytest.mark.usefixtures("shared")
-def test_a_damaged_state_is_not_there(toy: Toy, build: Build) -> None:
+def test_of_a_damaged_state_the_one_before_is_taken(toy: Toy, build: Build) -> None:
     path = _path(toy(), build)
     assert path.latest(9) is None
-    path.keep(Reached(Phase1State(torch.zeros(3, 2)), 1.0))
+    for stop in (4, 6):
+        path.keep(Reached(_train(toy(max_iter=stop), build, None, [])[0], 1.0))
+    (path.folder / "not-a-number.safetensors").touch()
     stored = path.latest(9)
-    assert stored is not None and (stored.seconds, stored.shared) == (1.0, 1)
-    assert path.latest(0) is None
-    file = next(path.folder.iterdir())
-    file.write_bytes(file.read_bytes()[:-5])
-    assert path.latest(9) is None
+    assert stored is not None and (stored.seconds, stored.shared) == (1.0, 6)
+    assert path.latest(3) is None
+    (path.folder / "6.safetensors").write_bytes(b"")
+    before = path.latest(9)
+    assert before is not None and before.shared == before.state.iterations == 4
+    (path.folder / "4.safetensors").rename(path.folder / "5.safetensors")
+    assert path.latest(9) is None  # it says another iteration than its name

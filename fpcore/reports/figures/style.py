@@ -5,8 +5,9 @@ it, dash and marker tell them apart.
 """
 
 import hashlib
+import sys
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -55,8 +56,19 @@ def use_style() -> None:
     """Set fonts that have Japanese, and colours that colour-blind readers can tell apart."""
     import matplotlib_fontja  # noqa: F401  (registers the font)
 
+    _show_in_notebook()
     sns.set_theme(style="whitegrid", palette="colorblind", font=FONT, font_scale=0.95)
     plt.rcParams |= {"figure.dpi": 110, "axes.unicode_minus": False, "svg.fonttype": "none"}
+
+
+def _show_in_notebook() -> None:
+    """Let a notebook show its figures, whatever MPLBACKEND says: containers set it to agg.
+
+    A backend for notebooks that its user has chosen stays.
+    """
+    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if hasattr(shell, "kernel") and not plt.get_backend().startswith("module://"):
+        shell.enable_matplotlib("inline")
 
 
 def axes() -> Axes:

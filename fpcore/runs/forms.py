@@ -1,0 +1,118 @@
+"""What a stored state must be, so that the training goes on from nothing else.
+
+A file that is whole can still be of another version, or edited; a tensor of another shape would
+only be met in a kernel.
+"""
+
+from typing import Annotated, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from fpcore.model.blocks import ContextBlock, TokenBlock
+from fpcore.model.optimiser import MOMENTS
+from fpcore.model.precision import stored_dtype
+from fpcore.runs.trial import Trial
+
+Form = dict[str, tuple[torch.Size, torch.dtype]]  # of tensors, by name
+Seconds = Annotated[float, Field(ge=0)]
+Row = dict[str, bool | int | float]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Said1(_Strict):
+    """What is said about a state of phase 1."""
+
+    trace: list[Row]
+    seconds: Seconds
+    shared: Annotated[int, Field(ge=0)]
+
+
+class Said2(_Strict):
+    """What is said about a state of phase 2."""
+
+    epoch: Annotated[int, Field(ge=1)]
+    position: Annotated[int, Field(ge=0)]
+    loss_sum: float
+    trace: list[Row]
+    best_epoch: Annotated[int, Field(ge=0)]
+    seconds: Seconds
+
+
+def check1(
+    said: dict[str, Any], contexts: Tensor, tensors: dict[str, Tensor], trial: Trial
+) -> None:
+    """Check a state of phase 1.
+
+    Raises:
+        ValueError: it is none of this trial.
+    """
+    known = Said1.model_validate(said)
+    _check_trace(known.trace, "iteration", 2)
+    shape = (len(trial.ids), trial.config.context_dim)
+    if contexts.shape != shape or contexts.dtype != trial.precision.contexts:
+        raise ValueError("other contexts")
+    _check_training(tensors, _context_block(trial))
+
+
+def check2(
+    said: dict[str, Any], tensors: dict[str, Tensor], best: dict[str, Tensor], trial: Trial
+) -> None:
+    """Check a state of phase 2, whose `best` are the parameters after the best epoch.
+
+    Raises:
+        ValueError: it is none of this trial.
+    """
+    known, block = Said2.model_validate(said), _token_block(trial)
+    _check_trace(known.trace, "epoch", 1)
+    ends = known.position < len(trial.ids) and known.epoch == len(known.trace) + 1
+    if not ends or known.best_epoch > len(known.trace):
+        raise ValueError("a place that is none")
+    _check_training(tensors, block)
+    expected = _parameters(block) if known.best_epoch else {}
+    if _form(best) != expected:
+        raise ValueError("other parameters")
+
+
+def _check_trace(trace: list[Row], count: str, first: int) -> None:
+    if [row.get(count) for row in trace] != list(range(first, first + len(trace))):
+        raise ValueError("rows that do not follow one another")
+
+
+def _check_training(tensors: dict[str, Tensor], block: nn.Module) -> None:
+    """Check that there are all of a block's parameters and moments, or none before the first."""
+    form = {f"parameter/{name}": part for name, part in _parameters(block).items()}
+    for name, part in _parameters(block).items():
+        step = (torch.Size(), torch.float32)
+        form |= dict(zip((f"{key}/{name}" for key in MOMENTS), (step, part, part), strict=True))
+    if _form(tensors) not in ({}, form):
+        raise ValueError("other tensors")
+
+
+def _form(tensors: dict[str, Tensor]) -> Form:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
+
+
+def _parameters(block: nn.Module) -> Form:
+    return _form(dict(block.named_parameters()))
+
+
+def _context_block(trial: Trial) -> nn.Module:
+    """Return the block that a trial trains, without its values."""
+    config, width = trial.config, trial.config.embed_dim * trial.config.input_tokens
+    with torch.device("meta"):
+        return ContextBlock(config.layers, config.context_dim, width).to(stored_dtype(config))
+
+
+def _token_block(trial: Trial) -> nn.Module:
+    config, dtype, weights = trial.config, stored_dtype(trial.config), trial.data.weights
+    width = weights.shape[1]
+    with torch.device("meta"):
+        block = TokenBlock(config.layers, config.context_dim, width, config.input_tokens).to(dtype)
+        if config.output_bias == "unigram":
+            block.bias = nn.Parameter(torch.empty(len(weights), dtype=dtype))
+    return block
