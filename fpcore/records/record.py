@@ -24,6 +24,7 @@ from fpcore.records.values import (
     Share,
     Trace,
     Word,
+    Words,
     check_kinds,
 )
 
@@ -110,7 +111,7 @@ class RunRecord(BaseModel):
     alpha: float | None = None
     config: dict[Word, Lines]
     digests: dict[Word, Word] = Field(default_factory=dict)
-    data: dict[Word, Word | int | Ends | dict[Word, int]] = Field(default_factory=dict)
+    data: dict[Word, Word | int | Ends | Words | dict[Word, int]] = Field(default_factory=dict)
     results: list[SizeResult]
     environment: dict[Word, Lines] = Field(default_factory=dict)
     started: str | None = Field(None, pattern=STARTED)

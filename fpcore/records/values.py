@@ -88,6 +88,7 @@ Loss = Annotated[float, Field(ge=-ROUNDING)]
 Count = Annotated[int, Field(ge=1, lt=2**53)] | None
 Ends = Annotated[list[int], Field(min_length=2, max_length=2)]  # the first and the last
 Word = Annotated[str, Field(pattern=r"^[\w.][\w ./:+-]{0,200}$")]  # of no markup
+Words = Annotated[list[Word], Field(max_length=100)]
 Line = Annotated[str, AfterValidator(_one_line)]
 Lines = Annotated[Any, AfterValidator(_one_line)]
 Trace = Annotated[dict[Word, list[Any]], AfterValidator(_trace)]
