@@ -12,7 +12,7 @@ perplexities.
 Coverage of 95 % intervals, simulated on stored loss sums of pairs of runs at three sizes
 (`tests/stats/test_coverage.py`), with 3, 5 and 10 seeds: 0.952 to 0.966 on 200 conversations of at
 most 1,000 tokens, 0.919 to 0.984 on 25 of which one has half of the tokens. All intervals of a
-study at once: 0.90 to 0.94 with 5 seeds, 0.86 to 0.91 with 3.
+study at once: 0.91 to 0.94 with 5 seeds, 0.87 to 0.92 with 3.
 """
 
 import math
