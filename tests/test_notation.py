@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from fpcore import RunConfig
+from fpcore.config.checked import BREAK
 from fpcore.notation import code, escaped, table
 from fpcore.reports.one_run import config_table
 from fpcore.reports.page import rendered
@@ -68,7 +69,7 @@ def test_a_column_of_markdown_stays_so() -> None:
 
 @given(TEXT)
 def test_the_table_of_a_config_keeps_its_columns(text: str) -> None:
-    corpus = "".join(text.splitlines()).replace("\u2028", "") + ".jsonl"
+    corpus = BREAK.sub("", text) + ".jsonl"
     config = RunConfig(corpus=f"a{corpus}", name="x")
     page = BeautifulSoup(rendered(config_table(config), RunConfig.folder()), "html.parser")
     rows = [[cell.get_text() for cell in row.find_all("td")] for row in page.find_all("tr")]

@@ -74,7 +74,7 @@ def test_every_curve_ends_where_its_record_ends(curve: str) -> None:
 
 
 def test_curves_have_a_band_over_seeds_and_a_line_per_run_and_size() -> None:
-    view = VIEWS["曲線"](choice("study", "v5-small", curve="収束率（反復）", samples=(50, 100)))
+    view = VIEWS["曲線"](choice("study", "v5-small", curve="収束率（反復）", samples=(25, 100)))
     assert view.figure is not None
     ax = view.figure.axes[0]
     assert len(ax.get_legend_handles_labels()[1]) == 4
@@ -108,7 +108,7 @@ def test_points_of_er_and_ppl_name_their_run() -> None:
     assert view.figure is not None
     drawing = svg(view.figure, view.hints)
     titles = re.findall(r"<title>(.*?)</title>", drawing, re.DOTALL)
-    assert len(titles) == len(view.rows) == 8
+    assert len(titles) == len(view.rows) == 7
     result = next(r for r in load_record("v5-small").results if r.samples == 400)
     assert f"v5-small、400 サンプル、n=1\nVal ER {100 * result.val_er:.1f}%、" in "".join(titles)  # type: ignore[operator]
     assert "study、25 サンプル、n=3" in "".join(titles)
