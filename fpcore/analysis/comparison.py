@@ -18,8 +18,9 @@ from fpcore.records.by_seed import alphas, seconds, windows, without_seeds
 from fpcore.records.frames import curve, frame, traces
 from fpcore.records.pairs import incomparable, restricted
 from fpcore.records.record import RunRecord, load_record, load_records
+from fpcore.stats.priors import NO_PRIOR, Prior
 from fpcore.stats.scaling import PowerLaw
-from fpcore.stats.uncertainty import LEVEL, UNKNOWN, Variance, difference
+from fpcore.stats.uncertainty import LEVEL, difference
 
 # What the summary always gives, and what it gives where it is known.
 SUMMARY = sorted(metrics_where(lambda m: m.summary), key=lambda name: METRICS[name].summary or 0)
@@ -33,7 +34,7 @@ class Comparison:
     `a` and `b` hold those sizes alone, and where the runs share seeds those seeds; `whole` are the
     records as they are stored. `others` are further records of the same experiment: ER beside PPL
     and the checks take them in. `level` is that of the intervals, and `priors` hold by metric what
-    a report of many comparisons tells of the spread over seeds (`uncertainty.prior_of`).
+    a report of many comparisons tells of the spread over seeds (`priors.prior_of`).
     """
 
     a: RunRecord
@@ -41,7 +42,7 @@ class Comparison:
     others: tuple[RunRecord, ...] = ()
     whole: tuple[RunRecord, ...] = ()
     level: float = LEVEL
-    priors: Mapping[str, Variance] = field(default_factory=dict)
+    priors: Mapping[str, Prior] = field(default_factory=dict)
 
     @cached_property
     def records(self) -> list[RunRecord]:
@@ -106,7 +107,7 @@ class Comparison:
     def by_size(self, metric: str) -> dict[int, MetricDifference]:
         """Return the difference of a metric at each common size."""
         if metric not in self._by_size:
-            prior = self.priors.get(metric, UNKNOWN)
+            prior = self.priors.get(metric, NO_PRIOR)
             sides: tuple[Side, Side] = ([(1, self.a)], [(1, self.b)])
             self._by_size[metric] = contrast(*sides, metric, self.level, prior)
         return self._by_size[metric]
@@ -218,7 +219,7 @@ def compare_runs(
     b: RunRecord,
     others: Sequence[RunRecord] = (),
     level: float = LEVEL,
-    priors: Mapping[str, Variance] | None = None,
+    priors: Mapping[str, Prior] | None = None,
 ) -> Comparison:
     """Return the comparison of two records; the rest is as in `Comparison`.
 

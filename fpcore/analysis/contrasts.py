@@ -10,34 +10,27 @@ from fpcore.notation import METRICS
 from fpcore.records.by_seed import loss_sums, values, without_seeds
 from fpcore.records.pairs import incomparable
 from fpcore.records.record import RunRecord
-from fpcore.stats.uncertainty import (
-    LEVEL,
-    UNKNOWN,
-    Array,
-    Difference,
-    Values,
-    Variance,
-    differences,
-    over_conversations,
-)
+from fpcore.stats.priors import NO_PRIOR, Prior
+from fpcore.stats.uncertainty import LEVEL, Array, Difference, Values, differences, over_seeds
+from fpcore.stats.variance import UNKNOWN, Variance, over_conversations
 
 Side = Sequence[tuple[float, RunRecord]]  # runs and their weights
 HUGE = 700.0  # e to a greater power is beyond the largest float
 
 
 def contrast(
-    first: Side, second: Side, metric: str, level: float = LEVEL, prior: Variance = UNKNOWN
+    first: Side, second: Side, metric: str, level: float = LEVEL, prior: Prior = NO_PRIOR
 ) -> dict[int, MetricDifference]:
     """Return by size the difference of a metric between two weighted sums of runs.
 
     It is that of the second less the first, on the sizes and seeds that all of them share; a side
     of a single run without any seed in common is compared by means. Losses take in the
     conversations of the validation text, where all runs know the same ones. `prior` is what other
-    comparisons tell of the spread over seeds (`uncertainty.prior_of`).
+    comparisons tell of the spread over seeds (`priors.prior_of`).
     """
     records = [record for _, record in (*first, *second)]
     seeds = _seeds(records)
-    sizes = sorted(set.intersection(*({*record.sizes} for record in records)))
+    sizes = _sizes(records)
     sides = {
         n: (_by_seed(first, metric, n, seeds), _by_seed(second, metric, n, seeds)) for n in sizes
     }
@@ -46,6 +39,16 @@ def contrast(
     blocked = any(metric in incomparable(records[0], other) for other in records)
     found = differences(sides, texts, level, prior)
     return {n: said(metric, d, level, blocked) for n, d in found.items()}
+
+
+def spreads(first: Side, second: Side, metric: str) -> dict[int, Variance]:
+    """Return by size the variance that other seeds make in a difference, each size for itself."""
+    records = [record for _, record in (*first, *second)]
+    seeds = _seeds(records)
+    return {
+        n: over_seeds(_by_seed(first, metric, n, seeds), _by_seed(second, metric, n, seeds))
+        for n in _sizes(records)
+    }
 
 
 def said(metric: str, d: Difference, level: float, blocked: bool = False) -> MetricDifference:
@@ -63,6 +66,11 @@ def _unlogged(d: Difference) -> Difference:
     low, high = (a * (math.inf if end > HUGE else math.expm1(end)) for end in (d.low, d.high))
     spreads = (a * d.a_spread, b * d.b_spread)  # to first order
     return Difference(a, b, low, high, d.seeds, *spreads, d.by_seeds, d.by_text)
+
+
+def _sizes(records: list[RunRecord]) -> list[int]:
+    """Return the sizes that all runs have."""
+    return sorted(set.intersection(*({*record.sizes} for record in records)))
 
 
 def _seeds(records: list[RunRecord]) -> list[int | None]:

@@ -5,14 +5,8 @@ from math import expm1, isnan, log1p, nan
 
 from fpcore import notation
 from fpcore.notation import METRICS
-from fpcore.stats.uncertainty import (
-    LEVEL,
-    Difference,
-    Direction,
-    certain,
-    resolution,
-    seeds_needed,
-)
+from fpcore.stats.uncertainty import LEVEL, Difference, Direction, certain, seeds_needed
+from fpcore.stats.variance import resolution
 
 FIELDS = "a b low high seeds a_spread b_spread difference relative direction".split()
 

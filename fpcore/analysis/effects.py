@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fpcore.analysis.contrasts import Side, contrast
+from fpcore.analysis.contrasts import Side, contrast, spreads
 from fpcore.analysis.difference import MetricDifference
 from fpcore.config.run_config import KNOBS
 from fpcore.records.record import RunRecord
-from fpcore.stats.uncertainty import LEVEL, UNKNOWN, Variance, prior_of
+from fpcore.stats.priors import NO_PRIOR, Prior, prior_of
 
-Priors = Mapping[str, Variance]  # by metric, as `contrast` takes it
+Priors = Mapping[str, Prior]  # by metric, as `contrast` takes it
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,14 @@ class Step:
     def effect(self, metrics: Sequence[str], level: float, priors: Priors) -> Effect:
         """Return the effect on some metrics, with intervals of a level."""
         found = {
-            m: contrast(self.first, self.second, m, level, priors.get(m, UNKNOWN)) for m in metrics
+            m: contrast(self.first, self.second, m, level, priors.get(m, NO_PRIOR)) for m in metrics
         }
         return Effect(self.of, self.start, self.end, self.settings, found)
 
 
 def priors_of(found: Sequence[Step], metrics: Sequence[str]) -> Priors:
     """Return by metric what the spreads of some steps tell of each other."""
-    alone = [step.effect(metrics, LEVEL, {}) for step in found]
-    return {m: prior_of(effect[m].by_seeds for effect in alone) for m in metrics}
+    return {m: prior_of(spreads(step.first, step.second, m) for step in found) for m in metrics}
 
 
 def steps(records: Sequence[RunRecord], knob: str, start: Any) -> list[Step]:

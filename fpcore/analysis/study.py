@@ -18,6 +18,7 @@ from fpcore.analysis.checks.check import OK, ORDER, Check, Registered, Verdicts
 from fpcore.analysis.checks.registry import CHECKS
 from fpcore.analysis.clipping import Clipping, clipping
 from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.analysis.contrasts import spreads
 from fpcore.analysis.effects import Effect, Step, interaction, priors_of, steps
 from fpcore.config.run_config import RunConfig
 from fpcore.config.study import Study
@@ -28,7 +29,8 @@ from fpcore.records.by_seed import moments, values
 from fpcore.records.frames import frame
 from fpcore.records.pairs import cut_short, same_results
 from fpcore.records.record import RunRecord, load_record
-from fpcore.stats.uncertainty import Direction, Variance, prior_of, simultaneous
+from fpcore.stats.priors import Prior, prior_of
+from fpcore.stats.uncertainty import Direction, simultaneous
 
 STUDIED = metrics_where(lambda m: m.in_study)
 
@@ -107,10 +109,10 @@ class Evidence:
         return {}
 
     @cached_property
-    def _priors(self) -> dict[str, Variance]:
+    def _priors(self) -> dict[str, Prior]:
         """By metric, what the spreads over seeds of all pairs tell of each other."""
-        alone = [compare_runs(*pair) for pair in self.pairs]
-        return {m: prior_of(c[m].by_seeds for c in alone) for m in self.metrics}
+        pairs = [([(1, a)], [(1, b)]) for a, b in self.pairs]
+        return {m: prior_of(spreads(*pair, m) for pair in pairs) for m in self.metrics}
 
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:

@@ -228,8 +228,11 @@ def _reports_first(path: str) -> tuple[str, bool, str]:
 
 def _readable(found: Found, made: Callable[[Path], Page], suffix: str) -> Iterator[Page]:
     """Yield the pages of the files of a kind, and note those that cannot be read."""
+    taken = {"index.html", "unreadable.html", *(page.path for page in found.pages)}
     for path in _files(suffix):
         try:
+            if _below(path).with_suffix(".html").as_posix() in taken:
+                raise ValueError("another page of the book is called so; rename the file")
             yield made(path)
         except Exception as error:  # damaged notebooks end nbformat and nbconvert in any error
             reason = " ".join(str(error).split())[:200]

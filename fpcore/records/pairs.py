@@ -142,10 +142,17 @@ def cut_short(record: RunRecord) -> bool:
 
 def overlaps(record: RunRecord) -> bool:
     """Whether the largest training size reaches into the validation conversations."""
-    held_out, pool = record.data.get("validation"), record.data.get("training_pool")
-    if not isinstance(held_out, list) or not isinstance(pool, list) or not record.results:
+    held_out, pool = (_ends(record, part) for part in ("validation", "training_pool"))
+    if not held_out or not pool or not record.results:
         return False
     return pool[0] <= held_out[1] and pool[0] + record.largest - 1 >= held_out[0]
+
+
+def _ends(record: RunRecord, part: str) -> list[int]:
+    """Return the first and the last conversation of a part of the corpus, nothing if not known."""
+    known = record.data.get(part)
+    ends = [n for n in known if isinstance(n, int)] if isinstance(known, list) else []
+    return ends if len(ends) == 2 else []
 
 
 def _known(record: RunRecord, field: str) -> dict[int, object]:

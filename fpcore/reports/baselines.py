@@ -21,7 +21,8 @@ from fpcore.reports import figures, sentences
 from fpcore.reports.page import publish
 from fpcore.reports.sentences import SMALL, UNCLEAR, level
 from fpcore.stats.metrics import bits_per_byte
-from fpcore.stats.uncertainty import effective_number, simultaneous
+from fpcore.stats.uncertainty import simultaneous
+from fpcore.stats.variance import effective_number
 
 SHOWN = notation.metrics_where(lambda m: m.in_baselines)
 UNIGRAM = "unigram モデル"

@@ -24,7 +24,7 @@ ATTRIBUTES = (
 )
 ALIGNED = {tag: {"align": {"left", "center", "right"}} for tag in CELLS}
 PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*")
-BESIDE = re.compile(r"(?![/\\])[^\s\\:\x00-\x1f]*")  # a path below the page's folder, or an anchor
+BESIDE = re.compile(r"(?![/\\])[^\s\\:\x00-\x1f]*")  # a path from the page's folder, or an anchor
 
 
 def clean(body: str) -> str:

@@ -1,11 +1,23 @@
-from . import draws, fixed_point, metrics, scaling, scaling_intervals, scaling_refits, uncertainty
+from . import (
+    draws,
+    fixed_point,
+    metrics,
+    priors,
+    scaling,
+    scaling_intervals,
+    scaling_refits,
+    uncertainty,
+    variance,
+)
 
 __all__ = [
     "draws",
     "fixed_point",
     "metrics",
+    "priors",
     "scaling",
     "scaling_intervals",
     "scaling_refits",
     "uncertainty",
+    "variance",
 ]

@@ -63,17 +63,21 @@ def test_the_answer_turns_round_with_the_records() -> None:
 
 def test_whether_an_effective_rank_is_best() -> None:
     """The best lies between, at an end, has no rank at all, or cannot be told from the others."""
-    between = by_knob(max_iter_30=0.03, max_iter_100=0.03)
-    far = {"study-contextsuntrained": {"gap": 0.03}, "study-contextszero": {"gap": 0.03}}
-    far["study-gradient_clip0.01"] = {"gap": 0.03}
-    third = answers.answer(contexts(**between | far))[2]
-    assert "その付近の ER が最良と言える" in third
+    costs = {"max_iter_30": 0.03, "max_iter_100": 0.03, "weight_0_0": 0.03, "weight_0_9": 0.03}
+    third = answers.answer(contexts(**by_knob(**costs)))[2]
+    assert "最良の dist_reg_weight 0.5 は" in third and "その付近の ER が最良と言える" in third
     end = by_knob(max_iter_60=0.03, max_iter_100=0.06, weight_0_5=0.1, weight_0_0=0.2)
-    more = {name: {"gap": 0.5} for name in far}
+    controls = ("study-contextsuntrained", "study-contextszero", "study-gradient_clip0.01")
+    more = {name: {"gap": 0.5} for name in controls}
     assert "ER の高い方の端が最良である" in answers.answer(contexts(**end | more))[2]
     none = {name: {"gap": 0.1} for name in CONFIGS} | {"study-contextszero": {"val_er": None}}
     third = answers.answer(contexts(**none))[2]
     assert "最良の contexts zero に ER はなく、最良の ER は言えない" in third
+    spread = {
+        name: {"gap": 0.001 * i, "er_noise": 0.1 + 0.02 * i} for i, name in enumerate(CONFIGS)
+    }
+    third = answers.answer(contexts(**spread))[2]
+    assert "ER の差が言える設定がなく、最良の ER は言えない" in third and "順位相関は ρ" in third
     assert "最良の ER は決まらない" in answers.answer(contexts(**by_knob(max_iter_30=0.03)))[2]
 
 

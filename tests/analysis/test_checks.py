@@ -21,7 +21,7 @@ from helpers.records import (
 from fpcore.analysis.checks import of_pairs, of_records, registry
 from fpcore.analysis.checks.check import CARE, OK, WRONG, Check
 from fpcore.analysis.comparison import compare_runs
-from fpcore.records.pairs import distinct
+from fpcore.records.pairs import distinct, overlaps
 from fpcore.records.record import RunRecord
 
 
@@ -225,6 +225,14 @@ def test_same_text() -> None:
     assert "validation_ids" in of_records.same_text([run("a"), other]).evidence
     unknown = edited(run("b"), digests={})
     assert of_records.same_text([run("a"), unknown]).verdict == CARE
+
+
+@pytest.mark.parametrize("odd", [["a", "b"], "x", 3, {"a": 1}])
+def test_splits_of_another_form_are_not_known(odd: object) -> None:
+    own = record("a").model_dump()
+    for part in ("training_pool", "validation"):
+        data = {"training_pool": [0, 900], "validation": [1, 5]} | {part: odd}
+        assert not overlaps(RunRecord(**own | {"data": data}))
 
 
 def test_overlap_of_training_and_validation() -> None:

@@ -123,6 +123,20 @@ def test_a_link_that_leads_out_of_the_reports_is_no_page(tmp_path: Path) -> None
     assert all("secret" not in path.read_text("utf-8") for path in made.glob("[ir]*.html"))
 
 
+def test_files_that_would_be_one_page_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    for stem in ("a", "index", "unreadable"):
+        (tmp_path / "reports" / f"{stem}.md").write_text(f"# {stem} of mine\n")
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "reports" / "a.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FPCORE_HOME", str(tmp_path))
+        made = site.build().parent
+    assert "a of mine" in (made / "a.html").read_text("utf-8")
+    assert "fpcore の本" in soup(made / "index.html").h1.get_text()  # type: ignore[union-attr]
+    listed = {row.get_text() for row in soup(made / "unreadable.html").select("td:first-child")}
+    assert listed == {"reports/a.ipynb", "reports/index.md", "reports/unreadable.md"}
+
+
 def test_code_is_folded_and_outputs_are_not(book: Path) -> None:
     page = soup(book / "runs" / "v5-small.html")
     assert page.select("details.code pre") and not page.select("details[open]")

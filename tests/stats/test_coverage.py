@@ -18,7 +18,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpcore.stats.uncertainty import Array, Difference, Values, differences, over_conversations
+from fpcore.stats.priors import prior_of
+from fpcore.stats.uncertainty import (
+    Array,
+    Difference,
+    Values,
+    differences,
+    over_seeds,
+    simultaneous,
+)
+from fpcore.stats.variance import Variance, over_conversations
 
 STORED = json.loads((Path(__file__).parent / "stored_losses.json").read_text("utf-8"))
 COUNTS = np.array(STORED["counts"], float)
@@ -96,3 +105,49 @@ def test_coverage(run: str, seeds: int, effect: float) -> None:
         found = coverage(run, LENGTHS[kind], seeds, effect, 1000)
         print(f"{run} {seeds} {effect} {kind}: {found:.3f}")
         assert low <= found <= high, kind
+
+
+def family(arms: int, seeds: int, unlike: float, rng: np.random.Generator) -> list[Difference]:
+    """Compare runs of one true value with the first of them, as a study of two sizes does.
+
+    Their spreads over seeds differ by chance by the factor exp(±`unlike`), and between the sizes
+    by 1.6; conversations add a known amount.
+    """
+    spread = np.exp(rng.normal(0, unlike, (arms, 1, 1))) * np.array([[[1.6], [1.0]]])
+    values = rng.normal(size=(arms, 2, seeds)) * spread
+    texts = rng.normal(size=(arms, 2)) * 0.25
+    pairs: list[dict[int, tuple[Values, Values]]] = [
+        {
+            n: ({s: float(v) for s, v in enumerate(values[0, n])},
+                {s: float(v) + texts[i, n] - texts[0, n] for s, v in enumerate(values[i, n])})
+            for n in (0, 1)
+        }
+        for i in range(1, arms)
+    ]  # fmt: skip
+    prior = prior_of([{n: over_seeds(*pair[n]) for n in pair} for pair in pairs])
+    level = simultaneous(2 * (arms - 1))
+    known = [{n: Variance(2 * 0.25**2 * rng.chisquare(60) / 60, 60.0) for n in (0, 1)}
+             for _ in pairs]  # fmt: skip
+    return [
+        d
+        for pair, text in zip(pairs, known, strict=True)
+        for d in differences(pair, text, level, prior).values()
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unlike", [0.0, 0.5])
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize("arms", [4, 14])
+def test_simultaneous_coverage(arms: int, seeds: int, unlike: float) -> None:
+    """How often all intervals of a study hold the truth at once: 0.91 to 0.94 with 5 seeds.
+
+    With 3 seeds it is 0.87 to 0.92 (standard error 1.3 %): in the far tails that a family needs,
+    few degrees of freedom count for less than they say.
+    """
+    rng = np.random.default_rng(arms * seeds)
+    studies = [family(arms, seeds, unlike, rng) for _ in range(600)]
+    found = np.mean([all(d.low <= 0 <= d.high for d in study) for study in studies])
+    width = np.median([d.high - d.low for study in studies for d in study]) / 2
+    print(f"{arms} runs, {seeds} seeds, unlike by {unlike}: {found:.3f}, half width {width:.2f}")
+    assert found >= (0.88 if seeds > 3 else 0.83)

@@ -1,6 +1,7 @@
 """What may be said of a difference, against values worked out by hand."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -8,21 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from fpcore.stats.priors import Prior, prior_of
 from fpcore.stats.uncertainty import (
-    UNKNOWN,
     Difference,
     Values,
-    Variance,
-    combined,
     difference,
     differences,
+    seeds_needed,
+    simultaneous,
+)
+from fpcore.stats.variance import (
+    UNKNOWN,
+    Variance,
+    combined,
     effective_number,
     half_width,
     over_conversations,
-    prior_of,
     resolution,
-    seeds_needed,
-    simultaneous,
 )
 
 NUMBERS = st.floats(-1e3, 1e3, allow_nan=False)
@@ -126,34 +129,52 @@ def test_errors_of_seeds_and_conversations_add_up() -> None:
     assert d.high - 5 == pytest.approx(half_width(d.variance, 0.95))
 
 
+def sized(values: Iterable[float], dof: float) -> list[dict[int, Variance]]:
+    """Comparisons at one size."""
+    return [{1: Variance(float(value), dof)} for value in values]
+
+
 def test_alike_spreads_are_drawn_to_their_mean_and_unlike_ones_are_left() -> None:
     """Drawn variances of one true value, and of values that differ by chance a hundredfold."""
     rng = np.random.default_rng(0)
     drawn = rng.chisquare(4, 200) / 4
-    alike = prior_of([Variance(float(v), 4.0) for v in drawn])
-    assert alike.value == pytest.approx(1, rel=0.1) and alike.dof > 100
-    unlike = prior_of([Variance(float(v), 4.0) for v in drawn * np.exp(rng.normal(0, 2, 200))])
+    alike = prior_of(sized(drawn, 4.0)).variance
+    assert alike.value == pytest.approx(1, rel=0.1) and alike.dof == 8  # twice one's own, at most
+    unlike = prior_of(sized(drawn * np.exp(rng.normal(0, 2, 200)), 4.0)).variance
     assert 0.3 < unlike.dof < 2
-    assert not prior_of([Variance(1.0, 4.0), Variance(2.0, 4.0), Variance(0.0, 4.0)]).known
+    assert not prior_of(sized([1.0, 2.0, 3.0, 4.0, 5.0, 0.0], 4.0)).variance.known
 
 
-@given(st.floats(0.05, 50), st.integers(2, 20))
+@given(st.floats(0.5, 20), st.integers(10, 20))
 def test_the_prior_is_that_of_the_scaled_chi_squared_that_was_drawn_from(
     dof: float, own: int
 ) -> None:
-    """Moments of the logarithm: the quantiles of s² ~ F(own, dof) stand for a sample of it."""
+    """The quantiles of s² ~ F(own, dof) stand for a sample of it."""
     shares = (np.arange(4000) + 0.5) / 4000
-    found = prior_of([Variance(float(v), float(own)) for v in 3 * stats.f.ppf(shares, own, dof)])
-    assert found.dof == pytest.approx(dof, rel=0.1) and found.value == pytest.approx(3, rel=0.1)
+    found = prior_of(sized(3 * stats.f.ppf(shares, own, dof), own)).variance
+    assert found.dof == pytest.approx(min(dof, 2 * own), rel=0.15) and found.value == pytest.approx(
+        3, rel=0.15
+    )
+
+
+def test_sizes_have_scales_of_their_own() -> None:
+    """Spreads at the second size are nine times those at the first in every comparison."""
+    found = prior_of([{1: Variance(v, 2.0), 2: Variance(9.0 * v, 2.0)} for v in range(1, 7)])
+    assert found.scales == pytest.approx({1: 1 / 3, 2: 3.0})
+    gaps: Values = {1: 0.0, 2: 2.0}  # variance 1 on 1 degree of freedom
+    sides = {n: (dict.fromkeys(gaps, 0.0), gaps) for n in (1, 2)}
+    d = differences(sides, {}, prior=Prior(scales=found.scales))
+    assert d[1].by_seeds.value == pytest.approx((3 + 1 / 3) / 2 / 3)
+    assert d[2].by_seeds.value == pytest.approx((3 + 1 / 3) / 2 * 3) and d[2].by_seeds.dof == 2
 
 
 def test_a_prior_weighs_as_much_as_its_degrees_of_freedom() -> None:
     """Gaps 0 and 2 have the error 1 on 1 degree: (1·1 + 3·5) / (1 + 3) = 4 on 4."""
     sides: dict[int, tuple[Values, Values]] = {0: ({1: 0.0, 2: 0.0}, {1: 0.0, 2: 2.0})}
-    d = differences(sides, {}, prior=Variance(5.0, 3.0))[0]
-    assert d.by_seeds == Variance(4.0, 4.0)
+    prior = Prior(Variance(5.0, 3.0))
+    assert differences(sides, {}, prior=prior)[0].by_seeds == Variance(4.0, 4.0)
     same: dict[int, tuple[Values, Values]] = {0: ({1: 1.0, 2: 2.0}, {1: 1.0, 2: 2.0})}
-    assert differences(same, {}, prior=Variance(5.0, 3.0))[0].direction == "same"
+    assert differences(same, {}, prior=prior)[0].direction == "same"
 
 
 def test_conversations_of_equal_length_by_hand() -> None:

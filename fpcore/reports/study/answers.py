@@ -53,8 +53,9 @@ def _basis(e: Evidence) -> str:
     return (
         f"{head}この報告の {pairs} 個の比較 × {over} サイズ × {metrics} 指標が同時に 95 % で"
         f"成り立つように、区間は 1 つずつ {level(e.level)} に広げた（Bonferroni）。Val PPL は比の"
-        "対数で比べ、区間にはシードと検証会話の両方のばらつきが入る（シードの分散は全サイズを"
-        f"まとめた）。Val PPL で {sentences.margin('val_ppl')} より小さい差は「小さい」と呼ぶ。"
+        "対数で比べ、区間にはシードと検証会話の両方のばらつきが入る（シードの分散はサイズと"
+        f"比較をまとめて推定した）。Val PPL で {sentences.margin('val_ppl')} より小さい差は"
+        "「小さい」と呼ぶ。"
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.study import Evidence
+from fpcore.analysis.trade_off import strength, trade_off
 from fpcore.notation import METRICS, percent
 from fpcore.reports import sentences
 from fpcore.reports.sentences import gap, metric
@@ -98,7 +99,8 @@ def optimum(e: Evidence) -> str:
         for side in ("up", "down")
     )
     if not higher and not lower:
-        return ""
+        name = f"{e.said(e.best)}（Val ER {percent(rank)}）"
+        return f"最良の {name}と ER の差が言える設定がなく、最良の ER は言えない。{_order(e)}"
     said = "、".join(
         f"ER がそれより{word} {len(found)} 設定のうち Val PPL が高い（悪い）と言えるのは "
         f"{found.count('up')}"
@@ -106,7 +108,16 @@ def optimum(e: Evidence) -> str:
         if found
     )
     head = f"ER で見ると、最良の {e.said(e.best)} は Val ER {percent(rank)}、{said}。"
-    return head + _beside_base(e) + _singled_out(higher, lower)
+    return head + _beside_base(e) + _singled_out(higher, lower) + _order(e)
+
+
+def _order(e: Evidence) -> str:
+    """Say whether the order of the runs by rank is one by PPL, too."""
+    found = trade_off(e.records, [e.samples]).correlation
+    if found is None:
+        return ""
+    rest = "" if found.holds else "で、相関があるとは言えない"
+    return f"全設定の ER と PPL の{strength(found)}{rest}。"
 
 
 def _singled_out(higher: list[Direction], lower: list[Direction]) -> str:
