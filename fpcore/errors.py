@@ -12,7 +12,13 @@ _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlist = 3, MOST, MO
 
 
 class FpcoreError(Exception):
-    """A mistake that the user can mend; its text is one sentence that says how."""
+    """A mistake that the user can mend; its text is one sentence that says how.
+
+    It stands on one line, whatever a file, a name or a library put into it.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__("".join(c if c.isprintable() else "\ufffd" for c in text))
 
     def _render_traceback_(self) -> list[str]:
         """Let IPython (and so papermill) show the sentence alone, without the stack."""

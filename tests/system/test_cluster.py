@@ -133,17 +133,19 @@ def test_scheduler_and_workers_started_by_hand(
     file = tmp_path / "scheduler.json"
     words = (sys.executable, "-m", "distributed.cli.dask_scheduler")
     quiet = ("--no-dashboard", "--host", "127.0.0.1")
-    start(*words, "--port", "0", "--scheduler-file", str(file), *quiet, cwd=tmp_path, log="s.log")
+    first = ("--port", "0", "--scheduler-file", str(file), *quiet)
+    started = [start(*words, *first, cwd=tmp_path, log="s.log")]
     for number in (1, 2):
         folder = tmp_path / f"worker{number}"
         folder.mkdir()
         words = (sys.executable, "-m", "distributed.cli.dask_worker")
         options = ("--scheduler-file", str(file), "--nthreads", "1", *quiet)
-        start(*words, *options, cwd=folder, log=f"w{number}.log")
+        started.append(start(*words, *options, cwd=folder, log=f"w{number}.log"))
     while not file.is_file() or not file.read_text():
         time.sleep(0.1)
     address = json.loads(file.read_text())["address"]
     configs = {"one": toy, "two": toy | {"max_iter": 10}}
+    long = written(tmp_path, {"long": toy | LONG})
     made = book(start, tmp_path, configs=written(tmp_path, configs), scheduler=address)
     assert made.wait(300) == 0, (tmp_path / "book.log").read_text("utf-8")[-3000:]
     runs = tmp_path / "home" / "reports" / "runs"
@@ -164,6 +166,38 @@ def test_scheduler_and_workers_started_by_hand(
     assert not (tmp_path / "home" / ".cache" / "checkpoints").exists()
     used = [tmp_path / f"worker{n}" / "fpcore-worker" / "reports" / "runs" for n in (1, 2)]
     assert {p.stem for folder in used for p in folder.glob("*.json")} == {"one", "two", "three"}
+    _end_with_the_scheduler(started, book(start, tmp_path, configs=long, scheduler=address))
+    last = (tmp_path / "book.log").read_text("utf-8").strip().splitlines()[-1]
+    assert last == "long failed: the connection to its scheduler was lost"
+
+
+def _end_with_the_scheduler(
+    started: list[subprocess.Popen[bytes]], made: subprocess.Popen[bytes]
+) -> None:
+    """Kill the scheduler while a worker trains: all of them end, with all that they started."""
+    scheduler, *workers = started
+    family = [psutil.Process(process.pid) for process in (made, *workers)]
+    while not any("name: long\n" in words for words in map(_words, _tree(family))):
+        assert made.poll() is None
+        time.sleep(0.1)
+    left = _tree(family)
+    scheduler.kill()
+    end = time.monotonic() + 15
+    while any(map(_words, left)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(map(_words, left)), [_words(process) for process in left]
+
+
+def _words(process: psutil.Process) -> str:
+    """Return the command of a process; nothing where it has ended."""
+    try:
+        return " ".join(process.cmdline()) if process.is_running() else ""
+    except psutil.Error:
+        return ""
+
+
+def _tree(family: list[psutil.Process]) -> list[psutil.Process]:
+    return [*family, *(child for p in family for child in p.children(recursive=True))]
 
 
 def test_a_hung_worker_costs_only_its_own_run(
