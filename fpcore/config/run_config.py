@@ -173,7 +173,7 @@ class RunConfig(Checked):
         | Annotated[list[Annotated[Real, Field(gt=0)]], Distinct, Field(min_length=1)],
         PHASE2,
     ] = Field(
-        0.002,
+        0.005,
         description="a number above 0, or a list of different ones such as [0.001, 0.002], of "
         "which development chooses at every size, with the first seed (select_on: dev)",
     )

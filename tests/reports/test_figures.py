@@ -57,7 +57,8 @@ def test_runs_of_one_colour_differ_in_line_style_and_marker() -> None:
 def test_sizes_are_shades_and_captions_give_the_seeds() -> None:
     ax = figures.phase1_by_size(load_record("study"), "loss", "損失", figures.axes())
     shades = [to_hex(line.get_color()) for line in ax.lines if len(line.get_xdata()) > 1]  # type: ignore[arg-type]
-    assert len(set(shades)) == len(load_record("study").sizes) > 1 and "n=3" in ax.get_title() and BAND in ax.get_title()
+    assert len(set(shades)) == len(load_record("study").sizes) > 1
+    assert "n=3" in ax.get_title() and BAND in ax.get_title()
 
 
 @pytest.mark.parametrize(("known", "label"), [("val", "検証損失"), ("dev", "開発損失")])

@@ -380,7 +380,7 @@ def test_development_selects_where_it_is_given(
 def test_a_loss_that_is_not_finite_names_the_epoch(
     build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch, loss: float
 ) -> None:
-    with pytest.raises(TrainingError, match=r"not finite in epoch 2; a phase2_lr below 0\.002 may"):
+    with pytest.raises(TrainingError, match=r"not finite in epoch 2; a phase2_lr below 0\.005 may"):
         scripted(build, toy(), monkeypatch, [3.0, loss])
 
 
