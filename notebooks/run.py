@@ -22,10 +22,16 @@
 name = ""  # empty: made from what differs from the defaults
 corpus = "chitchat"  # chitchat, ultrachat, or a path to .txt, .jsonl, .parquet
 tokenizer = "bpe-4096"  # gpt2 or bpe-N
-embedding = "ppmi"  # ppmi, gpt2, random, or a path to .safetensors
+embedding = "ppmi-frequency"  # or ppmi, gpt2, random, a path to .safetensors
 embed_dim = 128
 samples = [25, 50, 100, 200, 400]  # training conversations
-val_samples = 25
+val_samples = None  # validation conversations; None: 200, or a tenth of a small corpus
+val_tokens = 1000  # the first tokens of each that count; None: all
+dev_tokens = 100  # as val_tokens, of each development conversation
+built_from = (
+    "pool"  # tokenizer and embedding: of all training conversations, or of "training" alone
+)
+data_seed = 0  # 0: training conversations as they stand; any other draws which ones
 layers = 1
 context_dim = 181
 input_tokens = 1
@@ -38,10 +44,11 @@ convergence_threshold = 0.03
 min_converged_ratio = 0.99
 phase1_lr = 0.002
 phase1_batch = 5000
-epochs = 20
-patience = 1
-phase2_lr = 0.001
+epochs = 80
+patience = 3
+phase2_lr = 0.005  # or a list, from which development chooses
 phase2_batch = 512
+output_bias = "none"  # unigram: a trained bias of the head
 select_on = "val"  # which split chooses the epoch: dev or val
 er_rows = 10000  # rows for the effective rank; None: all
 seeds = [42]
