@@ -85,7 +85,7 @@ class RunConfig(Checked):
         Distinct,
         Knob(("data",), resolved=True, factor=False, in_study=False),
     ] = Field(
-        [25, 50, 100, 200, 400],
+        [12, 25, 50, 100, 200],
         min_length=1,
         description="a list of different whole numbers of at least 1 (training conversations), "
         "such as [25, 50]",

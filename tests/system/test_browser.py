@@ -110,10 +110,10 @@ def test_the_explorer_shows_what_is_chosen(lab: str, home: Path, page: Page, wat
     run_all(page)
     page.get_by_role("button", name="曲線").click()
     page.get_by_label("実行", exact=True).select_option(["v5-small", "v6-small"])
-    page.get_by_label("サイズ").select_option("400")
+    page.get_by_label("サイズ").select_option("200")
     for run in ("v5-small", "v6-small"):
         expect(row(page, run)).to_have_count(1)
-        expect(row(page, run)).to_contain_text(f"{result(home, run, 400)['val_ppl']:,.1f}")
+        expect(row(page, run)).to_contain_text(f"{result(home, run, 200)['val_ppl']:,.1f}")
     page.get_by_label("サイズ").select_option("100")
     expect(row(page, "v6-small")).to_contain_text(
         f"{result(home, 'v6-small', 100)['val_ppl']:,.1f}"
