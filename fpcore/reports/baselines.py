@@ -142,9 +142,11 @@ def render(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
 def write(runs: list[RunRecord], baselines: list[RunRecord]) -> Path:
     """Write `report.md`, its figure and `report.html` to `reports/baselines/`.
 
+    The figure shows what has a line; a single size, of other tokens, would stretch the axis.
     Returns the path of `report.md`.
     """
-    figure = {"perplexity": lambda: figures.perplexity_log(runs + baselines, figures.axes())}
+    lines = [r for r in runs + baselines if len(r.sizes) > 1] or runs + baselines
+    figure = {"perplexity": lambda: figures.perplexity_log(lines, figures.axes())}
     return publish(reports() / "baselines", render(runs, baselines), figure)
 
 
