@@ -179,6 +179,6 @@ def test_the_spread_of_a_perplexity_is_in_its_own_unit() -> None:
 def test_the_centred_rank_stands_beside_the_rank_where_it_is_known() -> None:
     a, b = record("a", val_er_centred=0.72), record("b", val_er=0.5, val_er_centred=0.66)
     said = sections.effective_rank(compare_runs(a, b))
-    assert "-20.0 ポイント" in said and "-6.0 ポイント" in said and "中心化した差分" in said
+    assert "-20.0 ポイント" in said and "72.0% → 66.0%" in said
     assert "Val ER（中心化）" in sections.summary(compare_runs(a, b))
     assert "中心化" not in sections.effective_rank(compare_runs(record("a"), record("b")))

@@ -288,7 +288,10 @@ def test_a_damaged_embedding_is_made_again(
         path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
         capsys.readouterr()
         assert torch.equal(load_embedding(config, TALK, 7), first)
-        assert "is damaged, or of another version, so it is made again" in capsys.readouterr().out
+        assert (
+            "is damaged, or of another version, so what it should hold is made again"
+            in capsys.readouterr().out
+        )
         assert path.read_bytes() == whole
 
 

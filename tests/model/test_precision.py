@@ -223,6 +223,7 @@ def test_a_run_in_bfloat16_ends_where_float32_does(
     """
     size = {"corpus": str(write_corpus(conversations)), "samples": [45], "context_dim": 64}
     size |= {"max_iter": 30, "epochs": 8, "patience": 8, "phase2_batch": 8, "er_rows": None}
+    size |= {"phase2_lr": 0.001}
     records = {
         name: fpcore.run(toy(name=name, precision=name, **size)) for name in ("float32", "bfloat16")
     }

@@ -119,7 +119,7 @@ def effective_rank(c: Comparison) -> Markdown:
     )
     centred = c.by_size("val_er_centred").values()
     if not all(math.isnan(d.b - d.a) for d in centred):
-        shown["中心化した差分"] = [percentage_points(d.difference) for d in centred]
+        shown["中心化した Val ER（a → b）"] = [f"{percent(d.a)} → {percent(d.b)}" for d in centred]
     said = sentences.direction(found, f"{c.b.name} の Val ER は {c.a.name} より、", "高い", "低い")
     gaps = sentences.spread((d.difference for d in found.values()), percentage_points)
     return _observed(notation.table(shown), said + gaps, c, "val_er")

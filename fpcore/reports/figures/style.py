@@ -143,7 +143,7 @@ def token_axis(ax: Axes, tokens: pd.Series) -> None:
 
 
 def ppl_axis(ax: Axes) -> None:
-    """Make perplexity logarithmic: numbers at 1, 2, 5, within a decade at every step.
+    """Make perplexity logarithmic: numbers at 1, 2, 5, in less than a decade at every step or half.
 
     What is above MOST_PPL (a run that has broken) lies outside of the figure.
     """
@@ -151,7 +151,11 @@ def ppl_axis(ax: Axes) -> None:
         ax.set_ylim(min(ax.dataLim.y0, MOST_PPL) / 2, MOST_PPL)
     ax.set_yscale("log")
     low, high = ax.get_ylim()
-    steps = range(1, 10) if high < 10 * low else (1, 2, 5)
+    steps = [1.0, 2.0, 5.0]
+    if high < 10 * low:
+        steps = (
+            [n / 2 for n in range(2, 20)] if high < 3 * low else [float(n) for n in range(1, 10)]
+        )
     ax.yaxis.set_major_locator(LogLocator(subs=steps))
     ax.yaxis.set_major_formatter(THOUSANDS)
     ax.yaxis.set_minor_formatter(NullFormatter())
