@@ -42,6 +42,8 @@ def _session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FPCORE_HOME", str(folder))
         patch.setenv("OMP_NUM_THREADS", "1")  # of processes that tests start, for the same reason
+        # PyTorch's compiler works in this process: workers of its own could outlive a test.
+        patch.setenv("TORCHINDUCTOR_COMPILE_THREADS", "1")
         # The same sources are digested several hundred times; each text is read once.
         patch.setattr(provenance, "said", functools.cache(provenance.said))
         yield
