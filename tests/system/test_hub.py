@@ -103,11 +103,8 @@ def test_the_published_config_runs_offline(mirror: Mirror, run: Run, tmp_path: P
     assert mirror.asked == []
     record = json.loads((tmp_path / "home" / "reports" / "runs" / "v5.json").read_text())
     assert [r["samples"] for r in record["results"]] == [2, 4]
-    assert record["data"] == {
-        "training_pool": [0, 999],
-        "validation": [1000, 1019],
-        "vocabulary": 50257,
-    }
+    splits = {"training_pool": [0, 999], "validation": [1000, 1019], "vocabulary": 50257}
+    assert splits.items() <= record["data"].items() and "development" not in record["data"]
     for result in record["results"]:
         assert result["phase1_iterations"] == 6 and result["epochs_run"] >= 1
         assert len(result["val_loss_sums"]) == 20
