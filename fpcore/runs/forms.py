@@ -10,9 +10,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from fpcore.model.blocks import ContextBlock, TokenBlock
+from fpcore.model.blocks import FixedPointModel
 from fpcore.model.optimiser import MOMENTS
-from fpcore.model.precision import stored_dtype
 from fpcore.runs.trial import Trial
 
 Form = dict[str, tuple[torch.Size, torch.dtype]]  # of tensors, by name
@@ -56,7 +55,7 @@ def check1(
     shape = (len(trial.ids), trial.config.context_dim)
     if contexts.shape != shape or contexts.dtype != trial.precision.contexts:
         raise ValueError("other contexts")
-    _check_training(tensors, _context_block(trial))
+    _check_training(tensors, _model(trial).context_block)
 
 
 def check2(
@@ -67,7 +66,7 @@ def check2(
     Raises:
         ValueError: it is none of this trial.
     """
-    known, block = Said2.model_validate(said), _token_block(trial)
+    known, block = Said2.model_validate(said), _model(trial).token_block
     _check_trace(known.trace, "epoch", 1)
     ends = known.position < len(trial.ids) and known.epoch == len(known.trace) + 1
     if not ends or known.best_epoch > len(known.trace):
@@ -101,18 +100,7 @@ def _parameters(block: nn.Module) -> Form:
     return _form(dict(block.named_parameters()))
 
 
-def _context_block(trial: Trial) -> nn.Module:
-    """Return the block that a trial trains, without its values."""
-    config, width = trial.config, trial.config.embed_dim * trial.config.input_tokens
+def _model(trial: Trial) -> FixedPointModel:
+    """Return the model that a trial trains, without its values."""
     with torch.device("meta"):
-        return ContextBlock(config.layers, config.context_dim, width).to(stored_dtype(config))
-
-
-def _token_block(trial: Trial) -> nn.Module:
-    config, dtype, weights = trial.config, stored_dtype(trial.config), trial.data.weights
-    width = weights.shape[1]
-    with torch.device("meta"):
-        block = TokenBlock(config.layers, config.context_dim, width, config.input_tokens).to(dtype)
-        if config.output_bias == "unigram":
-            block.bias = nn.Parameter(torch.empty(len(weights), dtype=dtype))
-    return block
+        return FixedPointModel(trial.data.weights.to("meta"), trial.config, trial.seed)
