@@ -18,7 +18,12 @@ FILES = ("corpus", "embedding")  # knobs that can name a file, in more than one 
 GROWING = ("seeds", "samples")  # knobs that a longer run has more of
 SAMPLE = "some_conversations"  # in a record's data: digests of KNOWN of its conversations
 KNOWN = 16
-ELSEWHEN = ("commit", "first_contexts", "deterministic")  # follow from the rest, or change nothing
+ELSEWHEN = (
+    "commit",
+    "first_contexts",
+    "deterministic",
+    "load",
+)  # follow from the rest, or change nothing
 
 
 class Recordable(Protocol):

@@ -57,8 +57,9 @@ class Verdicts:
         return "、".join(f"{v} {verdicts.count(v)}" for v in reversed(ORDER))
 
     def open(self) -> list[Check]:
-        """Return the checks that something would settle."""
-        return [check for check in self.checks if check.verdict != OK and check.settle]
+        """Return the checks that something would settle, the worst first."""
+        found = [check for check in self.checks if check.verdict != OK and check.settle]
+        return sorted(found, key=lambda check: -ORDER.index(check.verdict))
 
 
 Rule = Callable[..., Check]

@@ -20,6 +20,7 @@ from fpcore.records.frames import frame
 from fpcore.records.record import RunRecord
 from fpcore.reports import sentences
 from fpcore.reports.comparison.section import section
+from fpcore.stats.scaling import LEAST_SIZES
 
 __all__ = [
     "alpha",
@@ -60,12 +61,24 @@ def conditions(c: Comparison) -> Markdown:
         parts.append(f"片方の記録にしかない条件: {names}。")
     if not parts:
         return Markdown("2 つの実行の設定は同じである。")
-    if len(found) > 1:
-        parts.append(
-            f"**注意**: {len(found)} つの条件が同時に変わっているため、"
-            "差がどの条件によるものかはこの 2 つの実行だけでは分からない。"
-        )
+    parts += [_several(c)] if len(found) > 1 else []
     return Markdown("\n\n".join(parts))
+
+
+def _several(c: Comparison) -> str:
+    """Say of several changed factors whether it can be told which one acted."""
+    acting = factors.alive(c.a, c.b, c.records)
+    names = "、".join(notation.code(knob) for factor in acting for knob in factor)
+    head = f"{notation.counted(len(factors.changed_factors(c.a, c.b)))}の条件が同時に変わっている"
+    if not acting:
+        return f"{head}が、どれも効いていない（影響分析）。"
+    if len(acting) == 1:
+        return f"{head}が、効いたのは {names} だけである（影響分析）。"
+    if not factors.unseparated(c.a, c.b, c.records):
+        return f"{head}が、1 つだけ変えた実行もあるので分けて読める（影響分析）。"
+    return (
+        f"**注意**: {head}ため、差が {names} のどれによるものかは、これらの実行だけでは分からない。"
+    )
 
 
 @section(20, "**共通条件**:")
@@ -153,7 +166,7 @@ def alpha(c: Comparison) -> Markdown:
     """Section 3: α by window."""
     found = c.windows
     if all(math.isnan(d.a) and math.isnan(d.b) for d in found.values()):
-        return Markdown("共通のサイズが 2 つ未満なので、α は求まらない。")
+        return Markdown(f"α は {LEAST_SIZES} サイズ以上で求める（共通のサイズが足りない）。")
     spans = [f"{first}–{last}" for first, last in found]
     names = [f"Window {i} ({span})" for i, span in enumerate(spans[:-1], 1)]
     shown = pd.DataFrame(
@@ -265,10 +278,8 @@ def _spreads(found: Iterable[MetricDifference], side: Literal["a", "b"]) -> list
 def _observed(table: str, said: str, c: Comparison, metric: str, more: str = "") -> Markdown:
     """Put the observation below its table; what cannot be compared has none."""
     if metric in c.incomparable:
-        said, certain = f"{c.incomparable[metric]}。", ""
-    else:
-        certain = "" if c[metric].direction in ("same", "unknown") else sentences.certainty(c)
-    return Markdown(f"{table}\n\n**観察**: {said}{more}{certain}")
+        said = f"{c.incomparable[metric]}。"
+    return Markdown(f"{table}\n\n**観察**: {said}{more}")
 
 
 def _trace_sentences(c: Comparison, t: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ from fpcore.analysis.effects import Effect
 from fpcore.analysis.study import Evidence
 from fpcore.notation import escaped, glued, knob_value
 from fpcore.reports import sentences
-from fpcore.reports.sentences import SMALL, UNCLEAR, metric, with_interval
+from fpcore.reports.sentences import metric
 
 # A clip is no dose: what it does depends on where it begins to act, which `clips` says.
 OWN_SENTENCES = ("gradient_clip",)
@@ -31,7 +31,7 @@ def _best_value(e: Evidence, knob: str) -> str:
         return ""
     own = knob_value(e.base.config[knob])
     mean = f"{settings} 設定の平均、" if settings > 1 else ""
-    values = "、".join(f"{knob_value(v)} は {_said(d)}" for v, d in told.items())
+    values = "、".join(f"{knob_value(v)} は {sentences.said(d)}" for v, d in told.items())
     return f"`{knob}` は {own} と比べて（{mean}Val PPL）: {values}。{_conclusion(own, told)}"
 
 
@@ -46,16 +46,6 @@ def _against_base(e: Evidence, knob: str) -> tuple[dict[Any, MetricDifference], 
         if r not in e.outside and r.config[knob] != e.base.config[knob]
     }
     return dict(sorted(alone.items())), 1
-
-
-def _said(d: MetricDifference) -> str:
-    if d.certain in ("up", "down"):
-        word = "高い" if d.certain == "up" else "低い"
-        return f"{with_interval(d)} で{word}" + (f"（{SMALL}）" if d.small else "")
-    if d.certain in ("same", "tiny"):
-        return "同じ" if d.certain == "same" else with_interval(d)
-    rest = f"差は {sentences.below('val_ppl')}" if d.negligible else UNCLEAR
-    return f"{with_interval(d)} で{rest}"
 
 
 def _conclusion(own: str, told: Mapping[Any, MetricDifference]) -> str:
