@@ -47,7 +47,7 @@ def with_interval(d: MetricDifference) -> str:
         return gap(d)
     if not METRICS[d.metric].logged:
         shown = notation.interval(d.metric, d.low, d.high)
-        return f"{gap(d).removesuffix(ends.partition(']')[2])} {ends}"
+        return f"{gap(d).removesuffix(shown.partition(']')[2])} {shown}"
     return f"{gap(d)} [{', '.join(percent_ends(d))}]"
 
 
@@ -57,15 +57,21 @@ def percent_ends(d: MetricDifference) -> list[str]:
     return [end.replace("+inf%", "∞") for end in ends(low, high, 1, "%")]
 
 
+def verdict(d: MetricDifference) -> str:
+    """Say in a word what may be said of a difference."""
+    match d.certain:
+        case "up" | "down":
+            return ("高い" if d.certain == "up" else "低い") + (f"（{SMALL}）" if d.small else "")
+        case "same":
+            return "同じ"
+        case "tiny":
+            return TINY
+    return f"差は {below(d.metric)}" if d.negligible else UNCLEAR
+
+
 def said(d: MetricDifference) -> str:
     """Say of a difference what may be said, with its interval."""
-    word = {"up": "高い", "down": "低い"}.get(d.certain)
-    if word:
-        return glued(with_interval(d), f"で{word}") + (f"（{SMALL}）" if d.small else "")
-    if d.certain in ("same", "tiny"):
-        return "同じ" if d.certain == "same" else with_interval(d)
-    rest = f"差は {below(d.metric)}" if d.negligible else UNCLEAR
-    return glued(with_interval(d), f"で{rest}")
+    return "同じ" if d.certain == "same" else glued(with_interval(d), f"で{verdict(d)}")
 
 
 def margin(name: str) -> str:
@@ -239,29 +245,44 @@ def not_comparable(c: Comparison, metrics: Iterable[str] = METRICS) -> list[str]
     return [f"{glued('、'.join(names), 'は、')}{why}。" for why, names in reasons.items()]
 
 
+def per_size(found: Mapping[int, MetricDifference], word: Callable[[MetricDifference], str]) -> str:
+    """Give each verdict, the sizes that it holds at, and the interval at the largest of these."""
+    places: dict[str, list[int]] = {}
+    for n, d in found.items():
+        if d.direction != "unknown":
+            places.setdefault(word(d), []).append(n)
+    parts = []
+    for said, own in places.items():
+        whole = len(own) == sum(map(len, places.values())) > 1
+        where = f"全 {len(own)} サイズ" if whole else sizes(own)
+        at = f"{own[-1]} サンプルで " if len(own) > 1 else ""
+        parts.append(f"{where}で{said}（{at}{with_interval(found[own[-1]])}）")
+    return "、".join(parts)
+
+
 def worth(record: RunRecord, controls: Sequence[RunRecord], share: float) -> str:
     """Say in one sentence whether phase 1 lowers Val PPL, with intervals of the level `share`.
 
-    The difference is the control's Val PPL less the trained run's, at the largest size; other sizes
-    are named where they do not say the same.
+    The differences are the control's Val PPL less the trained run's, at every size.
     """
     found = [compare_runs(record, control, level=share) for control in controls]
     if not found:
         return ""
-    said = "、".join(_said(c) for c in found)
-    head = f"Phase 1 の訓練は（対照の Val PPL − `{record.name}`、{sizes([found[0].samples[-1]])}、"
-    return f"{head}[ ] は {level(share)} 区間）: {said}。"
+    said = "。".join(_said(c) for c in found)
+    return f"Phase 1 の訓練は（差は対照の Val PPL − `{record.name}`）、{said}。"
 
 
 def _said(c: Comparison) -> str:
-    d, kind = c["val_ppl"], c.b.config["contexts"]
+    kind = c.b.config["contexts"]
     if "val_ppl" in c.incomparable:
         return f"{kind} に対しては、{c.incomparable['val_ppl']}"
-    what = HELPS.get(d.certain, "役に立つとも害になるとも言えない")
-    what += f"（{SMALL}）" if d.small and what in HELPS.values() else ""
-    what += "（シード 1）" if c.seeds < 2 else ""
-    other = by_size(c.by_size("val_ppl"))
-    return f"{kind} に対して {with_interval(d)} で、{what}" + (f"（{other}）" if other else "")
+    return f"{kind} に対して{per_size(c.by_size('val_ppl'), helps)}"
+
+
+def helps(d: MetricDifference) -> str:
+    """Say whether training contexts helps, of a control's metric less the trained run's."""
+    word = HELPS.get(d.certain, "役に立つとも害になるとも言えない")
+    return word + (f"（{SMALL}）" if d.small and d.certain in HELPS else "")
 
 
 def window_names(fits: Sequence[tuple[int, int, PowerLaw]]) -> list[str]:

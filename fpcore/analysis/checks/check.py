@@ -4,7 +4,7 @@ A check is a function of records, the compared pair first, with one of the decor
 `of_records`; that alone puts it among those that are run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,6 +38,14 @@ class Check:
         text = f"- **{self.verdict}**　{self.title}: {self.evidence}。"
         text += f"解消するには: {self.settle}。" if self.settle else ""
         return "\n".join([text, *(f"    - {detail}" for detail in self.details)])
+
+
+def details(found: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return single findings, given by run; runs of which the same was found share one."""
+    names: dict[str, list[str]] = {}
+    for name, text in found:
+        names.setdefault(text, []).append(name)
+    return tuple(f"{'、'.join(own)}: {text}" for text, own in names.items())
 
 
 @dataclass(frozen=True)

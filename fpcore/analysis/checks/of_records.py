@@ -5,7 +5,7 @@ import math
 from fpcore.analysis import published
 from fpcore.analysis.bending import FEW_SIZES, bends
 from fpcore.analysis.chance import CURE, vocabulary_of, worse_than_chance
-from fpcore.analysis.checks.check import CARE, OK, WRONG, Check, of_records
+from fpcore.analysis.checks.check import CARE, OK, WRONG, Check, details, of_records
 from fpcore.analysis.trade_off import FEW_RUNS, counter_examples, strength, trade_off
 from fpcore.notation import counted, escaped, percent
 from fpcore.records.by_seed import without_seeds
@@ -197,7 +197,7 @@ def bending(records: list[RunRecord]) -> Check:
     """A power law whose local exponents all shrink is not one; few sizes cannot tell."""
     title = "べき乗則は曲がっていないか"
     known = {r.name: points for r in distinct(records) if len(points := curve(r)) > 1}
-    found = tuple(f"{name}: {text}" for name, points in known.items() for text in bends(points))
+    found = details((name, text) for name, points in known.items() for text in bends(points))
     if found:
         settle = f"サイズを {FEW_SIZES} 以上に増やし、飽和則と並べて読む"
         return Check(title, CARE, f"{counted(len(known))}の実行で調べた", settle, found)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.study import Evidence
 from fpcore.analysis.trade_off import strength, trade_off
-from fpcore.notation import METRICS, percent
+from fpcore.notation import METRICS, glued, percent
 from fpcore.reports import sentences
 from fpcore.reports.sentences import gap, metric
 from fpcore.reports.study import knobs
@@ -107,7 +107,8 @@ def optimum(e: Evidence) -> str:
         for word, found in (("高い", higher), ("低い", lower))
         if found
     )
-    head = f"ER で見ると、最良の {e.said(e.best)} は Val ER {percent(rank)}、{said}。"
+    best = glued(e.said(e.best), "は")
+    head = f"ER で見ると、最良の {best} Val ER {percent(rank)}、{said}。"
     return head + _beside_base(e) + _singled_out(higher, lower) + _order(e)
 
 

@@ -12,8 +12,10 @@ from fpcore.analysis.study import Evidence
 from fpcore.notation import METRICS, Markdown, metrics_where, number, percent
 from fpcore.paths import reports
 from fpcore.records.by_seed import moments, values
+from fpcore.records.pairs import same_results
 from fpcore.records.record import RunRecord
 from fpcore.reports import figures, sentences
+from fpcore.reports import gist as lines
 from fpcore.reports.page import publish
 from fpcore.reports.sentences import level
 from fpcore.reports.study import answers, knobs
@@ -24,6 +26,7 @@ __all__ = [
     "clipping",
     "differences",
     "effects",
+    "gist",
     "next_steps",
     "question",
     "render",
@@ -46,10 +49,20 @@ def question(e: Evidence) -> Markdown:
     )
     sizes, label = ", ".join(map(str, e.base.sizes)), notation.escaped(str(e.base.label))
     return Markdown(
-        f"**問い**: {notation.escaped(e.study.question)}\n\n- 変える条件: {grid}{also}\n"
+        f"{notation.escaped(e.study.question)}\n\n- 変える条件: {grid}{also}\n"
         f"- 基準: `{e.base.name}`（{label}、サンプル {sizes}、シード n={e.seeds}、"
         f"エポックの選択は {notation.code(e.base.config['select_on'])}）"
     )
+
+
+def gist(e: Evidence) -> Markdown:
+    """要点: what was varied, the answer, and what to try next."""
+    grid = "、".join(
+        f"`{k}` {{{notation.escaped(notation.knob_value(v))}}}" for k, v in e.study.grid.items()
+    )
+    sizes = notation.sizes(e.base.sizes)
+    what = f"{grid} を基準 `{e.base.name}` と比べた（{sizes}、シード n={e.seeds}）"
+    return lines.gist("変えたこと", what, answers.in_short(e), answers.first_step(e))
 
 
 def answer(e: Evidence) -> Markdown:
@@ -60,11 +73,11 @@ def answer(e: Evidence) -> Markdown:
 def results(e: Evidence) -> Markdown:
     """結果: every run at the largest size, mean ± standard deviation over seeds."""
     rows = []
-    for record in e.records:
+    for record, label in _distinct(e):
         means = e.means(record)
         cells = {METRICS[m].label: notation.with_spread(m, *means[m]) for m in e.metrics}
         done = {"n": str(record.seeds), "P1 反復": _iterations(record, e.samples)}
-        rows.append({"設定": e.label(record)} | done | cells)
+        rows.append({"設定": label} | done | cells)
     note = f"{e.samples} サンプルでの{MEANS}。"
     return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
@@ -72,7 +85,7 @@ def results(e: Evidence) -> Markdown:
 def by_size(e: Evidence) -> Markdown:
     """サイズごとの Val PPL, and what may be said of its difference to the base at each size."""
     rows = []
-    for record in e.records:
+    for record, label in _distinct(e):
         found = values(record, "val_ppl")
         own = e.comparisons[record.name].by_size("val_ppl") if record is not e.base else {}
         cells = {
@@ -80,7 +93,7 @@ def by_size(e: Evidence) -> Markdown:
             + (f"（{_verdict(own[n])}）" if n in own else "")
             for n in sorted(found)
         }
-        rows.append({"設定": e.label(record)} | cells)
+        rows.append({"設定": label} | cells)
     note = (
         f"{MEANS}。括弧内は基準との差で、{level(e.level)} 区間が 0 を含まないときだけ方向を言う。"
     )
@@ -100,11 +113,15 @@ def differences(e: Evidence) -> Markdown:
     """基準との差: differences at the largest size, intervals, and what may be said."""
     shown = metrics_where(lambda m: m.headline)
     rows = [
-        {"設定": e.label(e.record(name))}
+        {"設定": label}
         | {f"{METRICS[m].label} の差": sentences.with_interval(c[m]) for m in shown}
         | {"Val PPL": _verdict(c["val_ppl"])}
-        for name, c in e.comparisons.items()
+        for record, label in _distinct(e)
+        if record is not e.base
+        for c in [e.comparisons[record.name]]
     ]
+    if not rows:
+        return Markdown("どの設定も、結果が基準とすべて同じである。")
     note = (
         f"{e.samples} サンプルでの、基準との対（同じシード）の差。[ ] は {level(e.level)} 区間で、"
         "Val PPL ではシードと検証会話、ほかの指標ではシードによる。"
@@ -124,7 +141,12 @@ def effects(e: Evidence) -> Markdown:
             "": _verdict(effect[m]),
         }
         for effect in e.effects
-        for m in effect.differences
+        for m in ([] if knobs.idle(effect) else effect.differences)
+    ]
+    rows += [
+        {"効果": knobs.step(effect), "指標": "すべての指標", "差": "0", "": "同じ"}
+        for effect in e.effects
+        if knobs.idle(effect)
     ]
     note = (
         "効果は、ほかの条件の設定で平均した差（後の値 − 前の値）。交互作用は効果の差で、"
@@ -160,6 +182,8 @@ def render(e: Evidence) -> Markdown:
     records = "、".join(f"`{r.name}`" for r in e.records)
     parts = [
         f"# {notation.escaped(e.study.title)}",
+        f"## {lines.HEADING}\n\n{gist(e)}",
+        "## 問い",
         question(e),
         f"## 答え\n\n{answer(e)}",
         "![結果の図](study.png)",
@@ -182,6 +206,21 @@ def write(e: Evidence) -> Path:
     """
     target = reports() / "studies" / e.study.name
     return publish(target, render(e), {"study": lambda: figures.study(e.frame, figures.panels(3))})
+
+
+def _distinct(e: Evidence) -> list[tuple[RunRecord, str]]:
+    """Return each run once, with the names of those whose every figure is the same."""
+    groups: list[list[RunRecord]] = []
+    for record in e.records:
+        alike = [group for group in groups if same_results(group[0], record)]
+        if alike:
+            alike[0].append(record)
+        else:
+            groups.append([record])
+    return [
+        (e.base if any(r is e.base for r in group) else group[0], "、".join(map(e.label, group)))
+        for group in groups
+    ]
 
 
 def _span(own: Clipping) -> str:
