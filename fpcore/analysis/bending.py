@@ -39,7 +39,8 @@ def bends(points: pd.DataFrame) -> list[str]:
     straight = loss_rms(power, tokens, ppl) < NOTHING
     if not straight and saturation_p(power, floor, tokens, ppl) < RARE:
         found.append(
-            f"飽和則 L = E∞ + B·トークン^−β の方が合う（残差 RMS {number(floor.rms, 4)} nat（損失の単位、自然対数）、"
+            "飽和則 L = E∞ + B·トークン^−β の方が合う（損失は自然対数で単位は nat。残差 RMS "
+            f"{number(floor.rms, 4)} nat、"
             f"べき乗則 {number(loss_rms(power, tokens, ppl), 4)} nat。"
             f"ただし残る自由度は {floor.dof}）"
         )

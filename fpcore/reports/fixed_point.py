@@ -33,8 +33,8 @@ def setting(d: Diagnosis) -> Markdown:
         f"`{c.run_name}`（{c.label}、シード {c.seeds[0]}）の Phase 1 を {c.samples[0]} サンプル"
         f"（{d.train.tokens:,} トークン）で {len(d.phase1) + 1} 反復訓練し、重みを止め、"
         f"雑音を切って {_steps(d)} ステップ反復した。検証は {d.val.tokens:,} トークン。"
-        "訓練テキストは、Phase 1 が最後に持っていた全トークンの文脈 P から、Phase 1 が見ていない検証テキストは、反復 1 と同じく"
-        "乱数から始める。"
+        "訓練テキストは、Phase 1 が最後に持っていた全トークンの文脈 P から、Phase 1 が見ていない"
+        "検証テキストは、反復 1 と同じく乱数から始める。"
     )
 
 
@@ -50,8 +50,8 @@ def gist(d: Diagnosis) -> Markdown:
         f"{_steps(d)} ステップ反復した（シード {c.seeds[0]}）"
     )
     said = (
-        f"訓練が数える「収束」は {percent(d.phase1['convergence_rate'].iloc[-1])} だが、固定点にいる"
-        f"トークンは {percent(first['fixed'], 2)}、{_steps(d)} ステップ目でも "
+        f"訓練が数える「収束」は {percent(d.phase1['convergence_rate'].iloc[-1])} だが、"
+        f"固定点にいるトークンは {percent(first['fixed'], 2)}、{_steps(d)} ステップ目でも "
         f"{percent(last['fixed'], 2)}。相対残差の中央値は {start}から {end}になった"
     )
     return lines.gist("調べたこと", what, said, _next(d, last))
@@ -83,7 +83,8 @@ def settled(d: Diagnosis) -> Markdown:
         f"訓練中の収束率（反復 {last['iteration']:.0f}、雑音あり、重みは動く）": (
             percent(last["convergence_rate"]), DASH),
         "同じ閾値を満たす割合（雑音なし、1 ステップ目）": (train["converged", 0], DASH),
-        f"同じ閾値を満たす割合（{steps} ステップ目）": (train["converged", -1], val["converged", -1]),
+        f"同じ閾値を満たす割合（{steps} ステップ目）": (
+            train["converged", -1], val["converged", -1]),
         "固定点にいる割合（1 ステップ目）": (train["fixed", 0], DASH),
         f"固定点にいる割合（{steps} ステップ目）": (train["fixed", -1], val["fixed", -1]),
         "相対残差の中央値（1 ステップ目）": (train["median", 0], DASH),
@@ -147,7 +148,8 @@ def spectra(d: Diagnosis) -> Markdown:
     start, end = (both["er_train"].iloc[i] for i in (0, -1))
     val = both["er_val"].iloc[-1]
     note = (
-        f"PR は participation ratio (Σλ)² / Σλ²。どれも文脈の次元 D = {d.config.context_dim} に対する比で、各 {d.rows:,} 行。"
+        "PR は participation ratio (Σλ)² / Σλ²（λ は共分散の固有値）。どれも文脈の次元 "
+        f"D = {d.config.context_dim} に対する比で、各 {d.rows:,} 行。"
         f"雑音を含む最後の P の訓練 ER {percent(start)} と検証 ER {percent(val)} の差は "
         f"{percentage_points(start - val)}、同じ雑音なしの {_steps(d)} ステップの後どうしでは "
         f"{percentage_points(end - val)}。"
@@ -241,8 +243,8 @@ def _gap(d: Diagnosis) -> str:
     before, after = d.parallel["median"], d.train.left["median"]
     text = (
         f"Phase 2 が訓練に使う文脈は、検証に使う逐次の文脈と、相対距離の中央値で {_small(before)}"
-        f"（99 % 点 {_small(d.parallel['q99'])}）違う。雑音なしの反復を {_steps(d)} ステップ続けると "
-        f"{_small(after)}"
+        f"（99 % 点 {_small(d.parallel['q99'])}）違う。"
+        f"雑音なしの反復を {_steps(d)} ステップ続けると {_small(after)}"
     )
     return f"{text} に{'縮む' if after < before else 'なり、縮まない'}。"
 
