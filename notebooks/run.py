@@ -80,6 +80,12 @@ one_run.config_table(config)
 record = fpcore.run(config, force=force, share=share)
 
 # %% [markdown]
+# ## 要点
+
+# %%
+one_run.gist(record)
+
+# %% [markdown]
 # ## Phase 1: 収束率・損失・Effective Rank
 #
 # 収束率 (convergence rate) は、1 反復での文脈の変化がしきい値より小さいトークンの割合。
@@ -119,3 +125,9 @@ one_run.fits_table([record])
 
 # %%
 ax = figures.power_laws([record], figures.axes())
+
+# %% [markdown]
+# ## 検証
+
+# %%
+one_run.checked(record).listed()

@@ -38,10 +38,16 @@ book.train(plan.configs(), force=False, **given)
 book.check()
 
 # %% [markdown]
-# ## 問いと答え
+# ## 要点
 
 # %%
 e = fpcore.gather(plan)
+report.gist(e)
+
+# %% [markdown]
+# ## 問いと答え
+
+# %%
 report.question(e)
 
 # %%

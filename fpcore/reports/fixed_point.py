@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from fpcore import notation
 from fpcore.notation import DASH, Markdown, number, percent, percentage_points
 from fpcore.paths import reports
-from fpcore.reports import figures
-from fpcore.reports import gist as lines
+from fpcore.reports import figures, opening
 from fpcore.reports.figures.fixed_point import QUANTILES, SPREADS
 from fpcore.reports.page import publish
 from fpcore.runs.diagnosis import LOOKS, Diagnosis, TextDiagnosis
@@ -54,7 +53,7 @@ def gist(d: Diagnosis) -> Markdown:
         f"固定点にいるトークンは {percent(first['fixed'], 2)}、{_steps(d)} ステップ目でも "
         f"{percent(last['fixed'], 2)}。相対残差の中央値は {start}から {end}になった"
     )
-    return lines.gist("調べたこと", what, said, _next(d, last))
+    return opening.three_lines("調べたこと", what, said, _next(d, last))
 
 
 def _next(d: Diagnosis, last: pd.Series) -> str:
@@ -176,7 +175,7 @@ def render(d: Diagnosis) -> Markdown:
     shown = {name: f"![{caption}]({name}.png)" for name, (_, caption) in FIGURES.items()}
     parts = [
         f"# 文脈はどこまで固定点に近づいたか: {d.title}",
-        f"## {lines.HEADING}\n\n{gist(d)}",
+        f"## {opening.HEADING}\n\n{gist(d)}",
         f"## 対象\n\n{setting(d)}",
         f"## 収束と固定点\n\n{settled(d)}\n\n{meaning(d)}",
         f"## 相対残差\n\n{residuals(d)}\n\n{shown['residuals']}",

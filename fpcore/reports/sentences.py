@@ -260,6 +260,11 @@ def per_size(found: Mapping[int, MetricDifference], word: Callable[[MetricDiffer
     return "、".join(parts)
 
 
+def behind(text: str) -> str:
+    """Return a text to stand behind a Japanese one, with a space before Latin and digits."""
+    return f" {text}" if text[:1].isascii() and text[:1].isalnum() else text
+
+
 def worth(record: RunRecord, controls: Sequence[RunRecord], share: float) -> str:
     """Say in one sentence whether phase 1 lowers Val PPL, with intervals of the level `share`.
 
@@ -276,7 +281,7 @@ def _said(c: Comparison) -> str:
     kind = c.b.config["contexts"]
     if "val_ppl" in c.incomparable:
         return f"{kind} に対しては、{c.incomparable['val_ppl']}"
-    return f"{kind} に対して{per_size(c.by_size('val_ppl'), helps)}"
+    return f"{kind} に対して{behind(per_size(c.by_size('val_ppl'), helps))}"
 
 
 def helps(d: MetricDifference) -> str:

@@ -78,13 +78,15 @@ class Registered:
     """A check, its place in lists of checks, and whether it looks at the first two records alone.
 
     A check of a pair is put to every run of a study beside the base. One that `compares` takes the
-    study's own comparison, too, so that it gives the verdicts of the tables beside it.
+    study's own comparison, too, so that it gives the verdicts of the tables beside it. One that
+    tells something of a run `alone` is put to single runs, too.
     """
 
     place: int
     rule: Rule
     paired: bool
     compares: bool = False
+    alone: bool = False
 
     def of(self, records: list[RunRecord], comparison: Comparison) -> Check:
         """Return the outcome on some records, of which the first two are compared."""
@@ -99,14 +101,14 @@ def of_pair(place: int, compares: bool = False) -> Callable[[Rule], Rule]:
     return _registering(place, paired=True, compares=compares)
 
 
-def of_records(place: int) -> Callable[[Rule], Rule]:
-    """Register a check of all records."""
-    return _registering(place, paired=False)
+def of_records(place: int, alone: bool = False) -> Callable[[Rule], Rule]:
+    """Register a check of all records; `alone`, one that says something of a single run, too."""
+    return _registering(place, paired=False, alone=alone)
 
 
-def _registering(place: int, paired: bool, compares: bool = False) -> Callable[[Rule], Rule]:
+def _registering(place: int, **how: bool) -> Callable[[Rule], Rule]:
     def register(rule: Rule) -> Rule:
-        REGISTERED.append(Registered(place, rule, paired, compares))
+        REGISTERED.append(Registered(place, rule, **how))
         return rule
 
     return register

@@ -59,7 +59,7 @@ def duplicates(records: list[RunRecord]) -> Check:
     return Check(title, CARE, f"{'、'.join(twins)}。異なる実行は n={n}", "1 つとして数える")
 
 
-@of_records(60)
+@of_records(60, alone=True)
 def trace_ends(records: list[RunRecord]) -> Check:
     """The end of a whole trace and the summary must tell the same convergence rate."""
     title = "推移の最後と要約は一致するか"
@@ -100,7 +100,7 @@ def er_and_ppl(records: list[RunRecord]) -> Check:
     return Check(title, OK, f"{evidence}。向きを言える組はどれも同じ向き")
 
 
-@of_records(85)
+@of_records(85, alone=True)
 def phase2_ended(records: list[RunRecord]) -> Check:
     """A best epoch that is the last one allowed says that training was cut short."""
     title = "Phase 2 は終わっているか"
@@ -116,7 +116,7 @@ def phase2_ended(records: list[RunRecord]) -> Check:
     return Check(title, OK, "最良エポックはどれも上限より前")
 
 
-@of_records(87)
+@of_records(87, alone=True)
 def ppl_beside_chance(records: list[RunRecord]) -> Check:
     """A PPL above that of word counts, or of guessing, says that something went wrong."""
     title = "Val PPL は unigram モデルと当てずっぽうより低いか"
@@ -129,7 +129,7 @@ def ppl_beside_chance(records: list[RunRecord]) -> Check:
     return Check(title, OK, f"{guess}unigram モデルの値がない実行がある")
 
 
-@of_records(90)
+@of_records(90, alone=True)
 def early_stop(records: list[RunRecord]) -> Check:
     """An epoch chosen on the very text that is reported favours whom it pleases."""
     title = "エポックの選び方は公平か"
@@ -152,7 +152,7 @@ def early_stop(records: list[RunRecord]) -> Check:
     return Check(title, OK, "どれも同じ条件で止め、開発テキストで選んでいる")
 
 
-@of_records(100)
+@of_records(100, alone=True)
 def same_text(records: list[RunRecord]) -> Check:
     """PPL of different texts or vocabularies cannot be compared; overlap makes it worthless."""
     title, first = "同じ検証テキストと語彙か", records[0]
@@ -177,7 +177,7 @@ def same_text(records: list[RunRecord]) -> Check:
     return Check(title, OK, f"検証テキストと語彙の digest（中身の指紋）が同じ{_repeated(records)}")
 
 
-@of_records(110)
+@of_records(110, alone=True)
 def same_rows(records: list[RunRecord]) -> Check:
     """Effective rank grows with the number of rows that it is measured on."""
     title = "ER の行数は同じか"
@@ -192,7 +192,7 @@ def same_rows(records: list[RunRecord]) -> Check:
     return Check(title, OK, f"すべて {rows[0]:,} 行" if rows else "ER の値がない")
 
 
-@of_records(120)
+@of_records(120, alone=True)
 def bending(records: list[RunRecord]) -> Check:
     """A power law whose local exponents all shrink is not one; few sizes cannot tell."""
     title = "べき乗則は曲がっていないか"

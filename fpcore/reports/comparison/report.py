@@ -15,7 +15,7 @@ from fpcore.notation import Markdown
 from fpcore.paths import reports, together, write_atomically
 from fpcore.reports import figures
 from fpcore.reports.comparison import conclusions, sections  # noqa: F401  (they register)
-from fpcore.reports.comparison.gist import gist
+from fpcore.reports.comparison.opening import gist
 from fpcore.reports.comparison.section import SECTIONS, section
 from fpcore.reports.page import publish
 

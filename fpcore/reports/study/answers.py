@@ -9,7 +9,7 @@ from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
 from fpcore.notation import number, percent, sizes
 from fpcore.records.pairs import CUT_SHORT
-from fpcore.reports import gist, sentences
+from fpcore.reports import opening, sentences
 from fpcore.reports.sentences import UNCLEAR, level
 from fpcore.reports.study import clips, knobs, ranks, worth
 
@@ -45,7 +45,7 @@ def in_short(e: Evidence) -> str:
 def first_step(e: Evidence) -> str:
     """Return what to do first: what is wrong before what could be tried."""
     wrong = [check for check in e.checks.open() if check.verdict == WRONG]
-    return gist.first_step(e.checks) if wrong or not next_steps(e) else next_steps(e)[0]
+    return opening.first_step(e.checks) if wrong or not next_steps(e) else next_steps(e)[0]
 
 
 def next_steps(e: Evidence) -> list[str]:

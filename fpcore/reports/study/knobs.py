@@ -50,7 +50,7 @@ def _best_value(e: Evidence, knob: str) -> str:
     own = knob_value(e.base.config[knob])
     mean = f"{settings} 設定の平均、" if settings > 1 else ""
     values = "；".join(
-        glued(knob_value(v), f"は{sentences.per_size(d, sentences.verdict)}")
+        glued(knob_value(v), f"は{sentences.behind(sentences.per_size(d, sentences.verdict))}")
         for v, d in known.items()
     )
     told = {v: d[e.samples] for v, d in known.items()}

@@ -14,8 +14,7 @@ from fpcore.paths import reports
 from fpcore.records.by_seed import moments, values
 from fpcore.records.pairs import same_results
 from fpcore.records.record import RunRecord
-from fpcore.reports import figures, sentences
-from fpcore.reports import gist as lines
+from fpcore.reports import figures, opening, sentences
 from fpcore.reports.page import publish
 from fpcore.reports.sentences import level
 from fpcore.reports.study import answers, knobs
@@ -62,7 +61,7 @@ def gist(e: Evidence) -> Markdown:
     )
     sizes = notation.sizes(e.base.sizes)
     what = f"{grid} を基準 `{e.base.name}` と比べた（{sizes}、シード n={e.seeds}）"
-    return lines.gist("変えたこと", what, answers.in_short(e), answers.first_step(e))
+    return opening.three_lines("変えたこと", what, answers.in_short(e), answers.first_step(e))
 
 
 def answer(e: Evidence) -> Markdown:
@@ -182,7 +181,7 @@ def render(e: Evidence) -> Markdown:
     records = "、".join(f"`{r.name}`" for r in e.records)
     parts = [
         f"# {notation.escaped(e.study.title)}",
-        f"## {lines.HEADING}\n\n{gist(e)}",
+        f"## {opening.HEADING}\n\n{gist(e)}",
         "## 問い",
         question(e),
         f"## 答え\n\n{answer(e)}",

@@ -6,8 +6,7 @@ from fpcore.analysis.checks.check import Verdicts
 from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.difference import MetricDifference
 from fpcore.notation import METRICS, Markdown, glued, metrics_where
-from fpcore.reports import gist as lines
-from fpcore.reports import sentences
+from fpcore.reports import opening, sentences
 from fpcore.reports.comparison.section import section
 
 __all__ = ["gist"]
@@ -15,10 +14,10 @@ __all__ = ["gist"]
 ONE_SEED = "シードが 1 つなので、確からしさは判定できない"
 
 
-@section(5, f"## {lines.HEADING}", concludes=True)
+@section(5, f"## {opening.HEADING}", concludes=True)
 def gist(c: Comparison, checked: Verdicts) -> Markdown:
     """要点: three lines, decided after the checks."""
-    return lines.gist("変えたこと", _changed(c), _said(c), lines.first_step(checked))
+    return opening.three_lines("変えたこと", _changed(c), _said(c), opening.first_step(checked))
 
 
 def _changed(c: Comparison) -> str:

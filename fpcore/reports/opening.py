@@ -7,7 +7,7 @@ HEADING = "要点"
 SAID = "言えること"
 
 
-def gist(about: str, what: str, said: str, following: str) -> Markdown:
+def three_lines(about: str, what: str, said: str, following: str) -> Markdown:
     """Return the three lines: what was changed or looked at, what can be said, what to do next.
 
     Each is one or a few sentences without the last full stop; `about` names the first of them.
