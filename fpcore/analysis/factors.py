@@ -161,7 +161,8 @@ def missing_runs(a: RunRecord, b: RunRecord, records: Iterable[RunRecord]) -> di
 
 def _missing(a: RunRecord, b: RunRecord, factor: Factor) -> RunConfig:
     """Return the config of the run that is `a` but for one factor of `b`."""
-    base = RunConfig(**a.config | {"name": a.name.removesuffix("-published")})
+    whole = {"val_tokens": None} if a.source == "published" else {}  # print cut no conversation
+    base = RunConfig(**whole | a.config | {"name": a.name.removesuffix("-published")})
     return base.varied(**{knob: b.config[knob] for knob in factor})
 
 

@@ -1,24 +1,28 @@
 """What one run gave, in three lines, and what a careful reader would check of it."""
 
+import math
+
 from fpcore import notation
-from fpcore.analysis.checks.check import Verdicts
+from fpcore.analysis.chance import CURE, worse_than_chance
+from fpcore.analysis.checks.check import WRONG, Verdicts
+from fpcore.analysis.checks.of_pairs import FEW_SEEDS
 from fpcore.analysis.checks.registry import check_alone
 from fpcore.config.run_config import RunConfig
-from fpcore.notation import METRICS, Markdown, glued, number
-from fpcore.records.by_seed import moments, values
+from fpcore.notation import METRICS, Markdown, counted, number
+from fpcore.records.by_seed import moments, values, without_seeds
 from fpcore.records.frames import curve
 from fpcore.records.pairs import CUT_SHORT, cut_short
 from fpcore.records.record import RunRecord
 from fpcore.reports import opening
 from fpcore.stats.scaling import LEAST_SIZES, fit_power_law
 
-SHOWN = ("val_ppl", "unigram_ppl", "val_er", "convergence_rate")
+OF_PHASE1 = ("val_er", "convergence_rate")
 
 
 def gist(record: RunRecord) -> Markdown:
     """要点: what the run changed, what it reached at its largest size, and what to do next."""
-    following = opening.first_step(check_alone(record), "ほかの実行と比べる（`compare`）")
-    return opening.three_lines("変えたこと", _changed(record), _reached(record), following)
+    about, what = _changed(record)
+    return opening.three_lines(about, what, _reached(record), _next(record))
 
 
 def checked(record: RunRecord) -> Verdicts:
@@ -26,19 +30,20 @@ def checked(record: RunRecord) -> Verdicts:
     return check_alone(record)
 
 
-def _changed(record: RunRecord) -> str:
+def _changed(record: RunRecord) -> tuple[str, str]:
     """Name the knobs that are not the defaults; a baseline is named by its kind."""
     defaults = RunConfig().model_dump()
     own = {k: v for k, v in record.config.items() if k != "name"}
-    if foreign := {*own} - {*defaults}:
-        kind = own.get("model", record.label) if "model" in foreign else record.label
-        return f"`{record.name}` はベースライン（{notation.escaped(str(kind))}）"
+    if {*own} - {*defaults}:
+        kind = notation.escaped(str(own.get("model", record.label)))
+        return "実行", f"`{record.name}`、ベースライン（{kind}）"
     changed = [
         f"{notation.code(k)} {_value(defaults[k])} → {_value(v)}"
         for k, v in own.items()
         if v != defaults[k]
     ]
-    return f"`{record.name}` は既定の設定から、{'、'.join(changed) or '何も変えていない'}"
+    what = f"を既定から変えた: {'、'.join(changed)}" if changed else "は既定の設定のまま"
+    return "変えたこと", f"`{record.name}` {what}"
 
 
 def _value(value: object) -> str:
@@ -46,20 +51,45 @@ def _value(value: object) -> str:
 
 
 def _reached(record: RunRecord) -> str:
-    if cut_short(record):
-        return f"{CUT_SHORT}ので、PPL と正解率からは何も言えない"
-    known = {m: moments(m, values(record, m)[record.largest]) for m in SHOWN}
-    parts = [
-        f"{METRICS[m].label} {notation.with_spread(m, *own)}"
-        for m, own in known.items()
-        if own[0] == own[0]
-    ]
-    sure = (
-        "シードが 1 つなので、ばらつきは分からない"
-        if record.seeds < 2
-        else (f"シード n={record.seeds}、± はシード間の標準偏差")
-    )
-    return f"{record.largest} サンプルで {'、'.join([*parts, *_alpha(record)])}。{sure}"
+    short, worse = cut_short(record), worse_than_chance(record)
+    parts = [] if short else [_perplexity(record)]
+    parts += [f"{METRICS[m].label} {_mean(record, m)}" for m in OF_PHASE1 if _mean(record, m)]
+    parts += [] if short else _alpha(record)
+    warning = f"**注意**　Val PPL が {worse}。" if worse else ""
+    warning += f"{CUT_SHORT}ので、PPL と正解率からは何も言えない。" if short else ""
+    said = f"{record.largest} サンプルで {'、'.join(filter(None, parts))}"
+    return f"{warning}{said}。{_sureness(record)}"
+
+
+def _sureness(record: RunRecord) -> str:
+    if without_seeds(record):
+        return "数えるだけのモデルで、シードはない"
+    if record.seeds < 2:
+        return "シードが 1 つなので、ばらつきは分からない"
+    return f"シード n={record.seeds}、± はシード間の標準偏差"
+
+
+def _perplexity(record: RunRecord) -> str:
+    counts, own = _mean(record, "unigram_ppl"), _mean(record, "val_ppl")
+    beside = f"（unigram モデル {counts.partition(' ±')[0]}）" if counts else ""
+    return f"Val PPL {own}{beside}" if own else ""
+
+
+def _mean(record: RunRecord, metric: str) -> str:
+    """Write the mean over seeds at the largest size; empty where it is not known."""
+    mean, spread = moments(metric, values(record, metric)[record.largest])
+    return "" if math.isnan(mean) else notation.with_spread(metric, mean, spread)
+
+
+def _next(record: RunRecord) -> str:
+    found = check_alone(record)
+    if any(check.verdict == WRONG for check in found.open()):
+        return opening.first_step(found)
+    if worse_than_chance(record):
+        return CURE
+    if record.seeds < FEW_SEEDS and not without_seeds(record):
+        return f"`seeds` を {counted(FEW_SEEDS)}以上に増やす"
+    return opening.first_step(found, "ほかの実行と比べる（`compare`）")
 
 
 def _alpha(record: RunRecord) -> list[str]:
@@ -68,5 +98,5 @@ def _alpha(record: RunRecord) -> list[str]:
     if points["train_tokens"].nunique() < LEAST_SIZES:
         return []
     fit = fit_power_law(points["train_tokens"].tolist(), points["val_ppl"].tolist())
-    label = glued(METRICS["alpha"].label, "は")
+    label = METRICS["alpha"].label
     return [f"{label} {number(fit.alpha, 3)} ± {number(fit.half_width, 3)}（95 % 区間）"]

@@ -90,8 +90,8 @@ def laws_table(records: Iterable[RunRecord]) -> Markdown:
         "飽和則 L = E∞ + B·トークン^−β（区間は profile likelihood）。p は、べき乗則が正しいときに"
         "飽和則の方がこれ以上よく合う確率（F 検定。E∞ ≥ 0 なので高々この値）。"
         f"リサンプリングは、当てはめた法則からデータを {DRAWS:,} 回引いて当てはめ直した区間"
-        "（parametric bootstrap）。Huber は、外れたサイズを弱めた当てはめで、最小二乗と離れていれば、"
-        "1 つのサイズが結果を決めているかもしれない。nat は損失（自然対数）の単位。"
+        "（parametric bootstrap）。Huber は、外れたサイズを弱めた当てはめで、最小二乗と離れて"
+        "いれば、1 つのサイズが結果を決めているかもしれない。nat は損失（自然対数）の単位。"
     )
     if few:
         note += (

@@ -181,7 +181,7 @@ def same_text(records: list[RunRecord]) -> Check:
 def same_rows(records: list[RunRecord]) -> Check:
     """Effective rank grows with the number of rows that it is measured on."""
     title = "ER の行数は同じか"
-    whole = frame(records)
+    whole = frame(records).dropna(subset=["train_er", "val_er"], how="all")
     known = whole.dropna(subset=["train_er_rows", "val_er_rows"])
     rows = sorted({int(n) for n in (*known["train_er_rows"], *known["val_er_rows"])})
     if len(known) < len(whole):

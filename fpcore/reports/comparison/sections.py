@@ -20,6 +20,7 @@ from fpcore.records.frames import frame
 from fpcore.records.record import RunRecord
 from fpcore.reports import sentences
 from fpcore.reports.comparison.section import section
+from fpcore.reports.comparison.several import several
 from fpcore.stats.scaling import LEAST_SIZES
 
 __all__ = [
@@ -61,24 +62,8 @@ def conditions(c: Comparison) -> Markdown:
         parts.append(f"片方の記録にしかない条件: {names}。")
     if not parts:
         return Markdown("2 つの実行の設定は同じである。")
-    parts += [_several(c)] if len(found) > 1 else []
+    parts += [several(c)] if len(found) > 1 else []
     return Markdown("\n\n".join(parts))
-
-
-def _several(c: Comparison) -> str:
-    """Say of several changed factors whether it can be told which one acted."""
-    acting = factors.alive(c.a, c.b, c.records)
-    names = "、".join(notation.code(knob) for factor in acting for knob in factor)
-    head = f"{notation.counted(len(factors.changed_factors(c.a, c.b)))}の条件が同時に変わっている"
-    if not acting:
-        return f"{head}が、どれも効いていない（影響分析）。"
-    if len(acting) == 1:
-        return f"{head}が、効いたのは {names} だけである（影響分析）。"
-    if not factors.unseparated(c.a, c.b, c.records):
-        return f"{head}が、1 つだけ変えた実行もあるので分けて読める（影響分析）。"
-    return (
-        f"**注意**: {head}ため、差が {names} のどれによるものかは、これらの実行だけでは分からない。"
-    )
 
 
 @section(20, "**共通条件**:")
