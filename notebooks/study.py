@@ -34,7 +34,7 @@ plan = fpcore.Study.load(given.pop("study"))
 
 # %%
 book = Book()
-book.train(plan.configs(), force=False, **given)
+book.train(plan.configs(), force=False, pages=False, **given)
 book.check()
 
 # %% [markdown]

@@ -30,6 +30,11 @@ class Recordable(Protocol):
     """A config of any kind: a name, sizes, and knobs."""
 
     @property
+    def name(self) -> str:
+        """The name that was given; empty for one made from the knobs."""
+        ...
+
+    @property
     def run_name(self) -> str:
         """The name of its record."""
         ...
