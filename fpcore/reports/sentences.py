@@ -255,8 +255,9 @@ def per_size(found: Mapping[int, MetricDifference], word: Callable[[MetricDiffer
     for said, own in places.items():
         whole = len(own) == sum(map(len, places.values())) > 1
         where = f"全 {len(own)} サイズ" if whole else sizes(own)
-        at = f"{own[-1]} サンプルで " if len(own) > 1 else ""
-        parts.append(f"{where}で{said}（{at}{with_interval(found[own[-1]])}）")
+        last, at = found[own[-1]], f"{own[-1]} サンプルで " if len(own) > 1 else ""
+        much = "" if last.certain == "same" else f"（{at}{with_interval(last)}）"
+        parts.append(f"{where}で{said}{much}")
     return "、".join(parts)
 
 
@@ -274,7 +275,8 @@ def worth(record: RunRecord, controls: Sequence[RunRecord], share: float) -> str
     if not found:
         return ""
     said = "。".join(_said(c) for c in found)
-    return f"Phase 1 の訓練は（差は対照の Val PPL − `{record.name}`）、{said}。"
+    of = f"差は対照の Val PPL − `{record.name}`、[ ] は {level(share)} 区間"
+    return f"Phase 1 の訓練は（{of}）、{said}。"
 
 
 def _said(c: Comparison) -> str:

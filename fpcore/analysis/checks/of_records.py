@@ -119,13 +119,13 @@ def phase2_ended(records: list[RunRecord]) -> Check:
 @of_records(87, alone=True)
 def ppl_beside_chance(records: list[RunRecord]) -> Check:
     """A PPL above that of word counts, or of guessing, says that something went wrong."""
-    title = "Val PPL は unigram モデルと当てずっぽうより低いか"
+    title = "unigram モデルに勝るか"
     found = tuple(f"{r.name}: {worse}" for r in records if (worse := worse_than_chance(r)))
     if found:
-        return Check(title, CARE, f"{counted(len(found))}の実行で高い", CURE, found)
+        return Check(title, CARE, f"{counted(len(found))}の実行で、Val PPL が高い", CURE, found)
     if all(one.unigram_ppl for r in records for one in r.results):
-        return Check(title, OK, "どのサイズでも低い")
-    guess = "当てずっぽうより低い。" * any(map(vocabulary_of, records))
+        return Check(title, OK, "どのサイズでも勝る")
+    guess = "当てずっぽう（語彙数）には勝る。" * any(map(vocabulary_of, records))
     return Check(title, OK, f"{guess}unigram モデルの値がない実行がある")
 
 

@@ -39,7 +39,7 @@ def in_short(e: Evidence) -> str:
     said = said or ranks.kept(e) or _best(e)
     if e.seeds < 2:
         return f"{said}シードが 1 つなので、確からしさは判定できない"
-    return f"{said}[ ] は {level(e.level)} 区間（全比較が同時に 95 %）"
+    return said if "[ ] は" in said else f"{said}[ ] は {level(e.level)} 区間"
 
 
 def first_step(e: Evidence) -> str:
