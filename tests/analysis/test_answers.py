@@ -48,7 +48,10 @@ def test_the_first_three_lines_answer_the_questions() -> None:
     assert "100 は全 5 サイズで高い（400 サンプルで +2.0% [+2.0%, +2.0%]）" in second
     assert "30 は全 5 サイズで同じ；" in second
     assert "60 よりよいと言える値は、試した中にない" in second
-    assert "`dist_reg_weight` は 0.9 と比べて（3 設定の平均、Val PPL）: 0.0 は全 5 サイズで低い" in second
+    assert (
+        "`dist_reg_weight` は 0.9 と比べて（3 設定の平均、Val PPL）: 0.0 は全 5 サイズで低い"
+        in second
+    )
     assert "0.0 は 0.9 よりよいと言える" in second and "`gradient_clip`" in second
     assert "zero に対して 25 サンプルで 10 設定で役に立つと言える" in third
     assert "untrained に対して" in third

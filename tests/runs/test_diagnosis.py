@@ -126,7 +126,9 @@ def test_the_table_sets_converged_beside_fixed(found: Diagnosis) -> None:
     first, last = (found.train.settling.iloc[i] for i in (0, -1))
     rate = found.phase1["convergence_rate"].iloc[-1]
     assert rows["訓練中の収束率（反復 60、雑音あり、重みは動く）"] == f"{100 * rate:.1f}%"
-    assert rows["同じ閾値を満たす割合（雑音なし、1 ステップ目）"] == f"{100 * first['converged']:.1f}%"
+    assert (
+        rows["同じ閾値を満たす割合（雑音なし、1 ステップ目）"] == f"{100 * first['converged']:.1f}%"
+    )
     assert rows["同じ閾値を満たす割合（6 ステップ目）"] == f"{100 * last['converged']:.1f}%"
     assert rows["固定点にいる割合（6 ステップ目）"] == f"{100 * last['fixed']:.2f}%"
     assert rows["相対残差の中央値（1 ステップ目）"] == f"{first['median']:.2g}"

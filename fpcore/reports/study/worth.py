@@ -30,7 +30,8 @@ def _of_many(e: Evidence) -> str:
             kind = str(control.config["contexts"])
             by_kind.setdefault(kind, []).append(e.compared(record, control))
     said = "。".join(
-        f"{kind} に対して " + "、".join(f"{n} サンプルで {_counted(found, n)}" for n in e.base.sizes)
+        f"{kind} に対して "
+        + "、".join(f"{n} サンプルで {_counted(found, n)}" for n in e.base.sizes)
         for kind, found in by_kind.items()
     )
     n = len([r for r in e.records if e.controls[r.name]])
