@@ -38,7 +38,7 @@ records = [fpcore.load_record(name) for name in given["runs"]]
 # %% [markdown]
 # ## 訓練
 #
-# 同じ設定・同じ digest の記録があれば、それを使う。
+# 同じ設定・同じ digest（中身の指紋）の記録があれば、それを使う。
 
 # %%
 others = [fpcore.run_baseline(plan) for plan in plans]

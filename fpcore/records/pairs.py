@@ -150,8 +150,9 @@ def other_times(a: RunRecord, b: RunRecord) -> str:
 def was_crowded(record: RunRecord) -> bool:
     """Whether a run is known to have shared its machine with something else that computed."""
     threads, load = (record.environment.get(k) for k in ("threads", "load"))
-    known = isinstance(threads, int) and isinstance(load, int | float)
-    return known and load > threads + OTHERS_RAN
+    if not isinstance(threads, int) or not isinstance(load, int | float):
+        return False
+    return load > threads + OTHERS_RAN
 
 
 def different_texts(a: RunRecord, b: RunRecord) -> list[str]:

@@ -96,7 +96,8 @@ def summary(c: Comparison) -> Markdown:
     )
     known = shown[(shown[c.a.name] != DASH) | (shown[f"{c.b.name} "] != DASH)]
     note = (
-        f"{c.samples[-1]} サンプルでの値。α は比べた全サイズ、実行時間は全サイズの合計。"
+        f"{c.samples[-1]} サンプルでの値。ER は文脈の次元 D に対する比、α は比べた全サイズの"
+        "もの、実行時間は全サイズの合計。"
         f"差分は {c.b.name} − {c.a.name}（{_computed(c)}）。"
     )
     note += sentences.certainty(c) + "".join(sentences.not_comparable(c))

@@ -77,7 +77,7 @@ def results(e: Evidence) -> Markdown:
         cells = {METRICS[m].label: notation.with_spread(m, *means[m]) for m in e.metrics}
         done = {"n": str(record.seeds), "P1 反復": _iterations(record, e.samples)}
         rows.append({"設定": label} | done | cells)
-    note = f"{e.samples} サンプルでの{MEANS}。"
+    note = f"{e.samples} サンプルでの{MEANS}。ER は文脈の次元 D に対する比。"
     return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
 
