@@ -10,6 +10,7 @@ from scipy import stats
 
 from fpcore import notation
 from fpcore.analysis.bending import FEW_SIZES, RARE
+from fpcore.analysis.chance import worse_than_chance
 from fpcore.notation import DASH, Markdown, number, percent, table
 from fpcore.records.frames import curve
 from fpcore.records.record import RunRecord
@@ -56,25 +57,28 @@ _NAMES = {"alpha": "α", "floor": "E∞", "B": "B", "beta": "β"}
 
 def gist(records: Iterable[RunRecord]) -> Markdown:
     """要点: which runs are fitted, their exponents with intervals, and what would tell more."""
+    records = list(records)
     known = {record.name: _columns(curve(record)) for record in records}
     enough = {name: own for name, own in known.items() if len(set(own[0])) >= LEAST_SIZES}
     what = f"{len(known)} 実行の Val PPL に、べき乗則と飽和則を当てはめた"
     few = len(known) - len(enough)
     rest = f"。ほかの {few} 実行はサイズが {LEAST_SIZES} 未満で、α を求めない" if few else ""
     said = "、".join(_exponent(name, *own) for name, own in enough.items())
+    high = {record.name: worse for record in records if (worse := worse_than_chance(record))}
+    care = "".join(f"**注意**　`{name}` の Val PPL が {worse}。" for name, worse in high.items())
     more = any(len(own[0]) < FEW_SIZES for own in known.values())
     following = (
         f"サイズを {FEW_SIZES} 以上に増やす" if more else "最大のサイズの予測が当たったかを見る"
     )
-    return opening.three_lines(
-        "当てはめたもの", what, (said or "α を言える実行がない") + rest, following
-    )
+    said = f"{care}{said or 'α を言える実行がない'}{rest}"
+    return opening.three_lines("当てはめたもの", what, said, following)
 
 
 def _exponent(name: str, tokens: list[float], ppl: list[float]) -> str:
-    law, floor = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
-    p = math.nan if undetermined(SATURATING, tokens, ppl) else saturation_p(law, floor, tokens, ppl)
-    better = "飽和則の方が合う" if p < RARE else "飽和則の方が合うとは言えない"
+    law, better = fit_power_law(tokens, ppl), "飽和則の方が合うとは言えない"
+    if not undetermined(SATURATING, tokens, ppl):
+        p = saturation_p(law, fit_saturating_law(tokens, ppl), tokens, ppl)
+        better = "飽和則の方が合う" if p < RARE else better
     ends = _ends(power_interval(law), 3)
     return f"`{name}` は α = {number(law.alpha, 3)} {ends}（95 % 区間）で、{better}"
 

@@ -13,7 +13,10 @@ from fpcore.runs.earlier import Recordable, earlier_record, other_knobs
 from fpcore.runs.provenance import code_digests, roles_of
 
 # What decides what is read.
-READ = knobs_where(lambda knob: {"text", "data"} & {*knob.acts_on}) | {"dev_tokens", "select_on"}
+READ = knobs_where(lambda knob: bool({"text", "data"} & {*knob.acts_on})) | {
+    "dev_tokens",
+    "select_on",
+}
 
 
 def current(configs: Iterable[RunConfig]) -> list[RunRecord]:

@@ -31,7 +31,7 @@ def on(name: str, machine: dict[str, Any], seconds: float) -> RunRecord:
 
 def undisturbed(machine: dict[str, Any]) -> bool:
     """Whether nothing is known of anything else that ran."""
-    return machine.get("load", 0) <= machine.get("threads", 0) + 0.5
+    return bool(machine.get("load", 0) <= machine.get("threads", 0) + 0.5)
 
 
 @given(MACHINES, MACHINES)

@@ -131,9 +131,17 @@ def small(name: str, **knobs: Any) -> RunRecord:
     return record(name).model_copy(update={"config": config})
 
 
+def moved(base: RunRecord) -> RunRecord:
+    """The run with other traces and perplexities."""
+    return edited(base, results=[
+        r.model_copy(update={"val_ppl": 300.0, "phase1": r.phase1 | {"loss": [-0.3, -0.4]}})
+        for r in base.results
+    ])  # fmt: skip
+
+
 def test_yaml_of_missing_runs_is_one_knob_away() -> None:
     a = small("a", dist_reg_weight=0.5)
-    b = scaled(small("b", max_iter=100, samples=[25, 50]), "b", 1.1)
+    b = moved(small("b", max_iter=100, samples=[25, 50]))
     files = factors.missing_runs(a, b, [a, b])
     assert set(files) == {"a-max_iter100", "a-dist_reg_weight0.9"}
     for name, text in files.items():
@@ -152,7 +160,7 @@ def test_yaml_of_missing_runs_is_one_knob_away() -> None:
 
 def test_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
-    c = compare_runs(small("a"), scaled(small("b", max_iter=100, phase1_lr=0.1), "b", 1.1))
+    c = compare_runs(small("a"), moved(small("b", max_iter=100, phase1_lr=0.1)))
     path = report.write(c)
     assert path == tmp_path / "reports" / "a-vs-b" / "report.md"
     text = path.read_text(encoding="utf-8")

@@ -60,7 +60,7 @@ def findings(c: Comparison) -> Markdown:
         if _told(c)
         else f"{c.samples[-1]} サンプルで、どの指標にも方向を言える差はない。",
         *(_apart(c, d.metric) for d in headlines),
-        *sentences.not_comparable(c, TELLING),
+        *sentences.not_comparable(c, [d.metric for d in headlines]),
         in_words(trade_off(c.records, c.samples)),
         _factor_finding(c),
     ]
