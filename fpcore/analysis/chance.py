@@ -13,9 +13,9 @@ GPT2_TYPES = 50_257
 def vocabulary_of(record: RunRecord) -> int | None:
     """Return the number of types V, the perplexity of guessing; None where it is not known."""
     known, tokenizer = record.data.get("vocabulary"), str(record.config.get("tokenizer"))
-    if isinstance(known, int):
+    if isinstance(known, int) and known > 0:
         return known
-    trained = re.fullmatch(r"bpe-(\d+)", tokenizer)
+    trained = re.fullmatch(r"bpe-([1-9]\d{0,8})", tokenizer)
     return int(trained[1]) if trained else GPT2_TYPES if tokenizer == "gpt2" else None
 
 

@@ -22,6 +22,8 @@ OF_PHASE1 = ("val_er", "convergence_rate")
 def gist(record: RunRecord) -> Markdown:
     """要点: what the run changed, what it reached at its largest size, and what to do next."""
     about, what = _changed(record)
+    if not record.results:
+        return opening.three_lines(about, what, "結果がない", "実行し直す")
     return opening.three_lines(about, what, _reached(record), _next(record))
 
 

@@ -150,7 +150,7 @@ def test_yaml_of_missing_runs_is_one_knob_away() -> None:
         changed = {k for k, v in config.knobs().items() if v != a.config[k]}
         assert len(changed) == 1 and changed < {"max_iter", "dist_reg_weight"}
         assert all(v == b.config[k] for k, v in config.knobs().items() if k in changed)
-    made = small("made", max_iter=100, dist_reg_weight=0.5)
+    made = moved(small("made", max_iter=100, dist_reg_weight=0.5))
     assert set(factors.missing_runs(a, b, [a, b, made])) == {"a-dist_reg_weight0.9"}
     assert factors.missing_runs(a, small("c", dist_reg_weight=0.9), [a]) == {}
     assert (
