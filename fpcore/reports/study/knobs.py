@@ -35,8 +35,14 @@ def _in_short(e: Evidence, knob: str) -> str:
     lowest = min(told, key=lambda v: told[v].relative)
     own = knob_value(e.base.config[knob])
     verdict = sentences.per_size(known[lowest], sentences.verdict)
-    best = glued(f"Val PPL が最も低い {knob_value(lowest)}", f"は {own} より、{verdict}。")
-    return f"`{knob}`: {_conclusion(own, told)}{best}"
+    best = glued(f"ほかで Val PPL が最も低い {knob_value(lowest)}", f"は {own} より、{verdict}。")
+    return f"`{knob}`: {_at(e, known)}{_conclusion(own, told)}{best}"
+
+
+def _at(e: Evidence, known: Mapping[Any, BySize]) -> str:
+    """Name the largest size where other things hold at others."""
+    alike = all(len({d.certain for d in by_size.values()}) == 1 for by_size in known.values())
+    return "" if alike else f"{e.samples} サンプルでは、"
 
 
 def _numeric(tried: list[Any]) -> bool:
@@ -54,13 +60,11 @@ def _best_value(e: Evidence, knob: str) -> str:
         for v, d in known.items()
     )
     told = {v: d[e.samples] for v, d in known.items()}
-    alike = all(len({d.certain for d in by_size.values()}) == 1 for by_size in known.values())
-    at = "" if alike else f"{e.samples} サンプルでは、"
     better = [v for v, d in told.items() if d.certain == "down" and not d.small]
     lowest = knob_value(min(better, key=lambda v: told[v].relative)) if len(better) > 1 else ""
     end = f"最も低いのは {lowest}。" if lowest else ""
     head = f"`{knob}` は {own} と比べて（{mean}Val PPL）"
-    return f"{head}: {values}。{at}{_conclusion(own, told)}{end}"
+    return f"{head}: {values}。{_at(e, known)}{_conclusion(own, told)}{end}"
 
 
 def _against_base(e: Evidence, knob: str) -> tuple[dict[Any, BySize], int]:
@@ -70,17 +74,10 @@ def _against_base(e: Evidence, knob: str) -> tuple[dict[Any, BySize], int]:
     """
     steps = [effect for effect in e.effects if effect.of == knob]
     found: dict[Any, BySize] = {s.end: s.differences["val_ppl"] for s in steps}
-    alone = (
-        {}
-        if steps
-        else {
-            r.config[knob]: e.comparisons[r.name].by_size("val_ppl")
-            for r in e.varied
-            if r not in e.outside and r.config[knob] != e.base.config[knob]
-        }
-    )
-    found |= dict(sorted(alone.items()))
-    known = {v: d for v, d in found.items() if d[e.samples].certain != "unknown"}
+    for r in [] if steps else e.varied:
+        if r not in e.outside and r.config[knob] != e.base.config[knob]:
+            found[r.config[knob]] = e.comparisons[r.name].by_size("val_ppl")
+    known = {v: d for v, d in sorted(found.items()) if d[e.samples].certain != "unknown"}
     return known, max((s.settings for s in steps), default=1)
 
 
@@ -123,6 +120,6 @@ def idle(effect: Effect) -> bool:
 def _effect(effect: Effect) -> str:
     """Say of one effect which metrics it moves; every one is named once."""
     known = [d for m in effect.differences if (d := effect[m]).direction != "unknown"]
-    if idle(effect):
-        return f"{step(effect)}: どの指標もまったく変わらない。"
+    if not known or idle(effect):
+        return f"{step(effect)}: どの指標もまったく変わらない。" if known else ""
     return f"{step(effect)}: {'、'.join(metric(d, d.certain) for d in known)}。"
