@@ -36,7 +36,7 @@ def in_short(e: Evidence) -> str:
     if e.cut_short:
         return _refusal(e)
     said = knobs.in_short(e) + clips.answer(e) + worth.of_contexts(e)
-    said = said or ranks.kept(e) or _best(e)
+    said = said + ranks.in_short(e) or _best(e)
     if e.seeds < 2:
         return f"{said}シードが 1 つなので、確からしさは判定できない"
     return said if "[ ] は" in said else f"{said}[ ] は {level(e.level)} 区間"

@@ -35,7 +35,8 @@ def _in_short(e: Evidence, knob: str) -> str:
     lowest = min(told, key=lambda v: told[v].relative)
     own = knob_value(e.base.config[knob])
     verdict = sentences.per_size(known[lowest], sentences.verdict)
-    best = glued(f"ほかで Val PPL が最も低い {knob_value(lowest)}", f"は {own} より、{verdict}。")
+    which = "Val PPL が最も低い" if told[lowest].relative < 0 else "ほかの値で Val PPL が最も低い"
+    best = glued(f"{which} {knob_value(lowest)}", f"は {own} に対して、{verdict}。")
     return f"`{knob}`: {_at(e, known)}{_conclusion(own, told)}{best}"
 
 
