@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fpcore import notation
 from fpcore.analysis.checks.of_records import bending, duplicates
+from fpcore.notation import METRICS
 from fpcore.paths import ROOT
 from fpcore.reports import study
 
@@ -85,8 +86,10 @@ def test_what_changes_nothing_takes_one_line() -> None:
     })  # fmt: skip
     rows = [line for line in study.report.effects(e).splitlines() if line.startswith("| `")]
     same = [row for row in rows if row.rstrip(" |").endswith("同じ")]
-    assert [("すべての指標" in row) for row in same] == [True] * len(same) and len(same) == 2
-    assert len(rows) == 2 + len(e.metrics)
+    assert [("すべての指標" in row) for row in same] == [False, True, True]
+    moved = {METRICS[m].label for m in e.metrics} - {*same[0].split("|")[2].strip().split("、")}
+    assert moved == {row.split("|")[2].strip() for row in rows if row not in same}
+    assert {"Val PPL", "Val ER"} <= moved and len(rows) < 2 * len(e.metrics)
     table = study.report.results(e).split("\n\n")[0].splitlines()[2:]
     assert len(table) == 2 and "、" in table[0]  # four runs, two by two the same
 

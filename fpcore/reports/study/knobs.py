@@ -6,7 +6,7 @@ from typing import Any
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.effects import Effect
 from fpcore.analysis.study import Evidence
-from fpcore.notation import escaped, glued, knob_value
+from fpcore.notation import METRICS, escaped, glued, knob_value
 from fpcore.reports import sentences
 from fpcore.reports.sentences import metric
 
@@ -111,16 +111,21 @@ def step(effect: Effect) -> str:
     return f"`{effect.of}` {start} → {end}（{effect.settings} 設定の平均）"
 
 
-def idle(effect: Effect) -> bool:
-    """Whether an effect is nothing at all, in every metric that is known and at every size."""
-    known = [d for by_size in effect.differences.values() for d in by_size.values()
-             if d.direction != "unknown"]  # fmt: skip
-    return bool(known) and all(d.direction == "same" for d in known)
+def unmoved(effect: Effect) -> list[str]:
+    """Return the metrics that an effect does not change at all, at any size."""
+    return [
+        metric
+        for metric, by_size in effect.differences.items()
+        if {d.direction for d in by_size.values()} == {"same"}
+    ]
 
 
 def _effect(effect: Effect) -> str:
     """Say of one effect which metrics it moves; every one is named once."""
-    known = [d for m in effect.differences if (d := effect[m]).direction != "unknown"]
-    if not known or idle(effect):
+    known = [m for m in effect.differences if effect[m].direction != "unknown"]
+    same = unmoved(effect)
+    if known == same:
         return f"{step(effect)}: どの指標もまったく変わらない。" if known else ""
-    return f"{step(effect)}: {'、'.join(metric(d, d.certain) for d in known)}。"
+    moved = [metric(effect[m], effect[m].certain) for m in known if m not in same]
+    rest = glued("、".join(METRICS[m].label for m in same), "は同じ")
+    return f"{step(effect)}: {'、'.join([*moved, rest] if same else moved)}。"

@@ -8,6 +8,7 @@ import pandas as pd
 from fpcore import notation
 from fpcore.analysis.clipping import Clipping
 from fpcore.analysis.difference import MetricDifference
+from fpcore.analysis.effects import Effect
 from fpcore.analysis.study import Evidence
 from fpcore.notation import METRICS, Markdown, metrics_where, number, percent
 from fpcore.paths import reports
@@ -132,6 +133,17 @@ def effects(e: Evidence) -> Markdown:
     """条件の効果, the mean over the settings of the other knobs, and interactions."""
     if not e.effects:
         return Markdown("条件が 1 つの格子なので、効果は基準との差そのものである。")
+    rows = [row for effect in e.effects for row in _effect_rows(effect)]
+    note = (
+        "効果は、ほかの条件の設定で平均した差（後の値 − 前の値）。交互作用は効果の差で、"
+        "Val PPL では比の比。"
+    )
+    return Markdown(f"{notation.table(pd.DataFrame(rows), '効果')}\n\n{note}")
+
+
+def _effect_rows(effect: Effect) -> list[dict[str, str]]:
+    """Return a row for each metric that an effect may move, and one for those that it does not."""
+    same = knobs.unmoved(effect)
     rows = [
         {
             "効果": knobs.step(effect),
@@ -139,19 +151,13 @@ def effects(e: Evidence) -> Markdown:
             "差": sentences.with_interval(effect[m]),
             "": _verdict(effect[m]),
         }
-        for effect in e.effects
-        for m in ([] if knobs.idle(effect) else effect.differences)
+        for m in effect.differences
+        if m not in same
     ]
-    rows += [
-        {"効果": knobs.step(effect), "指標": "すべての指標", "差": "0", "": "同じ"}
-        for effect in e.effects
-        if knobs.idle(effect)
-    ]
-    note = (
-        "効果は、ほかの条件の設定で平均した差（後の値 − 前の値）。交互作用は効果の差で、"
-        "Val PPL では比の比。"
-    )
-    return Markdown(f"{notation.table(pd.DataFrame(rows), '効果')}\n\n{note}")
+    if same:
+        named = "、".join(METRICS[m].label for m in same) if rows else "すべての指標"
+        rows.append({"効果": knobs.step(effect), "指標": named, "差": "0", "": "同じ"})
+    return rows
 
 
 def clipping(e: Evidence) -> Markdown:
