@@ -63,7 +63,7 @@ def test_swapping_flips_signs_and_words() -> None:
 
 
 def test_a_run_against_itself_has_no_direction() -> None:
-    a = record("a")
+    a = record("a", unigram_ppl=1000.0)
     text = report.render(compare_runs(a, a.model_copy(update={"name": "copy"})))
     for word in ("高い", "低い（良い）", "急峻", "緩やか"):
         assert word not in text
