@@ -15,7 +15,7 @@ from fpcore.analysis.difference import MetricDifference
 from fpcore.errors import RecordError
 from fpcore.notation import METRICS, metrics_where
 from fpcore.records.by_seed import alphas, seconds, windows, without_seeds
-from fpcore.records.frames import curve, frame, traces
+from fpcore.records.frames import curve, frame, over_seeds, traces
 from fpcore.records.pairs import incomparable, restricted
 from fpcore.records.record import RunRecord, load_record, load_records
 from fpcore.stats.priors import NO_PRIOR, Prior
@@ -185,10 +185,9 @@ class Comparison:
     @cached_property
     def er_ppl(self) -> pd.DataFrame:
         """Val ER beside Val PPL of all records: `run, samples, val_er, val_ppl`, seeds averaged."""
-        rows = frame(self.records).astype({"val_er": float, "val_ppl": float})
+        rows = frame(self.records)
         whole = rows[rows["samples"].isin(self.samples)].dropna(subset=["val_er", "val_ppl"])
-        groups = whole.groupby(["run", "samples"], sort=False, as_index=False)
-        return pd.DataFrame(groups[["val_er", "val_ppl"]].mean())
+        return over_seeds(whole, ["run", "samples"], ["val_er", "val_ppl"])
 
     @cached_property
     def shared_iterations(self) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from fpcore.analysis.checks import run_checks
 from fpcore.analysis.comparison import SUMMARY, compare_among
 from fpcore.book.pages import GROUPS, Page
 from fpcore.paths import together
-from fpcore.records.frames import curve, frame
+from fpcore.records.frames import curve, frame, over_seeds
 from fpcore.records.record import RunRecord
 from fpcore.reports.opening import HEADING, SAID
 from fpcore.stats.scaling import LEAST_SIZES, fit_power_law
@@ -113,7 +113,7 @@ def _runs(pages: list[Page], records: list[RunRecord]) -> dict[str, str]:
 def _run(record: RunRecord) -> str:
     rows = frame([record])
     last = rows[rows["samples"] == rows["samples"].max()]
-    means = last[OF_RUN].astype(float).mean()
+    means = over_seeds(last, ["run"], OF_RUN).iloc[0]
     facts = {notation.METRICS[m].label: notation.metric(m, means[m]) for m in OF_RUN}
     points = curve(record)
     if points["train_tokens"].nunique() >= LEAST_SIZES:
