@@ -59,7 +59,15 @@ def decorated(body: str) -> str:
         body = body.replace(
             f"<strong>{verdict}</strong>　", f'<strong class="verdict {name}">{verdict}</strong> '
         )
-    return clean(body)
+    return scoped(clean(body))
+
+
+def scoped(body: str) -> str:
+    """Return an HTML text whose table heads say what they are the heads of."""
+    cell, head = r"<th(?=[\s>])", r"<thead>.*?</thead>"
+    body = re.sub(r'(<th\s[^>]*?)\s*scope="[^"]*"', r"\1", body)
+    body = re.sub(head, lambda m: re.sub(cell, '<th scope="col"', m[0]), body, flags=re.DOTALL)
+    return re.sub(r"<th(?=[\s>])(?! scope=)", '<th scope="row"', body)
 
 
 def _figure(folder: Path, source: str, caption: str) -> str:

@@ -61,9 +61,11 @@ def _show_in_notebook() -> None:
     A backend for notebooks that its user has chosen stays.
     """
     shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if hasattr(shell, "kernel") and not plt.get_backend().startswith("module://"):
+    if not hasattr(shell, "kernel"):
+        return
+    own = plt.get_backend()
+    if not own.startswith("module://") or own.endswith("inline.backend_inline"):
         shell.enable_matplotlib("inline")
-    if hasattr(shell, "kernel"):
         say_what_is_seen(shell)
 
 
