@@ -244,3 +244,23 @@ def test_many_runs_are_named_below_a_figure_that_stays_as_wide_as_a_page() -> No
     assert legend.get_window_extent().y1 <= ax.get_tightbbox().y0 + 1  # type: ignore[union-attr]
     assert ax.get_window_extent().height > 250 and legend.get_window_extent().x0 > 0
     assert figure.get_size_inches()[0] <= 7.2  # type: ignore[union-attr]
+
+
+@given(st.lists(st.floats(-1e6, 1e6).map(lambda x: round(x, 6)), min_size=2, max_size=12),
+       st.sampled_from(["", "%", "k", "points"]))  # fmt: skip
+def test_no_two_ticks_read_alike(places: list[float], unit: Any) -> None:
+    form = figures.Distinct(unit)
+    ticks = [value + 0.0 for value in {*places}]
+    assert len({*form.format_ticks(ticks)}) == len(ticks)
+    assert not any(re.fullmatch("-[0.,]+[%k]?", text) for text in form.format_ticks(ticks))
+
+
+@given(st.floats(2, 1e5), st.floats(1.0001, 1000))
+@settings(max_examples=30, deadline=None)
+def test_a_log_axis_has_some_ticks_however_narrow_it_is(low: float, times: float) -> None:
+    ax = figures.axes()
+    ax.plot([1, 2], [low, low * times])
+    figures.ppl_axis(ax)
+    bottom, top = ax.get_ylim()
+    assert 2 <= sum(bottom <= tick <= top for tick in ax.get_yticks()) <= 12
+    plt.close("all")

@@ -7,5 +7,6 @@ from fpcore.reports.figures.pairs import *
 from fpcore.reports.figures.sizes import *
 from fpcore.reports.figures.studies import *
 from fpcore.reports.figures.style import *
+from fpcore.reports.figures.ticks import *
 from fpcore.reports.figures.traces import *
 from fpcore.reports.figures.words import *

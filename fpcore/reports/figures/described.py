@@ -8,10 +8,10 @@ from matplotlib.axis import Axis
 from matplotlib.collections import PathCollection
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from fpcore.notation import CONTROL
+from fpcore.reports.figures.ticks import Distinct
 from fpcore.reports.figures.words import said
 
 __all__ = ["described"]
@@ -101,6 +101,4 @@ def _y(ax: Axes, value: float) -> str:
 def _number(axis: Axis, value: float) -> str:
     """Return a number as its axis prints them, where that does not depend on the other ticks."""
     form = axis.get_major_formatter()
-    if isinstance(form, FuncFormatter | PercentFormatter):
-        return str(form(value, None))
-    return f"{value:.4g}"
+    return form(value) if isinstance(form, Distinct) else f"{value:.4g}"

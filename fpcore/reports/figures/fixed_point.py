@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from fpcore.reports.figures.style import legend
+from fpcore.reports.figures.ticks import Distinct
 from fpcore.reports.figures.words import said
 
 if TYPE_CHECKING:  # it loads torch
@@ -70,7 +71,7 @@ def spectra(d: "Diagnosis", ax: Axes) -> Axes:
     ax.set_xscale("symlog", linthresh=1)
     ticks = d.train.spectra["step"].tolist()
     ax.set_xticks(ticks, [str(t) for t in ticks], minor=False)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(Distinct("%"))
     ax.set(
         xlabel=said("雑音なしの反復（対数、0 は開始）"), ylabel=said("D に対する比"), ylim=(0, 1.03)
     )
@@ -107,7 +108,7 @@ def gain(d: "Diagnosis", ax: Axes) -> Axes:
     for label, color in zip(lines, sns.color_palette("colorblind"), strict=False):
         relative = lines[label] / lines[label].iloc[0] - 1
         ax.plot(trace["iteration"], relative, color=color, label=said(str(label)))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.yaxis.set_major_formatter(Distinct("%", 1))
     ax.xaxis.set_major_locator(_whole_ticks())
     since = said("反復 {first} からの変化", first=trace["iteration"].iloc[0])
     ax.set(xlabel=said("訓練の反復"), ylabel=since)

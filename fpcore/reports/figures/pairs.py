@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.difference import MetricDifference
@@ -18,6 +17,7 @@ from fpcore.reports.figures.lines import nothing
 from fpcore.reports.figures.looks import run_styles
 from fpcore.reports.figures.sizes import by_size, perplexity
 from fpcore.reports.figures.style import token_axis, whole_axis
+from fpcore.reports.figures.ticks import Distinct
 from fpcore.reports.figures.traces import convergence
 from fpcore.reports.figures.words import said
 from fpcore.stats.uncertainty import Difference, difference
@@ -119,7 +119,7 @@ def _marked(points: dict[float, tuple[float, float, float]], c: Comparison, ax: 
                 capsize=3, lw=1.4)  # fmt: skip
     whole = float(np.nanmax(np.abs(np.vstack([middle, low, high])))) or 0.01
     ax.set_ylim(-1.15 * whole, 1.15 * whole)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1 if whole < 0.2 else 0, symbol=""))
+    ax.yaxis.set_major_formatter(Distinct("points", 1 if whole < 0.2 else 0))
 
 
 def _caption(c: Comparison, seeds: int, known: bool) -> str:

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from fpcore.notation import METRICS
 from fpcore.records.frames import curve, frame
 from fpcore.records.record import RunRecord
 from fpcore.reports.figures.lines import draw_lines, nothing, titled
 from fpcore.reports.figures.looks import Style, called, run_styles
-from fpcore.reports.figures.style import THOUSANDS, legend, ppl_axis, token_axis
+from fpcore.reports.figures.style import legend, ppl_axis, token_axis
+from fpcore.reports.figures.ticks import Distinct
 from fpcore.reports.figures.words import said
 from fpcore.stats.scaling import fit_power_law, fit_saturating_law
 
@@ -39,7 +39,7 @@ def by_size(records: Iterable[RunRecord], metric: str, ax: Axes) -> Axes:
     draw_lines(rows, "train_tokens", metric, "run", ax)
     token_axis(ax, rows["train_tokens"])
     share = METRICS[metric].unit == "%"
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1) if share else THOUSANDS)
+    ax.yaxis.set_major_formatter(Distinct("%", 1) if share else Distinct())
     ax.set(ylabel=label, title=titled(label, rows))
     return ax
 
@@ -117,7 +117,7 @@ def effective_rank_splits(record: RunRecord, ax: Axes) -> Axes:
     long = rows.melt(["train_tokens", "seed"], ["Train ER", "Val ER"], "split", "er")
     draw_lines(long.dropna(), "train_tokens", "er", "split", ax)
     token_axis(ax, rows["train_tokens"].dropna())
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.yaxis.set_major_formatter(Distinct("%", 1))
     ax.set(ylabel=said("ER（D に対する比）"), title=titled(f"{record.name}: Effective Rank", rows))
     return ax
 
@@ -138,7 +138,7 @@ def er_ppl(table: pd.DataFrame, ax: Axes) -> Axes:
         label = own["title"].iloc[0] if "title" in own else name
         ax.scatter(own["val_er"], own["val_ppl"], s=50, c=look.color, marker=look.marker,
                    edgecolors="white", lw=0.6, zorder=3, label=label)  # fmt: skip
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.xaxis.set_major_formatter(Distinct("%", 1))
     ppl_axis(ax)
     n = table["run"].nunique()
     title = said("ER と PPL　実行 n={n}（数字はサンプル数、線は同じサイズ）", n=n)

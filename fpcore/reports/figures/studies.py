@@ -3,9 +3,9 @@
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from fpcore.notation import METRICS, metrics_where
+from fpcore.reports.figures.ticks import Distinct
 from fpcore.reports.figures.words import said
 
 __all__ = [
@@ -23,7 +23,7 @@ def study(rows: pd.DataFrame, panels: list[Axes]) -> list[Axes]:
         _panel(rows, metric, ax)
         ax.set(xlabel=said(METRICS[metric].on_axis), ylabel="")
         if METRICS[metric].unit == "%":
-            ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            ax.xaxis.set_major_formatter(Distinct("%"))
     samples, n = rows["samples"].iloc[0], rows["seed"].nunique()
     title = "{samples} サンプル、シード n={n}（点はシード、線は平均 ± 標準偏差、破線は基準）"
     panels[0].figure.suptitle(said(title, samples=samples, n=n), fontsize="medium")

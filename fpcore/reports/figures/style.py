@@ -9,15 +9,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import (
-    FuncFormatter,
-    LogLocator,
-    MaxNLocator,
-    NullFormatter,
-    NullLocator,
-)
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from fpcore.reports.figures.described import say_what_is_seen
+from fpcore.reports.figures.ticks import Distinct, log_axis
 from fpcore.reports.figures.words import Language, said, speak
 
 __all__ = [
@@ -32,11 +27,9 @@ __all__ = [
 ]
 
 FONT = "IPAexGothic"
-THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 # Above the first number of lines the legend stands below the axes, above the second there is none.
 FEW_LINES, MOST_LINES = 5, 40
-MOST_PPL = 1e9  # no vocabulary is larger
-CLOSE = 0.07  # ticks nearer to each other than this share of the axis would touch
+CLOSE = 0.09  # ticks nearer to each other than this share of the axis would touch
 WIDTH, HEIGHT = 6.4, 4.0  # every figure of the book has this size, in inches
 LETTER = 0.085, 0.19  # a letter of a legend takes this width and height, in inches
 
@@ -102,27 +95,14 @@ def token_axis(ax: Axes, tokens: pd.Series) -> None:
             ticks.append(size)
     ax.set_xticks(ticks, minor=False)
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1000:,.0f}k"))
+    ax.xaxis.set_major_formatter(Distinct("k"))
     ax.set_xlabel(said("訓練トークン（対数）"))
 
 
 def ppl_axis(ax: Axes) -> None:
-    """Make perplexity logarithmic: numbers at 1, 2, 5, in less than a decade at every step or half.
-
-    What is above MOST_PPL (a run that has broken) lies outside of the figure.
-    """
-    if ax.dataLim.y1 > MOST_PPL:
-        ax.set_ylim(min(ax.dataLim.y0, MOST_PPL) / 2, MOST_PPL)
-    ax.set_yscale("log")
-    low, high = ax.get_ylim()
-    steps = [1.0, 2.0, 5.0]
-    if high < 10 * low:
-        steps = (
-            [n / 2 for n in range(2, 20)] if high < 3 * low else [float(n) for n in range(1, 10)]
-        )
-    ax.yaxis.set_major_locator(LogLocator(subs=steps))
-    ax.yaxis.set_major_formatter(THOUSANDS)
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    """Make perplexity logarithmic (see `ticks.log_axis`)."""
+    log_axis(ax)
+    ax.yaxis.set_major_formatter(Distinct())
     ax.set_ylabel(said("Val PPL（対数）"))
 
 

@@ -2,13 +2,13 @@
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from fpcore.notation import METRICS
 from fpcore.records.frames import epochs, frame, traces
 from fpcore.records.record import RunRecord
 from fpcore.reports.figures.lines import draw_lines, nothing, sized, titled
 from fpcore.reports.figures.style import whole_axis
+from fpcore.reports.figures.ticks import Distinct
 from fpcore.reports.figures.words import said
 
 __all__ = [
@@ -25,7 +25,7 @@ def convergence(rows: pd.DataFrame, ax: Axes) -> Axes:
     if rows.empty:
         return nothing(ax, said("収束の推移"))
     draw_lines(sized(rows), "iteration", "convergence_rate", "label", ax)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(Distinct("%"))
     ax.set(xlabel=said("反復"), ylabel=said(METRICS["convergence_rate"].on_axis), ylim=(0, 1))
     whole_axis(ax)
     ax.set_title(titled(said("収束の推移"), rows))
@@ -55,7 +55,7 @@ def phase1_by_size(record: RunRecord, column: str, label: str, ax: Axes) -> Axes
     draw_lines(rows, "iteration", column, "size", ax, legend_title=said("サンプル数"))
     if column == "convergence_rate":
         ax.set_ylim(0, 1)
-        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.yaxis.set_major_formatter(Distinct("%"))
     whole_axis(ax)
     title = titled(said("{name}: {label}", name=record.name, label=said(label)), rows)
     ax.set(xlabel=said("反復"), ylabel=said(label), title=title)

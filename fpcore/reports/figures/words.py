@@ -48,6 +48,8 @@ ENGLISH = {
     "差 {b} − {a}　シード n={n}\n縦線は検証会話だけによる {level} の区間":
         "{b} − {a}, seeds n={n}\nbars: {level} interval over validation conversations alone",
     "べき乗則と飽和則（点線）": "power law and saturating law (dotted)",
+    "テキストの違う実行を含む（高さは比べられない）":
+        "with runs of different texts (heights cannot be compared)",
     "スケーリング則": "scaling law",
     "収束の推移": "convergence",
     "ER と PPL": "effective rank and perplexity",
