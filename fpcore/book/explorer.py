@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 from IPython.display import Javascript, display
 from matplotlib.figure import Figure
 
+from fpcore.book.overview import SORTS
 from fpcore.book.views import CURVES, USED, VIEWS, Choice, View
 from fpcore.errors import RecordError
 from fpcore.records.record import RunRecord, load_records
@@ -24,11 +25,14 @@ _chosen: dict[str, Any] = {}  # the last choices, for the next time that the cel
 STYLE = """
 .widget-html-content:has(.fpcore) { min-width: 0; }
 .fpcore { overflow-x: auto; overflow-wrap: anywhere; font-size: 14px; line-height: 1.6; }
+.fpcore .table:has(th:nth-child(8)) { font-size: 12.5px; }
 .fpcore a { text-decoration: underline; margin-right: .6em; }
 .fpcore h1 { font-size: 1.5em; } .fpcore h2 { font-size: 1.25em; }
 .fpcore svg { max-width: 100%; height: auto; background: #fff; }
 .fpcore table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.fpcore th, .fpcore td { padding: 3px 10px; border-bottom: 1px solid #d8dee6; white-space: nowrap; }
+.fpcore th, .fpcore td { padding: 3px 7px; border-bottom: 1px solid #d8dee6; white-space: nowrap; }
+.fpcore th { white-space: normal; }
+.fpcore td:first-child { white-space: normal; min-width: 8em; }
 .fpcore .verdict { border-radius: 3px; padding: 1px 6px; color: #1d2430; }
 .fpcore .wrong { background: #fde3df; } .fpcore .care { background: #fdf1d3; }
 .fpcore .fine { background: #e0f2e6; }
@@ -42,8 +46,12 @@ class Explorer:
         self._records = {record.name: record for record in records}
         self.controls = _controls(records)
         self.shown = widgets.HTML(layout={"min_width": "0", "flex": "1 1 30rem"})
+        self._names = [*self._records]
         for name, control in self.controls.items():
             _restore(name, control)
+        self._narrow(None)
+        self.controls["filter"].observe(self._narrow, "value")
+        for control in self.controls.values():
             control.observe(self._renew, "value")
         named = [control for name, control in self.controls.items() if name != "view"]
         side = widgets.VBox(named, layout={"flex": "0 1 20rem", "min_width": "0"})
@@ -52,22 +60,44 @@ class Explorer:
         self.widget.add_class("fpcore-controls")
         self._renew(None)
 
+    def _narrow(self, _: object) -> None:
+        """Offer the runs whose names hold every word of the filter, and those that are chosen."""
+        words = self.controls["filter"].value.casefold().split()
+        self._found = [n for n in self._names if all(word in n.casefold() for word in words)]
+        for name in ("runs", "a", "b", "base"):
+            control = self.controls[name]
+            chosen = control.value
+            kept = {*chosen} if isinstance(chosen, tuple) else {chosen}
+            self._narrowing = True  # new options drop the choice for a moment
+            control.options = [n for n in self._names if n in self._found or n in kept]
+            control.value = chosen
+            self._narrowing = False
+
     def _renew(self, _: object) -> None:
         """Show what the controls choose, and only the controls that bear on it."""
+        if self._narrowing:
+            return
         _chosen.update({name: control.value for name, control in self.controls.items()})
         for name, control in self.controls.items():
             visible = name == "view" or name in USED[_chosen["view"]]
             control.layout.display = None if visible else "none"
+        figures.speak(_chosen["lang"])
         try:
             self.shown.value = shown(VIEWS[_chosen["view"]](self._choice()))
         except RecordError as error:
             self.shown.value = f"<p>{escape(str(error))}</p>"
+        finally:
+            figures.speak("ja")  # figures of other cells say what they say there
 
     def _choice(self) -> Choice:
         values = {name: control.value for name, control in self.controls.items()}
         records = [self._records[name] for name in values["runs"]]
         samples, curve, window = list(values["samples"]), values["curve"], values["window"]
-        return Choice(records, samples, curve, window, values["a"], values["b"])
+        return Choice(
+            records, samples, curve, window, values["a"], values["b"],
+            every=[*self._records.values()], filtered=self._found,
+            base=values["base"], sort=values["sort"], log=values["log"],
+        )  # fmt: skip
 
 
 def show() -> widgets.Widget:
@@ -92,6 +122,7 @@ def _controls(records: list[RunRecord]) -> dict[str, Any]:
     wide = {"width": "auto"}
     return {
         "view": widgets.ToggleButtons(options=[*VIEWS], description="表示"),
+        "filter": widgets.Text(placeholder="名前の一部", description="絞り込み", layout=wide),
         "runs": widgets.SelectMultiple(
             options=names, value=recent, rows=10, description="実行", layout=wide
         ),
@@ -104,16 +135,24 @@ def _controls(records: list[RunRecord]) -> dict[str, Any]:
         ),
         "a": widgets.Dropdown(options=names, value=recent[0], description="A", layout=wide),
         "b": widgets.Dropdown(options=names, value=recent[-1], description="B", layout=wide),
+        "base": widgets.Dropdown(options=names, value=recent[0], description="基準", layout=wide),
+        "sort": widgets.Dropdown(options=SORTS, description="並べ方", layout=wide),
+        "log": widgets.Checkbox(description="対数目盛（縦）", layout=wide),
+        "lang": widgets.Dropdown(
+            options={"日本語": "ja", "English": "en"}, description="図の言語", layout=wide
+        ),
     }
 
 
 def _restore(name: str, control: Any) -> None:
     """Give a control the value that it had, as far as that can still be chosen."""
     value = _chosen.get(name)
+    options = getattr(control, "options", None)
+    known = [*options.values()] if isinstance(options, dict) else options
     if isinstance(value, tuple) and name != "window":
-        value = tuple(item for item in value if item in control.options) or None
+        value = tuple(item for item in value if item in (known or ())) or None
     wanted = value if isinstance(value, tuple) else (value,)
-    if value is not None and all(item in control.options for item in wanted):
+    if value is not None and (known is None or all(item in known for item in wanted)):
         control.value = value
 
 

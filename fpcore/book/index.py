@@ -17,13 +17,18 @@ from fpcore.records.record import RunRecord
 from fpcore.reports.opening import HEADING, SAID
 from fpcore.stats.scaling import LEAST_SIZES, fit_power_law
 
+ABOUT = (
+    "固定点文脈は、ここまでの文が何についてだったかを表すベクトルである。全部の位置で同時に作り直し、"
+    "変わらなくなるまで訓練してから（Phase 1）、それを使って次のトークンを当てる（Phase 2）。"
+    "初めて読むなら、次の順がよい。"
+)
 OF_PAIR = ("val_ppl", "val_er", "alpha")
 OF_RUN = [m for m in SUMMARY if notation.METRICS[m].headline]
 
 
 def index(pages: list[Page], records: list[RunRecord]) -> str:
     """Return the body of the index page."""
-    parts = ["<h1>fpcore の本</h1>", f"<p>{_lead(pages, records)}</p>"]
+    parts = ["<h1>fpcore の本</h1>", f"<p>{_lead(pages, records)}</p>", _start(pages)]
     cards = _comparisons(pages, records) | _runs(pages, records)
     number = 0
     for group in GROUPS.values():
@@ -46,6 +51,29 @@ def _lead(pages: list[Page], records: list[RunRecord]) -> str:
         f"固定点文脈（fixed-point context）言語モデルの実験の本。実行の記録 {len(records)} 件、"
         f"ページ {len(pages)} 枚。数値はすべて記録から計算した。"
     )
+
+
+def _start(pages: list[Page]) -> str:
+    """Say what the book is about, and what to read in which order."""
+    known = {page.path: page for page in pages}
+    comparisons = [p for p in pages if p.group == GROUPS["comparison"] and _stands_alone(p, pages)]
+    order = {
+        "仕組みを、数個の文で初めから終わりまで動かして見る": known.get("tutorial.html"),
+        "出てくる言葉を確かめる": known.get("glossary.html"),
+        "2 つの実行を比べた報告を 1 つ読む": comparisons[-1] if comparisons else None,
+        "1 つの問いに答える study を読む": _first(pages, "studies"),
+        "ほかのモデルと比べる": known.get("baselines/report.html"),
+    }
+    items = "".join(
+        f'<li>{text}: <a href="{quote(page.path)}">{escape(page.title)}</a></li>'
+        for text, page in order.items()
+        if page
+    )
+    return f'<div class="start"><p>{ABOUT}</p><ol>{items}</ol></div>'
+
+
+def _first(pages: list[Page], group: str) -> Page | None:
+    return next((page for page in pages if page.group == GROUPS[group]), None)
 
 
 def _stands_alone(page: Page, pages: list[Page]) -> bool:

@@ -23,6 +23,7 @@ from fpcore.reports import one_run, page, scaling
 from fpcore.reports.markup import clean
 
 GROUPS = {
+    "start": "入門",
     "comparison": "比較",
     "studies": "問い（study）",
     "runs": "実行",
@@ -30,6 +31,10 @@ GROUPS = {
     "other": "その他",
 }
 NOTEBOOK = Path(__file__).with_name("site_notebook.html.j2").read_text("utf-8")
+GLOSSARY = Path(__file__).with_name("glossary.md")
+START = ("tutorial", "glossary", "README")  # pages of the first group
+# Paragraphs of notebooks that speak to whoever executes them; a page has nothing to execute.
+TO_EXECUTE = re.compile(r"papermill|fpcore\.|セル|ノートブック|JupyterLab")
 NAMED_BY_FILE = ("runs", "scaling", "studies")  # folders whose notebooks all have one heading
 
 
@@ -64,6 +69,14 @@ def source(pages: Source) -> Source:
     """Register a kind of pages."""
     SOURCES.append(pages)
     return pages
+
+
+@source
+def glossary(found: Found) -> Iterator[Page]:
+    """Yield the page of the words that the book uses, unless reports/ has one of its own."""
+    if not (reports() / GLOSSARY.name).exists():
+        body = page.rendered(GLOSSARY.read_text("utf-8"), reports())
+        yield _page(PurePosixPath(GLOSSARY.name), body)
 
 
 @source
@@ -120,8 +133,32 @@ def notebook_page(source: Path) -> Page:
         sanitize_html=True,
         filters={"clean_html": clean},
     )
-    body, _ = exporter.from_notebook_node(nbformat.reads(_text(source), as_version=4))
+    notebook = nbformat.reads(_text(source), as_version=4)
+    if source.parent.name in NAMED_BY_FILE:
+        _name_by_file(notebook, source.stem)
+    _without_instructions(notebook)
+    body, _ = exporter.from_notebook_node(notebook)
     return _page(_below(source), page.decorated(body))
+
+
+def _name_by_file(notebook: nbformat.NotebookNode, name: str) -> None:
+    """Put the name of a file in the place of the heading that all notebooks of its kind share."""
+    first = next((cell for cell in notebook.cells if cell.cell_type == "markdown"), None)
+    if first and first.source.startswith("# "):
+        rest = first.source.partition("\n")[2].strip()
+        first.source = f"# {notation.escaped(name)}\n\n{rest}"
+
+
+def _without_instructions(notebook: nbformat.NotebookNode) -> None:
+    """Drop from a notebook of the book's own what says how to execute it; headings stay."""
+    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
+    if "parameters" not in tags:  # papermill has not made it of one of these
+        return
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and "```" not in cell.source:
+            paragraphs = cell.source.split("\n\n")
+            kept = (p for p in paragraphs if p.startswith("#") or not TO_EXECUTE.search(p))
+            cell.source = "\n\n".join(kept)
 
 
 def record_page(record: RunRecord) -> Page:
@@ -190,6 +227,8 @@ def _captions(soup: BeautifulSoup) -> None:
 
 def _group(source: PurePosixPath) -> str:
     folder = source.parts[0] if len(source.parts) > 1 else ""
+    if not folder and source.stem in START:
+        return "start"
     return "comparison" if "-vs-" in folder else folder if folder in GROUPS else "other"
 
 
@@ -221,10 +260,11 @@ def _normal(path: PurePosixPath) -> str:
     return "/".join(parts)
 
 
-def _reports_first(path: str) -> tuple[str, bool, str]:
-    """Sort pages by folder, and put a report before the notebook behind it."""
+def _reports_first(path: str) -> tuple[str, int, str]:
+    """Sort pages by folder, a report before the notebook behind it, and the first ones as named."""
     folder, _, name = path.rpartition("/")
-    return folder, name != "report.html", name
+    first = [*(f"{stem}.html" for stem in START), "report.html"]
+    return folder, first.index(name) if name in first else len(first), name
 
 
 def _readable(found: Found, made: Callable[[Path], Page], suffix: str) -> Iterator[Page]:

@@ -20,6 +20,7 @@ from pygments.formatters import HtmlFormatter
 
 from fpcore.book import index, pages
 from fpcore.book.pages import Page
+from fpcore.claims.terms import METRICS
 from fpcore.paths import hidden, remove, reports, sweep, unwritable, write_atomically
 from fpcore.records.record import read_shelf, say_left_out
 from fpcore.reports.markup import policy
@@ -30,11 +31,13 @@ SHELL = Environment(autoescape=True, trim_blocks=True).from_string(
     HERE.joinpath("site.html.j2").read_text("utf-8")
 )
 SCRIPT = HERE.joinpath("site.js").read_text("utf-8")
+DARK = HtmlFormatter(style="github-dark")
 LOOK = "\n".join(
     [
         CSS,
         HERE.joinpath("site.css").read_text("utf-8"),
         HtmlFormatter(style="default").get_style_defs(".highlight"),
+        f"@media screen and (prefers-color-scheme: dark) {{ {DARK.get_style_defs('.highlight')} }}",
     ]
 )
 HEADINGS = ("h1", "h2", "h3")
@@ -107,8 +110,9 @@ def write(pages: list[Page], folder: Path) -> None:
 def script(pages: list[Page], text: str) -> str:
     """Return `BOOK` in JavaScript: pages [path, title], sections [page, anchor, heading, text].
 
-    Text is in NFKC, so that full-width letters are found by plain ones. `font` has the characters
-    of `text`, as hits show the text of other pages.
+    Text is in NFKC, so that full-width letters are found by plain ones. `aliases` are groups of
+    words for one thing: who searches one finds the others, too. `font` has the characters of
+    `text`, as hits show the text of other pages.
     """
     book = {
         "pages": [[page.path, page.title] for page in pages],
@@ -118,9 +122,16 @@ def script(pages: list[Page], text: str) -> str:
             if page.group  # the index repeats what the pages say
             for section in sections(page)
         ],
+        "aliases": aliases(),
         "font": font_data(text),
     }
     return f"const BOOK = {json.dumps(book, ensure_ascii=False)};\n"
+
+
+def aliases() -> list[list[str]]:
+    """Return the groups of words for one metric, from `claims/terms.yaml`, as the search reads."""
+    groups = ([words["name"], *words["aliases"]] for words in METRICS.values())
+    return [[*dict.fromkeys(_searchable([word]).lower() for word in group)] for group in groups]
 
 
 def sections(page: Page) -> list[tuple[str, str, str]]:

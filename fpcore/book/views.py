@@ -1,13 +1,12 @@
 """What the explorer shows: each view is a function of records, to a text, rows and a figure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from scipy.stats import gmean
 
 from fpcore import notation
@@ -15,8 +14,9 @@ from fpcore.analysis.comparison import SUMMARY, load_comparison
 from fpcore.notation import DASH, METRICS, Markdown, metrics_where, number, percent
 from fpcore.records.by_seed import windows
 from fpcore.records.frames import curve, epochs, frame, over_seeds, traces
+from fpcore.records.pairs import different_texts
 from fpcore.records.record import RunRecord
-from fpcore.reports import figures, one_run, scaling
+from fpcore.reports import figures, scaling
 from fpcore.reports.comparison import report, sections
 
 BY_ITERATION = {
@@ -39,6 +39,10 @@ BY_TOKENS = {
     for name in [*SUMMARY, *metrics_where(lambda m: not m.summary)]
     if METRICS[name].measured
 }
+MIXED = "テキストの違う実行を含む（高さは比べられない）"
+FIRST = (
+    "val_ppl", "bits_per_byte", "val_acc", "val_er", "convergence_rate", "train_ppl", "train_er",
+)  # fmt: skip
 SHARES = [*metrics_where(lambda m: m.unit == "%"), "dev_acc"]
 CURVES: dict[str, tuple[str, str]] = (
     {f"{label}（トークン）": ("train_tokens", column) for column, label in BY_TOKENS.items()}
@@ -49,7 +53,11 @@ CURVES: dict[str, tuple[str, str]] = (
 
 @dataclass(frozen=True)
 class Choice:
-    """What the reader chose: records, sizes, a curve (see `CURVES`), a window of sizes, a pair."""
+    """What the reader chose: records, sizes, a curve (see `CURVES`), a window of sizes, a pair.
+
+    `every` are all records, `filtered` the names of those that the filter leaves; they are sorted
+    by the column `sort`, with differences from the run `base`. `log` makes values logarithmic.
+    """
 
     records: list[RunRecord]
     samples: list[int]
@@ -57,6 +65,11 @@ class Choice:
     window: tuple[int, int]
     a: str
     b: str
+    every: Sequence[RunRecord] = ()
+    filtered: Sequence[str] = ()
+    base: str = ""
+    sort: str = "val_ppl"
+    log: bool = False
 
     @property
     def chosen(self) -> list[RunRecord]:
@@ -89,7 +102,7 @@ def view(title: str, controls: str) -> Callable[[Show], Show]:
     return register
 
 
-@view("曲線", "runs samples curve")
+@view("曲線", "filter runs samples curve log lang")
 def curves(choice: Choice) -> View:
     """曲線: a metric by tokens, iteration or epoch; the table gives the end of each curve."""
     x, column = CURVES[choice.curve]
@@ -99,21 +112,39 @@ def curves(choice: Choice) -> View:
     if x == "train_tokens":
         figures.by_size(choice.chosen, column, ax)
     else:
-        figures.curves(rows, x, column, label, ax)
+        titles = rows["run"].map(figures.called(choice.chosen))
+        figures.curves(rows.assign(title=titles), x, column, label, ax)
     if column in SHARES:
-        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+        ax.yaxis.set_major_formatter(figures.Distinct("%", 1))
+    elif x != "train_tokens":
+        ax.yaxis.set_major_formatter(figures.Distinct())
+    notes = [*_mixed(choice.chosen, ax), *_logged(ax, rows[column], choice.log)]
     ends = _ends(rows.dropna(subset=[x, column]), x, column)
-    return View(_ends_table(ends, x, column, label), ends, _figure(ax))
+    return View(_under(notes, _ends_table(ends, x, column, label)), ends, _figure(ax))
 
 
-@view("結果", "runs samples")
+@view("結果", "filter runs samples")
 def results(choice: Choice) -> View:
-    """結果: every seed and size of the chosen runs."""
+    """結果: every seed and size of the chosen runs, perplexity first."""
     rows = frame(choice.chosen)
-    return View(one_run.runs_table(rows), rows)
+    shown = pd.DataFrame(
+        {
+            "run": rows["run"],
+            "サンプル数": [number(v, 0) for v in rows["samples"]],
+            "シード": [number(v, 0) for v in rows["seed"]],
+            **{_head(m): [notation.metric(m, v) for v in rows[m]] for m in FIRST},
+            "最良/全エポック": [
+                f"{number(a, 0)}/{number(b, 0)}"
+                for a, b in zip(rows["best_epoch"], rows["epochs_run"], strict=True)
+            ],
+            "トークン": [number(v, 0) for v in rows["train_tokens"]],
+            "秒": [number(v, 0) for v in rows["seconds"]],
+        }
+    )
+    return View(_under(_mixed(choice.chosen), notation.table(shown)), rows)
 
 
-@view("設定の違い", "runs")
+@view("設定の違い", "filter runs")
 def settings(choice: Choice) -> View:
     """設定の違い: the knobs that are not the same in all chosen runs."""
     configs = {record.name: record.config for record in choice.records}
@@ -131,13 +162,15 @@ def settings(choice: Choice) -> View:
     return View(notation.table(rows), rows)
 
 
-@view("ER と PPL", "runs samples")
+@view("ER と PPL", "filter runs samples lang")
 def er_ppl(choice: Choice) -> View:
     """ER と PPL: means over seeds; the points say which run they are."""
-    rows = frame(choice.chosen).dropna(subset=["val_er", "val_ppl"])
+    rows = frame(choice.chosen).astype({"val_er": float, "val_ppl": float})
+    rows = rows.dropna(subset=["val_er", "val_ppl"])
     counts = rows.groupby(["run", "samples"], as_index=False).agg(n=("seed", "size"))
     means = over_seeds(rows, ["run", "samples"], ["val_er", "val_ppl"]).merge(counts)
-    ax = figures.er_ppl(means, figures.axes())
+    titles = means["run"].map(figures.called(choice.chosen))
+    ax = figures.er_ppl(means.assign(title=titles), figures.axes())
     shown = pd.DataFrame(
         {
             "run": means["run"],
@@ -151,10 +184,11 @@ def er_ppl(choice: Choice) -> View:
              for r in shown.itertuples(index=False)]  # fmt: skip
     for i, point in enumerate(means[["val_er", "val_ppl"]].to_numpy()):
         ax.plot(*point, "o", ms=16, alpha=0.01, gid=f"hint-{i}")  # easier to hit than what is seen
-    return View(notation.table(shown), means, _figure(ax), tuple(hints))
+    text = _under(_mixed(choice.chosen, ax), notation.table(shown))
+    return View(text, means, _figure(ax), tuple(hints))
 
 
-@view("α", "runs window")
+@view("α", "filter runs window lang")
 def alpha(choice: Choice) -> View:
     """α: the power law of each chosen run over the sizes of the window."""
     first, last = choice.window
@@ -168,17 +202,49 @@ def alpha(choice: Choice) -> View:
         if law
     ]  # fmt: skip
     text = f"サイズ {first}–{last} の PPL = A・トークン^α。\n\n{scaling.fits_table(records)}"
-    return View(
-        Markdown(text), pd.DataFrame(rows), _figure(figures.power_laws(records, figures.axes()))
-    )
+    ax = figures.power_laws(records, figures.axes())
+    return View(_under(_mixed(records, ax), text), pd.DataFrame(rows), _figure(ax))
 
 
-@view("A/B 比較", "a b")
+@view("A/B 比較", "filter a b")
 def comparison(choice: Choice) -> View:
     """A/B: the tables, sentences and 検証 of the report of two runs."""
     c = load_comparison(choice.a, choice.b)
     text = re.sub(r"!\[[^]]*\]\([^)]*\)\n\n", "", report.render(c))
     return View(Markdown(text), c.summary)
+
+
+def _mixed(records: list[RunRecord], ax: Axes | None = None) -> list[str]:
+    """Say which runs read another text or vocabulary than the first one, in a figure, too."""
+    others: dict[str, list[str]] = {}
+    for record in records[1:]:
+        if different := different_texts(records[0], record):
+            others.setdefault("、".join(different), []).append(notation.code(record.name))
+    if ax and others:
+        ax.set_title(f"{ax.get_title()}\n{figures.said(MIXED)}")
+    first = notation.code(records[0].name) if records else ""
+    return [
+        f"**注意**　{'、'.join(names)} は {first} と {what} が違う。PPL などの高さは比べられない。"
+        for what, names in others.items()
+    ]
+
+
+def _logged(ax: Axes, values: pd.Series, wanted: bool) -> list[str]:
+    """Make the values logarithmic, if that is wanted and can be."""
+    if not wanted:
+        return []
+    if not (values.dropna().astype(float) > 0).all():
+        return ["0 以下の値があるので、対数目盛にはできない。"]
+    figures.log_axis(ax)
+    return []
+
+
+def _under(notes: list[str], text: str) -> Markdown:
+    return Markdown("\n\n".join([*notes, text]))
+
+
+def _head(metric: str) -> str:
+    return METRICS[metric].column or METRICS[metric].label
 
 
 def _shown(config: dict[str, object], knob: str) -> str:

@@ -1,5 +1,5 @@
 from . import baselines, comparison, figures, fixed_point, one_run, scaling, study, tutorial
-from .one_run import watch
+from .watching import watch
 
 __all__ = [
     "baselines",

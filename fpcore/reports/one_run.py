@@ -1,113 +1,29 @@
-"""How far a run is that another process trains: read from its checkpoint."""
+"""The tables of one run: its results, its knobs, its power law."""
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from fpcore.config.run_config import RunConfig
-from fpcore.errors import RecordError
 from fpcore.notation import (
     DASH,
     METRICS,
     Markdown,
     code,
-    escaped,
     factor,
     knob_value,
     metric,
     metrics_where,
     number,
-    percent,
     table,
 )
-from fpcore.paths import shown
 from fpcore.records.frames import curve
-from fpcore.records.record import RunRecord, record_path
-from fpcore.reports import figures
+from fpcore.records.record import RunRecord
 from fpcore.reports.run_summary import checked as checked
 from fpcore.reports.run_summary import gist as gist
-from fpcore.runs import checkpoint, lock, states
 from fpcore.stats.scaling import LEAST_SIZES, PowerLaw, fit_power_law
 
-PHASES = ("phase1", "phase2")
 COLUMNS = metrics_where(lambda m: m.column)
-
-
-def watch(name: str) -> Markdown:
-    """Return what the run called `name` has finished and where it stands; draw its phase 1.
-
-    A checkpoint is some seconds old, where contexts are large some minutes.
-
-    Raises:
-        RecordError: no run of this name is in work, or was interrupted.
-    """
-    path, folder = record_path(name), checkpoint.folder(name)
-    parts = [*_finished(folder), *_in_work(folder)]
-    holder = lock.holder(name)
-    if not parts and not holder:
-        there = f"; its record is {shown(path)}" if path.is_file() else ""
-        raise RecordError(f"No run called {name} is in work or interrupted here{there}.")
-    who = "中断している"
-    if holder:
-        about = escaped(f"process {holder.get('process')}、{holder.get('host')}")
-        who = f"実行中（{about}）"
-    traces = [part.pop("phase1") for part in parts]
-    if any(len(trace) for trace in traces):
-        figures.convergence(pd.concat(traces, ignore_index=True).assign(run=name), figures.axes())
-    text = table(pd.DataFrame(parts)) if parts else "まだ checkpoint がない。"
-    return Markdown(f"`{name}` は{who}。\n\n{text}")
-
-
-def _finished(folder: Path) -> list[dict[str, Any]]:
-    found = {path: checkpoint.read_result(path) for path in sorted(folder.glob("*.result"))}
-    return [
-        _part(path, "完了", one.phase1, number(one.val_ppl, 1))
-        for path, one in found.items()
-        if one
-    ]
-
-
-def _in_work(folder: Path) -> list[dict[str, Any]]:
-    """Return where the size in work stands: in phase 2 where that has a state, else in phase 1."""
-    paths = {phase: _newest(folder.glob(f"*.{phase}*.safetensors")) for phase in PHASES}
-    known = {phase: path and states.about(path) for phase, path in paths.items()}
-    first, second = known["phase1"], known["phase2"]
-    trace = pd.DataFrame(first["trace"] if first else {})
-    if paths["phase2"] and second:
-        rows, said = second["trace"], f"Phase 2 エポック {second['epoch']}"
-        return [_part(paths["phase2"], said, trace, _reached(rows[-1]) if rows else DASH)]
-    if paths["phase1"] and first:
-        return [_part(paths["phase1"], f"Phase 1 反復 {len(trace) + 1}", trace, DASH)]
-    return []
-
-
-def _reached(row: dict[str, Any]) -> str:
-    """Return the PPL of an epoch on the text that chooses it, which may be development."""
-    if "val_loss" in row:
-        return number(float(np.exp(row["val_loss"])), 1)
-    return f"{number(float(np.exp(row['dev_loss'])), 1)}（開発）"
-
-
-def _newest(paths: Iterable[Path]) -> Path | None:
-    """Return the file that was written last; phase 2 has one for every learning rate tried."""
-    return max(paths, key=lambda path: path.stat().st_mtime_ns, default=None)
-
-
-def _part(path: Path, state: str, phase1: Any, ppl: str) -> dict[str, Any]:
-    seed, samples = path.name.split("-")[:2]
-    trace = pd.DataFrame(phase1).assign(seed=int(seed), samples=int(samples))
-    last = trace["convergence_rate"].iloc[-1] if len(trace) else None
-    return {
-        "シード": seed,
-        "サンプル数": samples,
-        "状態": state,
-        "収束率": percent(last, 0),
-        "Val PPL": ppl,
-        "phase1": trace.assign(label=samples),
-    }
 
 
 def runs_table(rows: pd.DataFrame) -> Markdown:

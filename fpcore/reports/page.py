@@ -13,6 +13,8 @@ import matplotlib_fontja
 from bs4 import BeautifulSoup
 from fontTools import subset
 from markdown_it import MarkdownIt
+from matplotlib.figure import Figure
+from PIL import Image
 
 from fpcore.paths import file_content, write_atomically
 from fpcore.reports import figures
@@ -57,7 +59,15 @@ def decorated(body: str) -> str:
         body = body.replace(
             f"<strong>{verdict}</strong>　", f'<strong class="verdict {name}">{verdict}</strong> '
         )
-    return clean(body)
+    return scoped(clean(body))
+
+
+def scoped(body: str) -> str:
+    """Return an HTML text whose table heads say what they are the heads of."""
+    cell, head = r"<th(?=[\s>])", r"<thead>.*?</thead>"
+    body = re.sub(r'(<th\s[^>]*?)\s*scope="[^"]*"', r"\1", body)
+    body = re.sub(head, lambda m: re.sub(cell, '<th scope="col"', m[0]), body, flags=re.DOTALL)
+    return re.sub(r"<th(?=[\s>])(?! scope=)", '<th scope="row"', body)
 
 
 def _figure(folder: Path, source: str, caption: str) -> str:
@@ -65,8 +75,8 @@ def _figure(folder: Path, source: str, caption: str) -> str:
     content = _png(folder, source)
     if content is None:
         return f"<p>図: {caption}（{ELSEWHERE}）</p>"
-    data = base64.b64encode(content).decode()
-    image = f'<img src="data:image/png;base64,{data}" alt="{caption}">'
+    data, seen = base64.b64encode(content).decode(), html.escape(_described(content)) or caption
+    image = f'<img src="data:image/png;base64,{data}" alt="{seen}">'
     return f"<figure>{image}<figcaption>図: {caption}</figcaption></figure>"
 
 
@@ -79,6 +89,13 @@ def _png(folder: Path, source: str) -> bytes | None:
         content = file_content(path)
         return content if content.startswith(PNG) else None
     return None
+
+
+def _described(content: bytes) -> str:
+    """Return what a picture says of itself; nothing where it does not."""
+    with suppress(OSError, SyntaxError, ValueError), Image.open(io.BytesIO(content)) as picture:
+        return str(picture.info.get("Description", ""))
+    return ""
 
 
 def _contents(body: str) -> tuple[str, str]:
@@ -114,7 +131,7 @@ def font_data(text: str) -> str:
 
 
 def publish(target: Path, text: str, drawn: Mapping[str, Callable[[], object]]) -> Path:
-    """Write `report.md`, `<name>.png` of every figure and `report.html` to a folder.
+    """Write `report.md`, `<name>.png` and `.svg` of every figure, and `report.html` to a folder.
 
     `drawn` maps names to functions that draw on the current figure. Returns the path of
     `report.md`.
@@ -123,8 +140,21 @@ def publish(target: Path, text: str, drawn: Mapping[str, Callable[[], object]]) 
     figures.use_style()
     for name, draw in drawn.items():
         draw()
-        plt.savefig(target / f"{name}.png", dpi=150, metadata={"Software": None})
+        _save(plt.gcf(), target / name)
         plt.close()
     write_atomically(target / "report.html", page(text, target).encode())
     write_atomically(target / "report.md", text.encode())
     return target / "report.md"
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Save a figure for screens, with what is seen in words, and for print, as shapes alone.
+
+    The same figure gives the same bytes.
+    """
+    seen = figures.described(figure)
+    about = {"Software": None, "Description": seen}
+    figure.savefig(path.with_suffix(".png"), dpi=150, metadata=about)
+    with plt.rc_context({"svg.fonttype": "path", "svg.hashsalt": "fpcore"}):
+        about = {"Date": None, "Creator": None, "Description": seen}
+        figure.savefig(path.with_suffix(".svg"), metadata=about)

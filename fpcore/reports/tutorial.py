@@ -11,6 +11,7 @@ from torch import Tensor
 from fpcore import notation
 from fpcore.notation import Markdown, number
 from fpcore.reports.figures.style import FONT, whole_axis
+from fpcore.reports.figures.words import said
 from fpcore.runs.lessons import FROZEN_STEPS, Lesson
 
 PART = "文字の一部"
@@ -103,9 +104,10 @@ def heat_map(made: Lesson, contexts: list[Tensor], title: str, ax: Axes) -> Axes
     ax.set_yticks(range(len(made.words)), drawn(made.words), fontsize="x-small")
     whole_axis(ax)
     ax.grid(visible=False)
-    ax.set(xlabel="回", ylabel="トークン（上から順に）", title=f"{title}　n={len(values)} トークン")
+    shown = said("{title}　n={n} トークン", title=said(title), n=len(values))
+    ax.set(xlabel=said("回"), ylabel=said("トークン（上から順に）"), title=shown)
     bar = ax.figure.colorbar(image, ax=ax, ticks=range(-7, 1))
-    bar.set_label("動いた割合 ‖c − 前の c‖ / ‖c‖（10 の何乗か）")
+    bar.set_label(said("動いた割合 ‖c − 前の c‖ / ‖c‖（10 の何乗か）"))
     return ax
 
 
@@ -123,6 +125,7 @@ def paths(made: Lesson, ax: Axes, shown: int = 8) -> Axes:
         ax.annotate(f"{i} {words[i]}", flat[-1, i], (5, 3), textcoords="offset points",
                     fontsize="small")  # fmt: skip
     share = float((scale**2).sum() / ((steps[-1] - centre) ** 2).sum())
-    ax.set(xlabel="第 1 主成分", ylabel="第 2 主成分")
-    ax.set_title(f"文脈の動き（{len(steps)} 反復、2 軸で分散の {share:.0%}）")
+    ax.set(xlabel=said("第 1 主成分"), ylabel=said("第 2 主成分"))
+    title = "文脈の動き（{n} 反復、2 軸で分散の {share}）"
+    ax.set_title(said(title, n=len(steps), share=f"{share:.0%}"))
     return ax

@@ -33,7 +33,7 @@ from fpcore.runs.earlier import (
     sample,
 )
 from fpcore.runs.lock import held
-from fpcore.runs.progress import Progress, Stopwatch, clock
+from fpcore.runs.progress import Progress, Stopwatch, clock, planned
 from fpcore.runs.provenance import code_digests, environment, roles_of
 from fpcore.runs.training import Training
 from fpcore.runs.trial import Trial
@@ -86,7 +86,8 @@ def recorded(
             return other
         reading.say(work.data, config.samples)
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        with memory.told(f"{config.run_name}: training"):
+        plan = planned(config.run_name, getattr(config, "seeds", []), config.samples)
+        with memory.told(f"{config.run_name}: training"), plan:
             results = work.train()
         record = RunRecord(
             name=config.run_name,

@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ def choice(
 ) -> Choice:
     records = [load_record(name) for name in names]
     sizes = samples or sorted({r.samples for record in records for r in record.results})
-    return Choice(records, list(sizes), curve, (sizes[0], sizes[-1]), names[0], names[-1])
+    window = (sizes[0], sizes[-1])
+    return Choice(records, list(sizes), curve, window, names[0], names[-1],
+                  every=records, filtered=names, base=names[0])  # fmt: skip
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -82,6 +85,70 @@ def test_curves_have_a_band_over_seeds_and_a_line_per_run_and_size() -> None:
     assert ax.lines[0].get_xdata()[0] == 2  # type: ignore[index]
     looks = {(line.get_color(), str(line.get_linestyle())) for line in ax.lines[::2]}
     assert len(looks) == 4
+
+
+@pytest.mark.parametrize("view", ["曲線", "ER と PPL", "α", "結果"])
+def test_runs_of_different_texts_stand_together_with_a_note_alone(view: str) -> None:
+    mixed = VIEWS[view](choice("v5-small", "v6-small", "v5-published"))
+    assert (
+        "`v5-published` は `v5-small` と" in mixed.text
+        and "`v6-small`" not in (mixed.text.split("が違う")[0])
+    )
+    if mixed.figure:
+        assert "テキストの違う実行を含む" in mixed.figure.axes[0].get_title()
+    alike = VIEWS[view](choice("v5-small", "v6-small", "study"))
+    assert "注意" not in alike.text
+    assert not alike.figure or "違う" not in alike.figure.axes[0].get_title()
+
+
+def test_values_are_logarithmic_where_they_can_be() -> None:
+    wanted = replace(choice("v5-small", curve="Val PPL（トークン）"), log=True)
+    view = VIEWS["曲線"](wanted)
+    assert view.figure and view.figure.axes[0].get_yscale() == "log" and "対数" not in view.text
+    view = VIEWS["曲線"](replace(wanted, curve="多様性の項（diversity term）（反復）"))
+    assert view.figure and view.figure.axes[0].get_yscale() == "linear"
+    assert "対数目盛にはできない" in view.text
+
+
+def test_the_overview_is_sorted_and_has_the_differences_of_a_comparison() -> None:
+    every = choice("study", "v5-small", "v6-small", "v5-published")
+    view = VIEWS["一覧"](replace(every, base="v5-small", sort="val_ppl"))
+    ppl = view.rows["val_ppl"].tolist()
+    assert ppl == sorted(ppl) and len(ppl) == 4
+    own = view.rows.set_index("run")
+    c = load_comparison("v5-small", "v6-small")
+    assert own.loc["v6-small", "val_ppl_difference"] == c["val_ppl"].difference
+    assert own.loc["study", "samples"] == 100  # the largest that both have
+    assert own.loc[["v5-small", "v5-published"], "val_ppl_difference"].isna().all()
+    ranks = VIEWS["一覧"](replace(every, sort="val_er")).rows["val_er"].tolist()
+    assert ranks == sorted(ranks, reverse=True)  # the best first
+    few = VIEWS["一覧"](replace(every, filtered=("study",)))
+    assert few.rows["run"].tolist() == ["study"]
+    assert "絞り込みに合う実行がない" in VIEWS["一覧"](replace(every, filtered=())).text
+
+
+def test_the_filter_narrows_the_lists_and_keeps_what_is_chosen() -> None:
+    made = explorer.Explorer(load_records())
+    made.controls["runs"].value = ("v5-small",)
+    made.controls["filter"].value = "PUBLISHED v6"
+    assert [*made.controls["runs"].options] == ["v5-small", "v6-published"]
+    assert made.controls["runs"].value == ("v5-small",)
+    made.controls["view"].value = "一覧"
+    assert "v6-published" in made.shown.value and "study" not in made.shown.value
+    made.controls["filter"].value = ""
+    assert len(made.controls["runs"].options) == 5
+
+
+def test_figures_speak_english_where_that_is_chosen_and_nowhere_else() -> None:
+    made = explorer.Explorer(load_records())
+    saved: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = explorer.svg
+        patch.setattr(explorer, "svg", lambda f, hints: saved.append(figures.described(f))
+                      or real(f, hints))  # fmt: skip
+        made.controls["lang"].value = "en"
+    assert "validation perplexity" in saved[-1]
+    assert figures.said("反復") == "反復"
 
 
 def test_settings_show_differences_only() -> None:

@@ -25,12 +25,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fpcore import StorageError
+from fpcore.analysis.comparison import load_comparison
 from fpcore.book import pages, site
 from fpcore.book.pages import Page, linked
 from fpcore.book.site import sections
 from fpcore.notation import metric
 from fpcore.paths import ROOT, hidden, runs, write_atomically
 from fpcore.records.record import load_record, load_records
+from fpcore.reports import comparison
 
 HOSTS = re.compile(r"""(?:src|srcset|href|action|url)\s*[=(]\s*["']?\s*(?:https?:)?//""")
 
@@ -41,6 +43,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("site")
     for name in ("runs", "published", "v5-small-vs-v6-small", "scaling", "studies"):
         shutil.copytree(ROOT / "reports" / name, home / "reports" / name)
+    shutil.copy(ROOT / "reports" / "tutorial.ipynb", home / "reports")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FPCORE_HOME", str(home))
         return site.build().parent
@@ -107,6 +110,54 @@ def test_every_page_allows_its_own_style_and_script_alone(book: Path) -> None:
         assert not page.select("[style]")
 
 
+def test_what_is_seen_and_what_is_a_head_is_said(book: Path) -> None:
+    for path in book.rglob("*.html"):
+        page = soup(path)
+        assert all(th["scope"] in ("col", "row") for th in page.find_all("th")), path
+        assert all(th["scope"] == "col" for th in page.select("thead th")), path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FPCORE_HOME", str(book.parent.parent))
+        written = comparison.write(load_comparison("v5-small", "v6-small"))
+        first, *_, last = sorted(load_record("v5-small").results, key=lambda r: r.samples)
+        shown = BeautifulSoup(pages.report_page(written).body, "html.parser")
+    told = " ".join(str(image["alt"]) for image in shown.find_all("img"))
+    assert f"v5-small: {first.val_er:.1%}（4k） → {last.val_er:.1%}（88k）" in told
+    assert {path.suffix for path in written.parent.glob("perplexity.*")} == {".png", ".svg"}
+
+
+def test_the_search_knows_other_words_for_a_metric(book: Path) -> None:
+    script = (book / "search-index.js").read_text("utf-8")
+    groups = json.loads(script.removeprefix("const BOOK = ").removesuffix(";\n"))["aliases"]
+    assert {"ppl", "perplexity", "パープレキシティ"} <= {*next(g for g in groups if "ppl" in g)}
+    assert "有効ランク" in next(g for g in groups if "effective rank" in g)
+
+
+def test_the_start_page_leads_to_the_tutorial_the_words_and_a_report(book: Path) -> None:
+    links = [str(a["href"]) for a in soup(book / "index.html").select(".start a")]
+    assert links[:3] == ["tutorial.html", "glossary.html", "v5-small-vs-v6-small/report.html"]
+    words = soup(book / "glossary.html").get_text()
+    for word in ("固定点文脈", "PPL", "nat", "digest", "収束率", "95 % 区間"):
+        assert word in words
+    assert "はじめての固定点文脈" in soup(book / "tutorial.html").h1.get_text()  # type: ignore[union-attr]
+
+
+def test_pages_of_runs_say_nothing_to_whoever_executes_them(book: Path) -> None:
+    """Of other notebooks than the book's own nothing is left out."""
+    page = soup(book / "runs" / "v5-small.html")
+    assert page.h1 and page.h1.get_text() == "v5-small"
+    for code in page.select("details.code"):
+        code.decompose()
+    text = page.select_one("main").get_text()  # type: ignore[union-attr]
+    assert not re.search("papermill|下のセル", text) and "Phase 1" in text
+    cells = [nbformat.v4.new_markdown_cell("# 題\n\npapermill とセルの話。")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FPCORE_HOME", str(book.parent.parent))
+        path = book.parent / "mine.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+        assert "papermill とセルの話" in pages.notebook_page(path).body
+        path.unlink()
+
+
 def test_a_link_that_leads_out_of_the_reports_is_no_page(tmp_path: Path) -> None:
     (tmp_path / "reports" / "deep").mkdir(parents=True)
     (tmp_path / "secret").write_text("# secret\n")
@@ -119,7 +170,7 @@ def test_a_link_that_leads_out_of_the_reports_is_no_page(tmp_path: Path) -> None
         patch.setenv("FPCORE_HOME", str(tmp_path))
         made = site.build().parent
     names = {path.stem for path in made.rglob("*.html")}
-    assert names == {"index", "unreadable", "real", "inside"}
+    assert names == {"index", "unreadable", "glossary", "real", "inside"}
     assert all("secret" not in path.read_text("utf-8") for path in made.glob("[ir]*.html"))
 
 
@@ -262,7 +313,7 @@ def test_the_book_is_made_anew_and_never_of_itself(
     (index.parent / "report.md").write_text("# old\n")
     (runs() / "v5-small.json").unlink()
     site.build()
-    assert [p.name for p in index.parent.rglob("*.html")] == ["index.html"]
+    assert {p.name for p in index.parent.rglob("*.html")} == {"index.html", "glossary.html"}
     assert [p.name for p in (tmp_path / "reports").iterdir() if p.name.startswith(".")] == []
 
 

@@ -1,21 +1,35 @@
 """A run looks the same in every figure, and figures say n and units."""
 
-from collections.abc import Callable, Iterator
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from helpers.records import run
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
+from matplotlib.text import Text
 
-from fpcore.analysis.comparison import load_comparison
+from fpcore.analysis.comparison import Comparison, load_comparison
+from fpcore.book import views
+from fpcore.errors import ConfigError
+from fpcore.paths import reports
+from fpcore.records.frames import epochs, frame, traces
 from fpcore.records.record import load_record, load_records
 from fpcore.reports import figures
-from fpcore.reports.comparison.report import FIGURES
-from fpcore.reports.figures.runs import BAND
-from fpcore.reports.figures.style import line_styles, run_color, run_styles
+from fpcore.reports.comparison.report import FIGURES, Drawn
+from fpcore.reports.figures import looks as figures_looks
+from fpcore.reports.figures.looks import MARKERS, line_styles, run_styles
 
 
 @pytest.fixture(autouse=True)
@@ -25,40 +39,177 @@ def _style(committed: None) -> Iterator[None]:
     plt.close("all")
 
 
-def colors(ax: Axes) -> dict[str, str]:
-    """The colour of each run in a figure, by the first word of its label."""
+def looks(ax: Axes) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each run in a figure, by the first word of its label."""
     handles, labels = ax.get_legend_handles_labels()
     names = [label.split("（")[0] for label in labels]
-    shown = [
-        h.get_facecolor()[0] if hasattr(h, "get_offsets") else h.get_color()  # type: ignore[attr-defined]
-        for h in handles
-    ]
-    return {n: to_hex(c) for n, c in zip(names, shown, strict=True) if n != "unigram モデル"}
+    return {n: _look(h) for n, h in zip(names, handles, strict=True) if n != "unigram モデル"}
 
 
-@pytest.mark.parametrize("draw", [drawn.draw for drawn in FIGURES.values()], ids=[*FIGURES])
-def test_a_run_has_one_colour_in_every_figure(draw: Callable[..., Axes]) -> None:
+def _look(handle: Any) -> tuple[str, str]:
+    """What is seen of a line; points keep no name of their marker, so its outline stands for it."""
+    if hasattr(handle, "get_offsets"):
+        (color,), (path,) = handle.get_facecolor(), handle.get_paths()
+        shapes = {m: MarkerStyle(m) for m in MARKERS}
+        outlines = {m: s.get_path().transformed(s.get_transform()) for m, s in shapes.items()}
+        alike = (m for m, o in outlines.items() if np.array_equal(o.vertices, path.vertices))
+        return to_hex(color), next(alike)
+    return to_hex(handle.get_color()), handle.get_marker()
+
+
+@pytest.mark.parametrize("drawn", FIGURES.values(), ids=[*FIGURES])
+def test_a_run_has_one_look_in_every_figure(drawn: Drawn) -> None:
     for pair in (("v5-small", "v6-small"), ("v6-small", "v5-small")):
-        shown = colors(draw(load_comparison(*pair), figures.axes()))
-        assert shown == {name: run_color(name) for name in pair}
-    assert run_color("v5-small") != run_color("v6-small")
-    assert run_color("v5-published") != run_color("v6-published")
+        drawn.draw(load_comparison(*pair))
+        shown = looks(plt.gcf().axes[0])
+        known = run_styles(pair)
+        assert {n: c for n, (c, _) in shown.items()} == {n: s.color for n, s in known.items()}
+        marks = {n: m for n, (_, m) in shown.items() if m != "None"}  # long traces: at the end
+        assert all(known[name].marker == mark for name, mark in marks.items())
 
 
-def test_runs_of_one_colour_differ_in_line_style_and_marker() -> None:
+def test_no_two_records_look_alike_and_the_colours_of_a_figure_differ() -> None:
     names = [record.name for record in load_records()]
     styles = run_styles(names)
-    assert len(set(styles.values())) == len(names) > 8
-    assert all(style.color == run_color(name) for name, style in styles.items())
-    rows = pd.DataFrame({"run": ["b", "a", "b"], "label": ["b（1）", "a（1）", "b（2）"]})
-    assert [s.color for s in line_styles(rows, "label")] == [*map(run_color, "bab")]
+    assert len({(s.color, s.marker) for s in styles.values()}) == len(names) > 20
+    beside = [r for r in load_records() if len(r.sizes) > 1 and "model" in r.config]
+    ax = figures.perplexity_log([load_record("study"), *beside], figures.axes())
+    drawn = [color for color, _ in looks(ax).values()]
+    assert len({*drawn}) == len(drawn)
+
+
+@given(
+    st.lists(st.lists(st.text("abcdefgh-", min_size=1), min_size=1, max_size=8), max_size=6),
+    st.integers(0, 10**6),
+)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_look_once_given_never_changes(groups: list[list[str]], number: int) -> None:
+    """Whatever runs are drawn later, in whatever company, by whichever process."""
+    with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FPCORE_HOME", home)
+        patch.setattr(figures_looks, "_recorded", lambda name: True)
+        given_looks: dict[str, figures.Style] = {}
+        for group in groups:
+            found = run_styles(group)
+            if not {*found} & {*given_looks}:  # all of them new: they differ as far as can be
+                assert len({s.color for s in found.values()}) == len(found)
+            assert all(found[n] == given_looks[n] for n in found if n in given_looks)
+            given_looks |= found
+        assert len({*given_looks.values()}) == len(given_looks)
+        kept = Path(home, "reports", "looks.json")
+        if groups:
+            text = kept.read_text()
+            kept.write_text(text[: number % len(text)])  # damaged: given anew, without an error
+            assert run_styles(groups[0])
+
+
+def test_runs_that_have_no_record_leave_nothing_behind(committed: None) -> None:
+    before = (reports() / "looks.json").read_bytes()
+    assert run_styles(["no such run"]) and (reports() / "looks.json").read_bytes() == before
+
+
+def test_sizes_of_a_run_have_its_colour_and_dashes_of_their_own() -> None:
+    rows = pd.DataFrame({"run": ["b", "a", "b"], "label": ["b/1", "a/1", "b/2"]})
+    b1, a1, b2 = line_styles(rows, "label")
+    assert b1.color == b2.color != a1.color and b1.marker == b2.marker and b1.dash != b2.dash
+
+
+def test_a_legend_says_the_kinds_of_models_and_the_base() -> None:
+    read = [load_record(n) for n in ("study", "study-max_iter100", "gpt-small-free")]
+    assert figures.called(read)["gpt-small-free"] == "GPT、自分の埋め込み（gpt-small-free）"
+    assert figures.called(read)["study"] == "固定点文脈（study）"
+    assert figures.called(read[:2]) == {
+        "study": "study（基準）", "study-max_iter100": "study-max_iter100"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", ["val_ppl", "val_er"])
+def test_the_lower_panel_shows_each_difference_with_its_interval(metric: str) -> None:
+    c = load_comparison("study", "study-max_iter100")
+    draw = {"val_ppl": figures.perplexity_of_pair, "val_er": figures.effective_rank_of_pair}
+    _, below = draw[metric](c, figures.stacked())
+    (bars,) = (b for b in below.containers if isinstance(b, ErrorbarContainer))
+    found = c.by_size(metric).values()
+    assert bars[0] is not None and bars[0].get_ydata() == pytest.approx([d.size for d in found])
+    ends = [tuple(sorted(s[:, 1])) for s in bars[2][0].get_segments()]
+    assert [e for pair in ends for e in pair] == pytest.approx([e for d in found for e in d.ends])
+    assert "95 % の区間" in below.get_title() and "n=3" in below.get_title()
+
+
+def test_coinciding_curves_are_said_to_be_equal_and_unequal_traces_are_not_compared() -> None:
+    _, below = figures.convergence_of_pair(load_comparison("v5-small", "v6-small"),
+                                           figures.stacked())  # fmt: skip
+    assert "差はない（曲線は同じ）" in [t.get_text() for t in below.texts]
+    published = load_comparison("v5-published", "v6-published")
+    _, below = figures.convergence_of_pair(published, figures.stacked())
+    assert "比べられない" in [t.get_text() for t in below.texts]
+
+
+NUMBER = r"\d+(?:[,.]\d+)*"
+JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
+
+
+def every_figure(c: Comparison) -> Iterator[Figure]:
+    for drawn in FIGURES.values():
+        drawn.draw(c)
+        yield _drawn()
+    for column in (*views.BY_ITERATION.items(), *views.BY_EPOCH.items()):
+        by_epoch = column[0] in views.BY_EPOCH
+        rows = (epochs if by_epoch else traces)(c.whole)
+        x = "epoch" if by_epoch else "iteration"
+        yield _drawn(figures.curves(rows, x, *column, figures.axes()))
+    for metric in views.BY_TOKENS:
+        yield _drawn(figures.by_size(c.whole, metric, figures.axes()))
+    kinds = [load_record(n) for n in ("study", "gpt-small", "gpt-small-free", "kneser-ney-own")]
+    yield _drawn(figures.perplexity_log(kinds, figures.axes()))
+    yield _drawn(figures.phase1_by_size(c.a, "loss", "Phase 1 損失", figures.axes()))
+    yield _drawn(figures.phase2_by_size(c.a, figures.axes()))
+    yield _drawn(figures.effective_rank_splits(c.a, figures.axes()))
+    yield _drawn(*figures.study(study_rows(), figures.panels(3)))
+
+
+def _drawn(*_: Axes) -> Figure:
+    """The figure that was drawn last; it is not among the open ones any more."""
+    figure = plt.gcf()
+    plt.close("all")
+    return figure
+
+
+def study_rows() -> pd.DataFrame:
+    names = {"study": "max_iter 60（基準）", "study-max_iter100": "max_iter 100"}
+    rows = frame([load_record(name) for name in names])
+    return rows[rows["samples"] == 100].assign(label=lambda t: t["run"].map(names))
+
+
+def test_every_figure_speaks_english_on_request_with_the_same_numbers() -> None:
+    c = load_comparison("v5-small", "v6-small")
+    told = {}
+    for lang in ("ja", "en"):
+        figures.use_style(lang)
+        drawn = [*every_figure(c)]
+        told[lang] = [figures.described(figure) for figure in drawn]
+    figures.use_style()
+    texts = [text.get_text() for figure in drawn for text in figure.findobj(Text)]
+    assert not [text for text in [*texts, *told["en"]] if JAPANESE.search(text)]
+    for ja, en in zip(told["ja"], told["en"], strict=True):
+        assert re.findall(NUMBER, ja) == re.findall(NUMBER, en)
+    with pytest.raises(ConfigError, match="lang must be ja or en, not 'fr'"):
+        figures.use_style("fr")  # type: ignore[arg-type]
+
+
+def test_what_is_seen_names_every_line_and_where_it_goes() -> None:
+    ax = figures.perplexity([load_record("v5-small")], figures.axes())
+    seen = figures.described(ax.figure)  # type: ignore[arg-type]
+    results = sorted(load_record("v5-small").results, key=lambda r: r.samples)
+    first, last = (f"{results[i].val_ppl:,.0f}" for i in (0, -1))
+    assert f"v5-small: {first}（4k） → {last}（88k）" in seen and "unigram モデル" in seen
 
 
 def test_sizes_are_shades_and_captions_give_the_seeds() -> None:
     ax = figures.phase1_by_size(load_record("study"), "loss", "損失", figures.axes())
     shades = [to_hex(line.get_color()) for line in ax.lines if len(line.get_xdata()) > 1]  # type: ignore[arg-type]
     assert len(set(shades)) == len(load_record("study").sizes) > 1
-    assert "n=3" in ax.get_title() and BAND in ax.get_title()
+    assert "n=3" in ax.get_title() and "帯はシード間の最小–最大" in ax.get_title()
 
 
 @pytest.mark.parametrize(("known", "label"), [("val", "検証損失"), ("dev", "開発損失")])
@@ -85,10 +236,31 @@ def test_log_axes_have_a_few_whole_ticks(a: str, b: str) -> None:
     assert [t.get_text()[-1] for t in ax.get_xticklabels()] == ["k"] * 5
 
 
-def test_many_runs_are_named_beside_the_axes() -> None:
+def test_many_runs_are_named_below_a_figure_that_stays_as_wide_as_a_page() -> None:
     ax = figures.power_laws(load_records(), figures.axes())
-    ax.figure.canvas.draw()
-    legend = ax.get_legend()
-    assert legend is not None
-    assert legend.get_window_extent().x0 >= ax.get_window_extent().x1 - 1
-    assert ax.get_window_extent().width > 300
+    figure = ax.figure
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    assert legend.get_window_extent().y1 <= ax.get_tightbbox().y0 + 1  # type: ignore[union-attr]
+    assert ax.get_window_extent().height > 250 and legend.get_window_extent().x0 > 0
+    assert figure.get_size_inches()[0] <= 7.2  # type: ignore[union-attr]
+
+
+@given(st.lists(st.floats(-1e6, 1e6).map(lambda x: round(x, 6)), min_size=2, max_size=12),
+       st.sampled_from(["", "%", "k", "points"]))  # fmt: skip
+def test_no_two_ticks_read_alike(places: list[float], unit: Any) -> None:
+    form = figures.Distinct(unit)
+    ticks = [value + 0.0 for value in {*places}]
+    assert len({*form.format_ticks(ticks)}) == len(ticks)
+    assert not any(re.fullmatch("-[0.,]+[%k]?", text) for text in form.format_ticks(ticks))
+
+
+@given(st.floats(2, 1e5), st.floats(1.0001, 1000))
+@settings(max_examples=30, deadline=None)
+def test_a_log_axis_has_some_ticks_however_narrow_it_is(low: float, times: float) -> None:
+    ax = figures.axes()
+    ax.plot([1, 2], [low, low * times])
+    figures.ppl_axis(ax)
+    bottom, top = ax.get_ylim()
+    assert 2 <= sum(bottom <= tick <= top for tick in ax.get_yticks()) <= 12
+    plt.close("all")

@@ -470,14 +470,14 @@ def test_progress_names_the_run_the_stage_and_the_time(
     trial: Toy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
-    monkeypatch.setattr("fpcore.runs.progress.INTERVAL", 0)
+    monkeypatch.setattr("fpcore.runs.progress.KEPT", 0)
     fpcore.run(trial(samples=[10]))
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out.startswith("corpus ") and out.count("\n") == 1
-    assert sum("toy seed 42 size 10 phase 1" in line for line in lines) == 7
-    assert any("phase 1: 100%" in line and "7/7" in line for line in lines)
-    assert sum("toy seed 42 size 10 phase 2" in line for line in lines) >= 1
+    assert sum("toy seed 42 size 10 (1/1) phase 1" in line for line in lines) == 7
+    assert any("(1/1) phase 1 |" in line and "| 8/8, convergence" in line for line in lines)
+    assert sum("toy seed 42 size 10 (1/1) phase 2" in line for line in lines) >= 1
     assert lines[-1].startswith("toy: 1 sizes and seeds trained in 0:0")
 
 

@@ -13,7 +13,8 @@ from helpers.toy import Toy
 import fpcore
 from fpcore import RunConfig, RunRecord
 from fpcore.errors import HeldError, RecordError
-from fpcore.runs import states
+from fpcore.reports import watching
+from fpcore.runs import lock, states
 from fpcore.runs.lock import held, holder
 
 
@@ -66,7 +67,8 @@ def test_finished_sizes_stand_with_their_results_and_curves(
     assert [cell.strip() for cell in first[1:4]] == ["42", "10", "完了"]
     assert first[5].strip() == f"{whole.results[0].val_ppl:,.1f}"
     assert [cell.strip() for cell in second[1:4]] == ["42", "20", "Phase 1 反復 5"]
-    assert {4, 7} <= {np.size(line.get_xdata()) for line in plt.gca().get_lines()}
+    drawn = plt.figure(plt.get_fignums()[0]).axes[0]
+    assert {4, 7} <= {np.size(line.get_xdata()) for line in drawn.get_lines()}
 
 
 def test_nothing_to_watch(config: RunConfig) -> None:
@@ -106,3 +108,53 @@ def test_a_holder_that_is_gone_holds_nothing(config: RunConfig, tmp_path: Path) 
 
 def _pid(told: str) -> int:
     return int(json.loads(told)["process"])
+
+
+def test_without_a_name_all_runs_are_shown_anew_until_none_is_in_work(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One run is in work in another process (as its lock says), another was interrupted."""
+    assert "いま訓練している実行も、中断している実行もない" in fpcore.watch()
+    interrupt(config.model_copy(update={"name": "left"}), 4, monkeypatch)
+    interrupt(config, 12, monkeypatch)
+    looks: list[float] = []
+    monkeypatch.setattr(watching.time, "sleep", looks.append)
+    monkeypatch.setattr(lock, "holder", lambda name: (
+        {"process": 7, "host": "h"} if name == "toy" and len(looks) < 3 else None
+    ))  # fmt: skip
+    last = fpcore.watch()
+    shown = capsys.readouterr().out
+    assert looks == [watching.REFRESH] * 3
+    assert shown.count("実行中（process 7、h）") == 3 and shown.count("Phase 2 エポック") == 3
+    assert "実行中" not in last and last.count("中断している") == 2
+    assert "Phase 1 反復 5" in last.split("`left`")[1].split("\n")[0]
+    by_iteration, by_epoch = (plt.figure(n).axes[0] for n in plt.get_fignums()[-2:])
+    labels = by_iteration.get_legend_handles_labels()[1]
+    assert [label.split("（")[0] for label in labels] == ["left", "toy"]
+    assert by_epoch.get_xlabel() == "エポック"
+
+
+def test_watching_ends_when_it_is_interrupted(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watching.time, "sleep", stop)
+    with held("toy"):
+        assert "`toy`" in fpcore.watch()
+
+
+def interrupt(config: RunConfig, stored: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train a run until it has stored some states, and no further."""
+    real, left = states.write, [stored]
+
+    def write(*args: Any) -> None:
+        real(*args)
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(states, "write", write)
+        fpcore.run(config)

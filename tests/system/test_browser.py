@@ -5,6 +5,7 @@ Skipped where there is no Chromium; with CI set, as `.ci/run` does, its absence 
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -172,6 +173,57 @@ def test_search_finds_japanese_words(book: str, page: Page, watch: Watch) -> Non
     page.get_by_role("searchbox").fill("存在しない言葉")
     expect(page.locator("#hits")).to_contain_text("見つからない")
     assert not watch.outside and not watch.errors
+
+
+def test_search_knows_other_words_and_is_moved_in_by_keys(book: str, page: Page) -> None:
+    page.goto(book)
+    hits = page.locator("#hits a")
+    for word in ("perplexity", "パープレキシティ"):
+        page.get_by_role("searchbox").fill(word)
+        expect(hits.filter(has_text="PPLの変化").first).to_be_visible()
+    page.get_by_role("searchbox").fill("有効ランク")
+    expect(hits.filter(has_text="Effective Rank").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(hits.nth(1)).to_be_focused()
+    page.keyboard.press("End")
+    expect(hits.last).to_be_focused()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Escape")
+    expect(page.locator("#hits")).to_be_hidden()
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.get_by_role("searchbox").fill("収束率")
+    expect(hits.first).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator(".crumbs")).not_to_be_empty()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_at_a_desk_the_contents_show_this_page_and_tables_their_last_column(
+    book: str, page: Page, watch: Watch, scheme: str
+) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    for name in ("runs/v6-small.html", "runs/study-max_iter30-dist_reg_weight0.25.html",
+                 "v5-small-vs-v6-small/report.html"):  # fmt: skip
+        page.goto(book.replace("index.html", name))
+        expect(page.locator("#contents [aria-current]")).to_be_in_viewport()
+        cut = page.evaluate(
+            "[...document.querySelectorAll('main .table')]"
+            ".filter((t) => t.scrollWidth > t.clientWidth + 1).map((t) => t.textContent)"
+        )
+        assert not cut, (name, cut)
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    ink = page.evaluate("getComputedStyle(document.querySelector('main p')).color")
+    light = [sum(map(int, re.findall(r"\d+", color)[:3])) for color in (paper, ink)]
+    assert (light[0] > light[1] + 400) == (scheme == "light"), (paper, ink)
+    page.emulate_media(media="print", color_scheme=scheme)  # type: ignore[arg-type]
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == "rgb(255, 255, 255)"
+    assert not watch.errors
 
 
 def test_every_page_opens_without_complaint_and_fits_a_phone(

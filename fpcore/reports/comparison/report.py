@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from matplotlib.axes import Axes
-
 from fpcore.analysis import factors
 from fpcore.analysis.checks import run_checks
 from fpcore.analysis.checks.check import Verdicts
@@ -33,23 +31,31 @@ class Drawn:
 
     caption: str
     under: Callable[..., object]
-    draw: Callable[[Comparison, Axes], Axes]
+    draw: Callable[[Comparison], object]
 
 
 FIGURES = {
     "effective-rank": Drawn(
-        "Val ER", sections.effective_rank, lambda c, ax: figures.effective_rank([c.a, c.b], ax)
+        "Val ER",
+        sections.effective_rank,
+        lambda c: figures.effective_rank_of_pair(c, figures.stacked()),
     ),
     "perplexity": Drawn(
-        "Val PPL", sections.perplexity, lambda c, ax: figures.perplexity([c.a, c.b], ax)
+        "Val PPL",
+        sections.perplexity,
+        lambda c: figures.perplexity_of_pair(c, figures.stacked()),
     ),
     "scaling": Drawn(
-        "スケーリング則", sections.alpha, lambda c, ax: figures.power_laws([c.a, c.b], ax)
+        "スケーリング則", sections.alpha, lambda c: figures.power_laws([c.a, c.b], figures.axes())
     ),
     "convergence": Drawn(
-        "収束の推移", sections.convergence, lambda c, ax: figures.convergence(c.traces, ax)
+        "収束の推移",
+        sections.convergence,
+        lambda c: figures.convergence_of_pair(c, figures.stacked()),
     ),
-    "er-ppl": Drawn("ER と PPL", sections.er_ppl, lambda c, ax: figures.er_ppl(c.er_ppl, ax)),
+    "er-ppl": Drawn(
+        "ER と PPL", sections.er_ppl, lambda c: figures.er_ppl(c.er_ppl, figures.axes())
+    ),
 }
 
 
@@ -91,12 +97,8 @@ def write(c: Comparison, checked: Verdicts | None = None) -> Path:
     Returns the path of `report.md`.
     """
     _write_params(c, folder(c) / "params")
-    drawings = {name: partial(_draw, drawn.draw, c) for name, drawn in FIGURES.items()}
+    drawings = {name: partial(drawn.draw, c) for name, drawn in FIGURES.items()}
     return publish(folder(c), render(c, checked), drawings)
-
-
-def _draw(draw: Callable[[Comparison, Axes], object], c: Comparison) -> None:
-    draw(c, figures.axes())
 
 
 def _write_params(c: Comparison, target: Path) -> None:

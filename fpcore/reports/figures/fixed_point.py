@@ -6,7 +6,11 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
+
+from fpcore.reports.figures.style import legend
+from fpcore.reports.figures.ticks import Distinct
+from fpcore.reports.figures.words import said
 
 if TYPE_CHECKING:  # it loads torch
     from fpcore.runs.diagnosis import Diagnosis
@@ -30,14 +34,21 @@ def residuals(d: "Diagnosis", ax: Axes) -> Axes:
     for (column, label), color in zip(
         QUANTILES.items(), sns.color_palette("colorblind"), strict=False
     ):
-        ax.plot(trace["step"], trace[column].replace(0, np.nan), color=color, label=label)
-    ax.axhline(d.threshold, color="0.35", ls=":", lw=1.4, label="訓練の閾値に相当")
-    ax.axhline(TOLERANCE, color="0.35", ls="--", lw=1.2, label=f"固定点（{TOLERANCE:g}）")
+        ax.plot(trace["step"], trace[column].replace(0, np.nan), color=color, label=said(label))
+    ax.axhline(d.threshold, color="0.35", ls=":", lw=1.4, label=said("訓練の閾値に相当"))
+    ax.axhline(
+        TOLERANCE,
+        color="0.35",
+        ls="--",
+        lw=1.2,
+        label=said("固定点（{tolerance}）", tolerance=f"{TOLERANCE:g}"),
+    )
     ax.set_yscale("log")
     ax.xaxis.set_major_locator(_whole_ticks())
-    ax.set(xlabel="雑音なしの反復", ylabel="相対残差（対数）")
-    ax.set_title(f"{d.title}: 相対残差（n={d.train.tokens:,} トークン）")
-    ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.set(xlabel=said("雑音なしの反復"), ylabel=said("相対残差（対数）"))
+    title, n = "{title}: 相対残差（n={n} トークン）", f"{d.train.tokens:,}"
+    ax.set_title(said(title, title=d.title, n=n))
+    legend(ax, below=True)
     return ax
 
 
@@ -55,15 +66,18 @@ def spectra(d: "Diagnosis", ax: Axes) -> Axes:
                 ms=8 if centered else 4,
                 mfc="none" if centered else color,
                 color=color,
-                label=f"{name} {label}",
+                label=f"{said(name)} {said(label)}",
             )
     ax.set_xscale("symlog", linthresh=1)
     ticks = d.train.spectra["step"].tolist()
     ax.set_xticks(ticks, [str(t) for t in ticks], minor=False)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set(xlabel="雑音なしの反復（対数、0 は開始）", ylabel="D に対する比", ylim=(0, 1.03))
-    ax.set_title(f"{d.title}: 文脈の広がり（各 {d.rows:,} 行）")
-    ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.yaxis.set_major_formatter(Distinct("%"))
+    ax.set(
+        xlabel=said("雑音なしの反復（対数、0 は開始）"), ylabel=said("D に対する比"), ylim=(0, 1.03)
+    )
+    title = "{title}: 文脈の広がり（各 {n} 行）"
+    ax.set_title(said(title, title=d.title, n=f"{d.rows:,}"))
+    legend(ax, below=True)
     return ax
 
 
@@ -72,11 +86,11 @@ def loss_terms(d: "Diagnosis", ax: Axes) -> Axes:
     trace = d.phase1
     terms = {"固定点の項": trace["fixed_point_loss"], "多様性の項 × (−1)": -trace["diversity_loss"]}
     for (label, values), color in zip(terms.items(), sns.color_palette("colorblind"), strict=False):
-        ax.plot(trace["iteration"], values, color=color, label=label)
+        ax.plot(trace["iteration"], values, color=color, label=said(label))
     ax.set_yscale("log")
     ax.xaxis.set_major_locator(_whole_ticks())
-    ax.set(xlabel="訓練の反復", ylabel="損失の項（重みの前、対数）")
-    ax.set_title(f"{d.title}: Phase 1 損失の 2 つの項")
+    ax.set(xlabel=said("訓練の反復"), ylabel=said("損失の項（重みの前、対数）"))
+    ax.set_title(said("{title}: Phase 1 損失の 2 つの項", title=d.title))
     ax.legend()
     return ax
 
@@ -93,11 +107,12 @@ def gain(d: "Diagnosis", ax: Axes) -> Axes:
     )
     for label, color in zip(lines, sns.color_palette("colorblind"), strict=False):
         relative = lines[label] / lines[label].iloc[0] - 1
-        ax.plot(trace["iteration"], relative, color=color, label=label)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+        ax.plot(trace["iteration"], relative, color=color, label=said(str(label)))
+    ax.yaxis.set_major_formatter(Distinct("%", 1))
     ax.xaxis.set_major_locator(_whole_ticks())
-    ax.set(xlabel="訓練の反復", ylabel=f"反復 {trace['iteration'].iloc[0]} からの変化")
-    ax.set_title(f"{d.title}: 多様性の項と LayerNorm の利得")
+    since = said("反復 {first} からの変化", first=trace["iteration"].iloc[0])
+    ax.set(xlabel=said("訓練の反復"), ylabel=since)
+    ax.set_title(said("{title}: 多様性の項と LayerNorm の利得", title=d.title))
     ax.legend()
     return ax
 

@@ -1,61 +1,48 @@
-"""What all figures have in common: the colours of runs, ticks that read well, legends beside axes.
+"""What all figures have in common: fonts, one size, ticks that read well, legends."""
 
-A run has one colour in the whole book, made from its name; where two runs of a figure would share
-it, dash and marker tell them apart.
-"""
-
-import hashlib
 import sys
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+import unicodedata
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import (
-    FuncFormatter,
-    LogLocator,
-    MaxNLocator,
-    NullFormatter,
-    NullLocator,
-)
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from fpcore.reports.figures.described import say_what_is_seen
+from fpcore.reports.figures.ticks import Distinct, log_axis
+from fpcore.reports.figures.words import Language, said, speak
 
 __all__ = [
-    "Style",
     "axes",
     "legend",
-    "line_styles",
     "panels",
     "ppl_axis",
-    "run_color",
-    "run_styles",
+    "stacked",
     "token_axis",
     "use_style",
     "whole_axis",
 ]
 
 FONT = "IPAexGothic"
-# Of seaborn's colour-blind palette what stands out from white and from the grey of references.
-PALETTE = ["#029e73", "#0173b2", "#cc78bc", "#ca9161", "#fbafe4", "#d55e00", "#de8f05", "#56b4e9"]
-DASHES: list[str | tuple[int, tuple[int, ...]]] = [
-    "-", "--", ":", "-.", (0, (9, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 4)),
-]  # fmt: skip
-MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
-# Above the first number of lines the legend stands beside the axes, above the second there is none.
-FEW_LINES, MOST_LINES = 6, 40
-MOST_PPL = 1e9  # no vocabulary is larger
-CLOSE = 0.07  # ticks nearer to each other than this share of the axis would touch
+# Above the first number of lines the legend stands below the axes, above the second there is none.
+FEW_LINES, MOST_LINES = 5, 40
+CLOSE = 0.09  # ticks nearer to each other than this share of the axis would touch
 WIDTH, HEIGHT = 6.4, 4.0  # every figure of the book has this size, in inches
-LETTER = 0.09, 0.21  # a letter of a legend takes this width and height, in inches
+LETTER = 0.085, 0.19  # a letter of a legend takes this width and height, in inches
 
 
-def use_style() -> None:
-    """Set fonts that have Japanese, and colours that colour-blind readers can tell apart."""
+def use_style(lang: Language = "ja") -> None:
+    """Set fonts that have Japanese, colours for colour-blind readers, and the figures' language.
+
+    Raises:
+        ConfigError: a language other than ja or en.
+    """
     import matplotlib_fontja  # noqa: F401  (registers the font)
 
+    speak(lang)
     _show_in_notebook()
     sns.set_theme(style="whitegrid", palette="colorblind", font=FONT, font_scale=0.95)
     plt.rcParams |= {"figure.dpi": 110, "axes.unicode_minus": False, "svg.fonttype": "none"}
@@ -67,8 +54,12 @@ def _show_in_notebook() -> None:
     A backend for notebooks that its user has chosen stays.
     """
     shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if hasattr(shell, "kernel") and not plt.get_backend().startswith("module://"):
+    if not hasattr(shell, "kernel"):
+        return
+    own = plt.get_backend()
+    if not own.startswith("module://") or own.endswith("inline.backend_inline"):
         shell.enable_matplotlib("inline")
+        say_what_is_seen(shell)
 
 
 def axes() -> Axes:
@@ -76,51 +67,17 @@ def axes() -> Axes:
     return plt.subplots(figsize=(WIDTH, HEIGHT), layout="constrained")[1]
 
 
+def stacked() -> tuple[Axes, Axes]:
+    """Return the axes of curves, and below them those of their difference, in a new figure."""
+    size, heights = (WIDTH, 1.45 * HEIGHT), {"height_ratios": [3, 2]}
+    made = plt.subplots(2, 1, figsize=size, layout="constrained", sharex=True, gridspec_kw=heights)
+    return tuple(made[1])
+
+
 def panels(count: int) -> list[Axes]:
     """Return axes side by side in a new figure; they share what runs down the side."""
     size = (3.4 * count, HEIGHT)
     return list(plt.subplots(1, count, figsize=size, layout="constrained", sharey=True)[1])
-
-
-class Style(NamedTuple):
-    """The colour, line style and marker of a line."""
-
-    color: str
-    dash: str | tuple[int, tuple[int, ...]] = "-"
-    marker: str = "o"
-
-
-def run_color(name: str) -> str:
-    """Return the colour of the run called `name`."""
-    digest = hashlib.sha256(name.encode()).hexdigest()
-    return PALETTE[int(digest, 16) % len(PALETTE)]
-
-
-def run_styles(names: Iterable[str]) -> dict[str, Style]:
-    """Return how runs look in one figure: those of one colour differ in line style and marker."""
-    return _styles({name: name for name in names})
-
-
-def line_styles(rows: pd.DataFrame, hue: str) -> list[Style]:
-    """Return the look of the lines that the column `hue` tells apart, in the order of the rows.
-
-    Lines of the column `run`, or `label`, which names a run and a size, have the colour of their
-    run; any others, such as the sizes of one run, are shades from the first to the last.
-    """
-    lines = rows.drop_duplicates(hue)
-    if hue in ("run", "label"):
-        return list(_styles(dict(zip(lines[hue], lines["run"], strict=True))).values())
-    return [Style(color) for color in sns.color_palette("crest", len(lines)).as_hex()]
-
-
-def _styles(runs: dict[str, str]) -> dict[str, Style]:
-    """Return the looks of lines from the run of each."""
-    styles: dict[str, Style] = {}
-    for line, run in runs.items():
-        color = run_color(run)
-        before = sum(style.color == color for style in styles.values())
-        styles[line] = Style(color, DASHES[before % 7], MARKERS[before % 7])
-    return styles
 
 
 def whole_axis(ax: Axes) -> None:
@@ -138,41 +95,40 @@ def token_axis(ax: Axes, tokens: pd.Series) -> None:
             ticks.append(size)
     ax.set_xticks(ticks, minor=False)
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1000:,.0f}k"))
-    ax.set_xlabel("訓練トークン（対数）")
+    ax.xaxis.set_major_formatter(Distinct("k"))
+    ax.set_xlabel(said("訓練トークン（対数）"))
 
 
 def ppl_axis(ax: Axes) -> None:
-    """Make perplexity logarithmic: numbers at 1, 2, 5, in less than a decade at every step or half.
-
-    What is above MOST_PPL (a run that has broken) lies outside of the figure.
-    """
-    if ax.dataLim.y1 > MOST_PPL:
-        ax.set_ylim(min(ax.dataLim.y0, MOST_PPL) / 2, MOST_PPL)
-    ax.set_yscale("log")
-    low, high = ax.get_ylim()
-    steps = [1.0, 2.0, 5.0]
-    if high < 10 * low:
-        steps = (
-            [n / 2 for n in range(2, 20)] if high < 3 * low else [float(n) for n in range(1, 10)]
-        )
-    ax.yaxis.set_major_locator(LogLocator(subs=steps))
-    ax.yaxis.set_major_formatter(THOUSANDS)
-    ax.yaxis.set_minor_formatter(NullFormatter())
-    ax.set_ylabel("Val PPL（対数）")
+    """Make perplexity logarithmic (see `ticks.log_axis`)."""
+    log_axis(ax)
+    ax.yaxis.set_major_formatter(Distinct())
+    ax.set_ylabel(said("Val PPL（対数）"))
 
 
-def legend(ax: Axes, title: str = "") -> None:
-    """Name the lines; where they are many beside the axes, in a figure that has room for it.
+def legend(ax: Axes, title: str = "", below: bool = False) -> None:
+    """Name the lines in the axes; where they are many, or are to be, below the figure.
 
+    The figure grows by what stands below it, in height alone: its width is that of a printed page.
     More than MOST_LINES are not named: nobody could tell them apart.
     """
-    labels = ax.get_legend_handles_labels()[1]
-    if len(labels) <= FEW_LINES:
+    handles, labels = ax.get_legend_handles_labels()
+    figure = ax.figure
+    if not isinstance(figure, Figure) or len(labels) > MOST_LINES:
+        return
+    if len(labels) <= FEW_LINES and not below:
         ax.legend(title=title, fontsize="small")
-    elif len(labels) <= MOST_LINES:
-        ax.legend(title=title, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
-        if isinstance(ax.figure, Figure):
-            width, height = LETTER
-            high = max(HEIGHT, height * (len(labels) + 2))
-            ax.figure.set_size_inches(WIDTH + width * max(map(len, labels)), high)
+        return
+    for earlier in (*figure.legends, *filter(None, [ax.get_legend()])):
+        earlier.remove()
+    width, height = LETTER
+    columns = max(1, min(3, int(WIDTH / (width * (6 + max(map(_letters, labels)))))))
+    look: dict[str, Any] = {"fontsize": "small", "ncols": columns, "title": title}
+    figure.legend(handles, labels, loc="outside lower center", **look)
+    if len(figure.axes) == 1:
+        figure.set_size_inches(WIDTH, HEIGHT + height * -(-len(labels) // columns))
+
+
+def _letters(text: str) -> float:
+    """Return the width of a text in Latin letters."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
