@@ -2,6 +2,7 @@ from .baseline import run_baseline
 from .diagnosis import diagnose
 from .experiment import run
 from .jobs import Job
+from .language_model import load_model
 from .lessons import lesson
 from .notebook import execute
 from .progress import Progress
@@ -12,6 +13,7 @@ __all__ = [
     "diagnose",
     "execute",
     "lesson",
+    "load_model",
     "run",
     "run_baseline",
 ]
