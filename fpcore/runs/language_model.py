@@ -203,9 +203,10 @@ class LanguageModel:
         if not isinstance(text, str):
             raise ConfigError(f"{name} must be text, not {quoted(text)}.")
         try:
-            ids: list[int] = self.tokenizer.encode(text).ids
+            text.encode()
         except UnicodeEncodeError:
             raise ConfigError(f"{name} holds half of a character (a surrogate).") from None
+        ids: list[int] = self.tokenizer.encode(text).ids
         if len(ids) < least:
             raise ConfigError(f"{name} must have at least {least} tokens, not {len(ids)}.")
         return ids

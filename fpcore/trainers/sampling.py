@@ -25,12 +25,12 @@ class Sampling:
         types = None
         if self.top_k is not None:
             logits, types = logits.topk(min(self.top_k, len(logits)))
-        p = (logits.double() / self.temperature).softmax(0)
+        p = (logits / self.temperature).softmax(0)
         if self.top_p is not None:
             p, order = p.sort(descending=True, stable=True)
             p = p[: int(torch.searchsorted(p.cumsum(0), self.top_p)) + 1]
             types = order[: len(p)] if types is None else types[order[: len(p)]]
-        sums = p.cumsum(0)
+        sums = p.cumsum(0, dtype=torch.float64)
         chosen = torch.rand((), generator=source, dtype=torch.float64).item() * float(sums[-1])
         place = min(int(torch.searchsorted(sums, chosen, right=True)), len(sums) - 1)
         return place if types is None else int(types[place])
