@@ -13,7 +13,7 @@ from .errors import (
 from .paths import shown
 from .records import RunRecord, epochs, frame, load_record, load_records, traces
 from .reports import watch
-from .runs import diagnose, lesson, load_model, run, run_baseline
+from .runs import diagnose, lesson, load_model, look, run, run_baseline
 from .stats import metrics, scaling
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "load_model",
     "load_record",
     "load_records",
+    "look",
     "metrics",
     "parameters",
     "run",

@@ -4,6 +4,7 @@ from .experiment import run
 from .jobs import Job
 from .language_model import load_model
 from .lessons import lesson
+from .looks import look
 from .notebook import execute
 from .progress import Progress
 
@@ -14,6 +15,7 @@ __all__ = [
     "execute",
     "lesson",
     "load_model",
+    "look",
     "run",
     "run_baseline",
 ]

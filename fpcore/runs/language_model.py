@@ -5,10 +5,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from fpcore.config.run_config import RunConfig
 from fpcore.data import corpus
-from fpcore.data.tokens import HeldOut, held_out
+from fpcore.data.tokens import HeldOut, held_out, training_conversations
 from fpcore.errors import ConfigError, ModelError, quoted
 from fpcore.model.head import Head
 from fpcore.model.precision import device_of, rounded_products
@@ -84,15 +85,16 @@ class LanguageModel:
     """A trained model of a run, on the device of its config, or on the CPU where that is not here.
 
     It reads by the true recurrence, and keeps the contexts of the text that it read last: what
-    begins with that text is read on from there, a step for each further token.
+    begins with that text is read on from there, a step for each further token. `network` are its
+    blocks, embedding and head.
     """
 
     def __init__(self, kept: Kept) -> None:
         self.kept, self.config, self.tokenizer = kept, kept.config, kept.tokenizer
         self._device = _device(self.config)
-        self._model = kept.model.to(self._device)
+        self.network = kept.model.to(self._device)
         self._product = getattr(torch, kept.recipe.precision)
-        self._reader = Reader(self._model, zero=self.config.contexts == "zero")
+        self._reader = Reader(self.network, zero=self.config.contexts == "zero")
 
     def __repr__(self) -> str:
         recipe = self.kept.recipe
@@ -177,18 +179,39 @@ class LanguageModel:
         texts = corpus.load(self.config).val
         return held_out(self.tokenizer, texts, self.config.val_tokens)
 
+    def training_text(self) -> Tensor:
+        """Return the tokens [N] that it was trained on.
+
+        Raises:
+            CorpusError: the texts cannot be had.
+        """
+        texts = corpus.load(self.config).train[: self.kept.recipe.samples]
+        return torch.cat(training_conversations(self.tokenizer, texts))
+
     @torch.no_grad()
     def foretold(self, ids: Tensor) -> Foretold:
         """Return what validation would say of a text `ids` [N], of at least two tokens."""
-        contexts, block = self.contexts(ids), self._model.token_block
+        contexts, block = self.contexts(ids), self.network.token_block
         ids = ids.to(self._device)
-        text = Text.of(contexts, self._model.inputs(ids), ids)
+        text = Text.of(contexts, self.network.inputs(ids), ids)
         with rounded_products(self._product):
-            head = Head(self._model.embedding.weight, self._product, block.bias)
+            head = Head(self.network.embedding.weight, self._product, block.bias)
             tiles = head.tiles(len(text.targets))
             found = [head.predict(block(*text.rows(part)), text.targets[part]) for part in tiles]
         losses, likeliest = (torch.cat(parts).cpu() for parts in zip(*found, strict=True))
         return Foretold(losses, likeliest, text.targets.cpu())
+
+    @torch.no_grad()
+    def probabilities(self, ids: Tensor, first: int = 0) -> Tensor:
+        """Return the distributions [·, V] of the tokens of a text `ids` [N] from `first` on.
+
+        Nothing foretells the token 0, which has none.
+        """
+        contexts, block = self.contexts(ids), self.network.token_block
+        inputs = self.network.inputs(ids.to(self._device))
+        part = slice(max(0, first - 1), len(ids) - 1)
+        h = block([layer[part] for layer in contexts], inputs.rows(part).vectors())
+        return F.linear(h, self.network.embedding.weight, block.bias).softmax(1).cpu()
 
     def contexts(self, ids: Tensor) -> list[Tensor]:
         """Return the contexts of every layer after each token of a text `ids` [N], each [N, D]."""
