@@ -92,7 +92,7 @@ def look(
     samples: int | None = None,
     seed: int | None = None,
     conversation: int = 0,
-    token: int = 40,
+    token: int = 0,
 ) -> Look:
     """Load the models of one run or two, and of controls, and let them read the validation text.
 
