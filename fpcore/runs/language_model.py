@@ -202,14 +202,14 @@ class LanguageModel:
         return Foretold(losses, likeliest, text.targets.cpu())
 
     @torch.no_grad()
-    def probabilities(self, ids: Tensor, first: int = 0) -> Tensor:
-        """Return the distributions [·, V] of the tokens of a text `ids` [N] from `first` on.
+    def probabilities(self, ids: Tensor, first: int, last: int) -> Tensor:
+        """Return the distributions [·, V] of the tokens `first` to `last` of a text `ids` [N].
 
         Nothing foretells the token 0, which has none.
         """
         contexts, block = self.contexts(ids), self.network.token_block
         inputs = self.network.inputs(ids.to(self._device))
-        part = slice(max(0, first - 1), len(ids) - 1)
+        part = slice(max(0, first - 1), last)
         h = block([layer[part] for layer in contexts], inputs.rows(part).vectors())
         return F.linear(h, self.network.embedding.weight, block.bias).softmax(1).cpu()
 

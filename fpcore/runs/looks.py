@@ -182,7 +182,7 @@ def _conversation(
 
 def _likeliest(model: LanguageModel, ids: Tensor, places: Tensor) -> list[Chances]:
     """Return the likeliest tokens at every place; none at the first token of the text."""
-    p = model.probabilities(ids[: int(places[-1]) + 1], int(places[0]))
+    p = model.probabilities(ids, int(places[0]), int(places[-1]))
     chances, types = p.topk(min(LIKELIEST, p.shape[1]))
     found = [
         [(model.tokenizer.decode([token]), chance) for token, chance in zip(*row, strict=True)]
