@@ -1,4 +1,4 @@
-"""The look notebook as a user executes it, and its report in a browser: tokens tell their losses."""
+"""The look notebook as a user executes it, and its report in a browser: tokens tell losses."""
 
 import json
 import re
