@@ -35,8 +35,6 @@ def card(kept: Kept, record: RunRecord, result: SizeResult, folder: str) -> str:
     return "\n".join(
         [
             "---",
-            "language: en",
-            "license: mit",
             "pipeline_tag: text-generation",
             "tags: [fixed-point-context]",
             "---",
