@@ -35,6 +35,16 @@ class Recordable(Protocol):
         ...
 
     @property
+    def tokenizer(self) -> str:
+        """The tokenizer, which says how many types there are."""
+        ...
+
+    @property
+    def embed_dim(self) -> int:
+        """The width of the embedding."""
+        ...
+
+    @property
     def samples(self) -> list[int]:
         """The sizes, in training conversations."""
         ...

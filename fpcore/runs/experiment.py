@@ -69,22 +69,27 @@ def recorded(
         HeldError: another process works on a run of this name.
         RecordError: the name belongs to another config, or its record is damaged.
         StorageError: the record cannot be written.
+        TrainingError: no room in memory, for the data or for the training.
     """
     with held(config.run_name):
         earlier = None if force else earlier_record(config, grows)
-        work = prepared()
+        memory.check_embedding(config)
+        with memory.told(f"{config.run_name}: preparing the data"):
+            work = prepared()
         if earlier is not None:
             check_texts(config, earlier, work.data)
             if _holds_all(earlier, config, work):
                 return earlier
         started = datetime.now(UTC).isoformat(timespec="seconds")
+        with memory.told(f"{config.run_name}: training"):
+            results = work.train()
         record = RunRecord(
             name=config.run_name,
             label=config.label,
             config=config.model_dump(),
             digests=work.data.digests(config.samples) | code_digests(work.roles),
             data=work.data.splits() | {SAMPLE: sample(work.data)},
-            results=work.train(),
+            results=results,
             environment=environment(work.device, work.precision, work.roles),
             started=started,
         )
@@ -146,9 +151,7 @@ def _tidy(name: str) -> None:
 def _work(config: RunConfig, share: str) -> Work:
     device = device_of(config.device)
     precision = resolve(config, device)
-    memory.check_embedding(config)
-    with memory.told(f"{config.run_name}: preparing the data"):
-        data = prepare(config)
+    data = prepare(config)
     trials = [
         Trial(config, data, seed, samples, device)
         for seed, samples in product(config.seeds, config.samples)
