@@ -5,6 +5,7 @@ from .errors import (
     CorpusError,
     FpcoreError,
     HeldError,
+    ModelError,
     RecordError,
     StorageError,
     TrainingError,
@@ -12,7 +13,7 @@ from .errors import (
 from .paths import shown
 from .records import RunRecord, epochs, frame, load_record, load_records, traces
 from .reports import watch
-from .runs import diagnose, lesson, run, run_baseline
+from .runs import diagnose, lesson, load_model, look, run, run_baseline
 from .stats import metrics, scaling
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "CorpusError",
     "FpcoreError",
     "HeldError",
+    "ModelError",
     "RecordError",
     "RunConfig",
     "RunRecord",
@@ -34,8 +36,10 @@ __all__ = [
     "lesson",
     "load_baseline",
     "load_comparison",
+    "load_model",
     "load_record",
     "load_records",
+    "look",
     "metrics",
     "parameters",
     "run",

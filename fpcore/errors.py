@@ -41,6 +41,10 @@ class TrainingError(FpcoreError):
     """Training itself went wrong, for example numerically."""
 
 
+class ModelError(FpcoreError):
+    """A trained model is missing, damaged or another one than its record tells of."""
+
+
 class StorageError(FpcoreError):
     """A file cannot be written: a full disk, a read-only folder."""
 

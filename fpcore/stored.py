@@ -25,10 +25,22 @@ def read(path: Path) -> bytes | None:
         return None
     except OSError:
         found = b""  # a folder, or what may not be read
-    if found[:LINE] == _line(found[LINE:]):
-        return found[LINE:]
-    say_damaged(path)
-    return None
+    try:
+        return content(found)
+    except ValueError:
+        say_damaged(path)
+        return None
+
+
+def content(found: bytes) -> bytes:
+    """Return what `write` stored, from all that is in its file.
+
+    Raises:
+        ValueError: it is damaged, or was not written by `write`.
+    """
+    if found[:LINE] != _line(found[LINE:]):
+        raise ValueError("another digest")
+    return found[LINE:]
 
 
 def say_damaged(path: Path) -> None:

@@ -55,6 +55,7 @@ seeds = [42]
 device = "auto"
 precision = "auto"  # auto (bfloat16 products where they are fast), float32, bfloat16, float64
 bfloat16_contexts = False  # store the contexts of phase 1 in bfloat16: half the memory
+keep_models = True  # keep the trained models in .cache/models, for fpcore.load_model
 force = False  # train even if there is a record of this config
 share = ""  # a name: runs given the same one share phase 1, where it differs in length alone
 

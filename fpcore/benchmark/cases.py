@@ -20,6 +20,8 @@ from fpcore.stats.draws import first_contexts
 from fpcore.trainers.contexts import sequential_contexts
 from fpcore.trainers.phase1 import FIRST_STD, Phase1State, Trainer
 from fpcore.trainers.phase2 import evaluate, train_tokens
+from fpcore.trainers.reading import Reader
+from fpcore.trainers.sampling import Sampling
 from fpcore.trainers.texts import Text, Texts
 
 SEED = 42
@@ -148,6 +150,36 @@ class Cases:
             {"float32": lambda: [torch.mv(weight, c) for _ in range(steps)]},
         )
 
+    def generation(self) -> Case:
+        """Generation, by token: a step of the recurrence, all logits, and the draw; float32."""
+        s, steps = self.shapes, max(1, self.shapes.steps // 10)
+        reader, draw, source = Reader(self._model("float32")), Sampling().draw, torch.Generator()
+        reader.read([int(self.ids[0])])
+        plains = self._plain_context_block(), self._plain_token_block()[0]
+        joined = s.context_dim + s.embed_dim
+        shapes = (s.context_dim, joined), (s.embed_dim, joined), tuple(self.weights.shape)
+        matrices = [torch.randn(shape, device=self.device) for shape in shapes]
+        vectors = [torch.randn(matrix.shape[1], device=self.device) for matrix in matrices]
+
+        def products() -> None:
+            for _ in range(steps):
+                for matrix, vector in zip(matrices, vectors, strict=True):
+                    torch.mv(matrix, vector)
+
+        def fast() -> None:
+            for _ in range(steps):
+                reader.step(draw(reader.logits(), source))
+
+        return Case(
+            "Generation",
+            "ms/token",
+            steps,
+            1e3,
+            lambda: self._plain_generation(*plains, steps),
+            {"float32": fast},
+            {"float32": products},
+        )
+
     def effective_rank(self, dtype: torch.dtype) -> Case:
         """Effective rank of float32 contexts, against their singular values in a format.
 
@@ -203,6 +235,16 @@ class Cases:
         for part in torch.arange(len(ids)).split(self.shapes.phase2_tokens // 4):
             seen = [contexts[part]], self.x[part], ids[part]
             plain.evaluate(block, seen, self.weights)
+
+    @torch.no_grad()
+    def _plain_generation(
+        self, contexts: plain.ContextBlock, tokens: plain.TokenBlock, steps: int
+    ) -> None:
+        c, token = self.weights.new_zeros(1, self.shapes.context_dim), self.ids[:1]
+        for _ in range(steps):
+            x = plain.input_vectors(self.weights, token, 1)
+            c = contexts(c, x)[-1]
+            token = (tokens([c], x) @ self.weights.T).softmax(1).multinomial(1)[0]
 
     def _iterate(self, precision: str, first: Tensor) -> Work:
         model, state = self._model(precision), Phase1State(first.clone())

@@ -119,7 +119,7 @@ def run(quick: bool = False, repeats: int = 3) -> Benchmark:
     cases = Cases(shapes, *_data(shapes), device_of("auto"))
     ranks = [partial(cases.effective_rank, dtype) for dtype in (torch.float64, torch.float32)]
     made: list[Callable[[], Case]] = [cases.phase1, cases.phase2, cases.evaluation]
-    made += [cases.sequential, *ranks]
+    made += [cases.sequential, cases.generation, *ranks]
     rows = pd.concat([measure(case(), repeats, progress) for case in made], ignore_index=True)
     progress.update("memory of phase 1")
     on_cpu = cases.device.type == "cpu"  # whose peaks the system tells

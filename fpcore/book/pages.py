@@ -28,6 +28,7 @@ GROUPS = {
     "studies": "問い（study）",
     "runs": "実行",
     "scaling": "スケーリング",
+    "look": "読む（look）",
     "other": "その他",
 }
 NOTEBOOK = Path(__file__).with_name("site_notebook.html.j2").read_text("utf-8")

@@ -12,7 +12,7 @@ from pydantic import Field, Strict, model_validator
 from fpcore.config.checked import BREAKS, MAX_NAME, NAME, Checked, Distinct, Real, Whole, short
 from fpcore.paths import PARAMS
 
-Part = Literal["name", "text", "data", "phase 1", "phase 2", "measuring", "machine"]
+Part = Literal["name", "text", "data", "phase 1", "phase 2", "measuring", "machine", "disk"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class Knob:
     """What is known of a knob beside its values; everything that tells knobs apart reads it here.
 
     `acts_on` names the parts of a run that the knob decides: `text` is the validation text and its
-    tokens, `data` the rest of what is read. `group` is the heading of the report under which the
-    knob is listed among those that runs share; a knob without one is not listed.
+    tokens, `data` the rest of what is read, `disk` what stays there. `group` is the heading of the
+    report under which the knob is listed among those that runs share; a knob without one is not
+    listed.
 
     `in_trace` says in which iterations of phase 1 another value would show in the trace: one that
     only ends phase 1 shows in none. `resolved` knobs come to a single training in another form:
@@ -219,6 +220,11 @@ class RunConfig(Checked):
         description="true or false (whether phase 1 stores its contexts in bfloat16; only with "
         "bfloat16 products)",
     )
+    keep_models: Annotated[bool, Strict(), Knob(("disk",), factor=False, in_study=False)] = Field(
+        True,
+        description="true or false (whether every trained model stays in .cache/models/, for "
+        "fpcore.load_model)",
+    )
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
@@ -263,8 +269,8 @@ class RunConfig(Checked):
         return varied.model_copy(update={"name": _named(self.run_name, changed, varied)})
 
     def knobs(self) -> dict[str, Any]:
-        """Return every knob but the name, as plain data: what makes two runs the same run."""
-        return self.model_dump(exclude={"name"})
+        """Return every knob that decides a number, as plain data: what makes two runs the same."""
+        return self.model_dump(exclude={*IDLE})
 
 
 KNOBS: dict[str, Knob] = {
@@ -288,8 +294,12 @@ def knob_table() -> str:
     return "\n".join(lines)
 
 
+# What decides no number.
+IDLE = knobs_where(lambda knob: {*knob.acts_on} <= {"name", "disk"})
 # Runs that differ in these alone take the same path of phase 1; `max_iter` only says how far.
-OFF_THE_PATH = knobs_where(lambda knob: {*knob.acts_on} <= {"phase 2", "measuring"}) | {"max_iter"}
+OFF_THE_PATH = knobs_where(lambda knob: {*knob.acts_on} <= {"phase 2", "measuring", "disk"}) | {
+    "max_iter"
+}
 
 
 def _made_name(config: RunConfig) -> str:

@@ -46,6 +46,7 @@ class SizeResult(BaseModel):
     `val_token_counts` the predicted tokens of each validation conversation. `chosen` is the
     learning rate or n-gram order that was taken from several, and `candidates` the development loss
     in nats of those that were tried here; `trained_parameters` are those that training changes.
+    `model_digest` is that of the trained model (`runs.models`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -80,6 +81,7 @@ class SizeResult(BaseModel):
     trained_parameters: Count = None
     chosen: float | None = None
     candidates: dict[Word, float] = Field(default_factory=dict)
+    model_digest: Word | None = None
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

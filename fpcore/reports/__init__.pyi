@@ -1,4 +1,4 @@
-from . import baselines, comparison, figures, fixed_point, one_run, scaling, study, tutorial
+from . import baselines, comparison, figures, fixed_point, look, one_run, scaling, study, tutorial
 from .watching import watch
 
 __all__ = [
@@ -6,6 +6,7 @@ __all__ = [
     "comparison",
     "figures",
     "fixed_point",
+    "look",
     "one_run",
     "scaling",
     "study",

@@ -21,6 +21,7 @@ ATTRIBUTES = (
     {"a": {"href", "title"}, "img": {"src", "alt", "width", "height"}, "ol": {"start"}}
     | {tag: {"colspan", "rowspan", "scope"} for tag in CELLS}
     | {tag: {"class"} for tag in CLASSED}
+    | {"span": {"class", "title"}}
 )
 ALIGNED = {tag: {"align": {"left", "center", "right"}} for tag in CELLS}
 PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*")

@@ -4,7 +4,7 @@ import base64
 import html
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,14 +13,17 @@ import matplotlib_fontja
 from bs4 import BeautifulSoup
 from fontTools import subset
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
 from matplotlib.figure import Figure
 from PIL import Image
 
 from fpcore.paths import file_content, write_atomically
-from fpcore.reports import figures
+from fpcore.reports import coloured, figures
 from fpcore.reports.markup import clean, policy
 
-CSS = Path(__file__).with_name("page.css").read_text("utf-8")
+CSS = Path(__file__).with_name("page.css").read_text("utf-8") + coloured.STYLE
 FONT = Path(matplotlib_fontja.__file__).with_name("fonts") / "ipaexg.ttf"
 FIGURE = r"[A-Za-z0-9][A-Za-z0-9_.+-]*\.png"  # the name of one
 PNG = b"\x89PNG\r\n\x1a\n"  # how such a file begins
@@ -46,9 +49,20 @@ def page(markdown: str, folder: Path) -> str:
 
 def rendered(markdown: str, folder: Path) -> str:
     """Return the HTML of a Markdown text; figures are read from `folder`."""
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    reader.add_render_rule("fence", _fence)
+    body = reader.render(markdown)
     figure = r'<p><img src="([^"]+)" alt="([^"]*)"(?: title="[^"]*")? ?/></p>'
     return decorated(re.sub(figure, lambda m: _figure(folder, *m.groups()), body))
+
+
+def _fence(
+    renderer: RendererHTML, tokens: Sequence[Token], place: int, options: OptionsDict, env: EnvType
+) -> str:
+    """Return the HTML of a fenced block: coloured tokens, or code."""
+    if tokens[place].info.strip() == coloured.KIND:
+        return coloured.html(tokens[place].content.splitlines())
+    return renderer.fence(tokens, place, options, env)
 
 
 def decorated(body: str) -> str:

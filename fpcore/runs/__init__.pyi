@@ -2,7 +2,9 @@ from .baseline import run_baseline
 from .diagnosis import diagnose
 from .experiment import run
 from .jobs import Job
+from .language_model import load_model
 from .lessons import lesson
+from .looks import look
 from .notebook import execute
 from .progress import Progress
 
@@ -12,6 +14,8 @@ __all__ = [
     "diagnose",
     "execute",
     "lesson",
+    "load_model",
+    "look",
     "run",
     "run_baseline",
 ]

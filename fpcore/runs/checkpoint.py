@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from fpcore import stored
-from fpcore.config.run_config import OFF_THE_PATH, knobs_where
+from fpcore.config.run_config import IDLE, OFF_THE_PATH, knobs_where
 from fpcore.data.embedding import tensor_digest
 from fpcore.paths import cache
 from fpcore.paths import remove as discard
@@ -31,7 +31,7 @@ from fpcore.trainers.phase1 import Phase1State
 from fpcore.trainers.phase2 import Phase2State
 
 # What does not change the numbers of one seed and size, or what the key holds in another form.
-ELSEWHERE = {*knobs_where(lambda knob: knob.resolved or knob.acts_on == ("name",))}
+ELSEWHERE = {*IDLE, *knobs_where(lambda knob: knob.resolved)}
 # What phase 1 neither reads nor is stopped by.
 UNREAD = {*OFF_THE_PATH}
 RESULT = "result"  # suffix of the file of a finished seed and size

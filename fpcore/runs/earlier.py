@@ -7,7 +7,7 @@ kept, and only what is new is trained.
 import hashlib
 from typing import Any, Protocol
 
-from fpcore.config.run_config import RunConfig
+from fpcore.config.run_config import IDLE, RunConfig
 from fpcore.data.dataset import Data
 from fpcore.errors import RecordError
 from fpcore.paths import shown
@@ -87,8 +87,8 @@ def earlier_record(config: Recordable, grows: bool = False) -> RunRecord | None:
 
 
 def other_knobs(config: Recordable, record: RunRecord) -> list[str]:
-    """Return the knobs, but for the name, of which a record has another value."""
-    own = config.model_dump(exclude={"name"})
+    """Return the knobs that decide a number of which a record has another value."""
+    own = config.model_dump(exclude={*IDLE})
     before = RunConfig().model_dump() | record.config  # a knob that is younger had its default
     return [k for k in own if k not in before or before[k] != own[k]]
 

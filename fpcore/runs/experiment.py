@@ -17,8 +17,8 @@ from fpcore.data.dataset import Data, prepare
 from fpcore.errors import TrainingError
 from fpcore.model.precision import device_of, resolve
 from fpcore.paths import shown
-from fpcore.records.record import RunRecord, SizeResult
-from fpcore.runs import checkpoint, memory, reading
+from fpcore.records.record import RunRecord, SizeResult, load_record
+from fpcore.runs import checkpoint, memory, models, reading
 from fpcore.runs.checkpoint import Checkpoint
 from fpcore.runs.current import twin
 from fpcore.runs.earlier import (
@@ -143,7 +143,7 @@ def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord
     replaces a record of the same name whatever its config. Runs that are given one name to `share`
     and differ in `max_iter`, or in knobs that phase 1 does not read, alone share phase 1: one that
     is as long or longer goes on where another stopped. A run that was interrupted goes on from its
-    checkpoint, and ends with the same record.
+    checkpoint, and ends with the same record. Its trained models are kept (`load_model`).
 
     Raises:
         ConfigError: a device that is not there, a format that it does not multiply, or a `share`
@@ -155,8 +155,14 @@ def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord
         TrainingError: a loss that is not finite.
     """
     check_share(share)  # it names a folder
-    done = partial(checkpoint.remove, config.run_name)
+    done = partial(_tidy, config.run_name)
     return recorded(config, force, lambda: _work(config, share), done, grows=True)
+
+
+def _tidy(name: str) -> None:
+    """Remove what a run needs no longer once its record is saved."""
+    checkpoint.remove(name)
+    models.tidy(load_record(name))
 
 
 def _work(config: RunConfig, share: str) -> Work:
@@ -207,6 +213,9 @@ def _result(trial: Trial, progress: Progress, share: str) -> SizeResult:
     finished = own.result()
     if finished is None:
         own.begin()
-        finished = Training(trial, progress, share).result()
+        training = Training(trial, progress, share)
+        result = training.result()
+        digest = models.keep(trial, training.model)  # before the result, which would be taken alone
+        finished = result.model_copy(update={"model_digest": digest})
         own.finish(finished)
     return finished

@@ -10,6 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from fpcore.config.run_config import RunConfig
 from fpcore.model.blocks import FixedPointModel
 from fpcore.model.optimiser import MOMENTS
 from fpcore.runs.trial import Trial
@@ -17,6 +18,7 @@ from fpcore.runs.trial import Trial
 Form = dict[str, tuple[torch.Size, torch.dtype]]  # of tensors, by name
 Seconds = Annotated[float, Field(ge=0)]
 Row = dict[str, bool | int | float]
+BLOCKS = ("context_block.", "token_block.")  # how the names of a model's trained tensors begin
 
 
 class _Strict(BaseModel):
@@ -77,6 +79,19 @@ def check2(
         raise ValueError("other parameters")
 
 
+def check_blocks(tensors: dict[str, Tensor], weights: Tensor, config: RunConfig) -> None:
+    """Check the trained blocks of a model around an embedding `weights` [V, E], by their names.
+
+    Raises:
+        ValueError: they are none of this config.
+    """
+    if weights.ndim != 2 or weights.shape[1] != config.embed_dim:
+        raise ValueError("its embedding has another shape")
+    whole = _form(_empty(weights, config, 0).state_dict())
+    if _form(tensors) != {k: part for k, part in whole.items() if k.startswith(BLOCKS)}:
+        raise ValueError("its blocks have another shape")
+
+
 def _check_trace(trace: list[Row], count: str, first: int) -> None:
     if [row.get(count) for row in trace] != list(range(first, first + len(trace))):
         raise ValueError("rows that do not follow one another")
@@ -102,5 +117,10 @@ def _parameters(block: nn.Module) -> Form:
 
 def _model(trial: Trial) -> FixedPointModel:
     """Return the model that a trial trains, without its values."""
+    return _empty(trial.data.weights, trial.config, trial.seed)
+
+
+def _empty(weights: Tensor, config: RunConfig, seed: int) -> FixedPointModel:
+    """Return the model of a config around an embedding [V, E], without its values."""
     with torch.device("meta"):
-        return FixedPointModel(trial.data.weights.to("meta"), trial.config, trial.seed)
+        return FixedPointModel(weights.to("meta"), config, seed)

@@ -21,6 +21,8 @@ from fpcore.stored import say_damaged
 INTERVAL = 1.0  # seconds between two states
 SHARE = 50  # or as many times what storing one takes
 RATE = 500e6  # bytes per second that a disk is taken to store, until a state has been stored
+# What is raised where a file cannot be read as what `write` stores.
+DAMAGED = (SafetensorError, OSError, KeyError, ValueError, RecursionError)
 S = TypeVar("S")
 
 
@@ -62,13 +64,25 @@ def write(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None
 
 def read(path: Path, device: str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Return what `write` stored; None where there is none, or, which is said, it is damaged."""
-    with _told(path), safe_open(path, "pt") as file:
+    with _told(path):
+        tensors, said = loaded(path)
+        return {name: tensor.to(device) for name, tensor in tensors.items()}, said
+    return None
+
+
+def loaded(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return what `write` stored, the tensors on the CPU.
+
+    Raises:
+        FileNotFoundError: there is none.
+        SafetensorError, OSError, KeyError, ValueError, RecursionError: it is damaged (`DAMAGED`).
+    """
+    with safe_open(path, "pt") as file:
         said = _said(file)
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if {name: _digest(tensor) for name, tensor in tensors.items()} != said["tensors"]:
             raise ValueError("other tensors")
-        return {name: tensor.to(device) for name, tensor in tensors.items()}, said["about"]
-    return None
+        return tensors, said["about"]
 
 
 def about(path: Path) -> dict[str, Any] | None:
@@ -86,7 +100,7 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         pass
-    except (SafetensorError, OSError, KeyError, ValueError, RecursionError):
+    except DAMAGED:
         say_damaged(path)
 
 

@@ -49,6 +49,7 @@ STAGES = {
 class Training:
     """A trial at work: the model, its training text, and what was measured so far.
 
+    `model` is trained once there is a result; its token block is that of the best epoch.
     An interrupted training goes on from the states of its checkpoint, and leaves its own there.
     `share` names what runs share their phase 1 under (`Trajectory`). One that is not `resumable`
     stores nothing and goes on from nothing, as its times would count what was done before.
@@ -61,8 +62,8 @@ class Training:
         self._checkpoint = Checkpoint(trial) if resumable else None
         shared = share and trial.config.contexts == "trained"
         self._path = Trajectory(trial, share) if shared else None
-        self._model = FixedPointModel(trial.data.weights, trial.config, trial.seed).to(trial.device)
-        self._inputs = self._model.inputs(trial.ids)
+        self.model = FixedPointModel(trial.data.weights, trial.config, trial.seed).to(trial.device)
+        self._inputs = self.model.inputs(trial.ids)
         self._bar = Bar(progress, trial.title)
         self._seconds: dict[str, float] = {}
         self._shared = 0
@@ -104,7 +105,7 @@ class Training:
         self._shared = reached.shared if reached else 0
         self._seconds["phase1"], watch = before, Stopwatch(before)
         on_row = self._bar.stage("phase 1", config.max_iter - (start.iterations if start else 1))
-        hooks, block = self._first_hooks(on_row, watch), self._model.context_block
+        hooks, block = self._first_hooks(on_row, watch), self.model.context_block
         with self._timed("phase1"):
             first = train_contexts(block, self._inputs, config, trial.seed, start, hooks)
         if self._path and first.iterations > self._shared:
@@ -128,7 +129,7 @@ class Training:
             with self._timed("contexts"):
                 contexts = self._sequential(self._inputs)
             return contexts, self._effective_rank(contexts[-1], "train")
-        ranks, block = self._effective_rank(first.contexts, "train"), self._model.context_block
+        ranks, block = self._effective_rank(first.contexts, "train"), self.model.context_block
         product, P = self.trial.precision.product, first.contexts
         with self._timed("contexts"):
             contexts = training_contexts(block, P, self._inputs, product, out=P)
@@ -140,7 +141,7 @@ class Training:
         device = self.trial.device
         with self._timed("contexts"):
             ids = held_out.ids.to(device)
-            inputs = self._model.inputs(ids)
+            inputs = self.model.inputs(ids)
             contexts = self._sequential(inputs)
             text = Text.of(contexts, inputs, ids, held_out.conversation)
         return text, contexts[-1]
@@ -148,7 +149,7 @@ class Training:
     def _sequential(self, inputs: Inputs) -> list[Tensor]:
         """Return the contexts of every layer by the true recurrence, each [N, D]; or zeros."""
         if self._config.contexts != "zero":
-            return sequential_contexts(self._model.context_block, inputs)
+            return sequential_contexts(self.model.context_block, inputs)
         zeros = inputs.table.new_zeros(len(inputs.index), self._config.context_dim)
         return [zeros] * self._config.layers
 
@@ -157,19 +158,25 @@ class Training:
             return effective_rank(contexts, self._config, self.trial.seed, split)
 
     def _learn(self, texts: Texts[Text, Text]) -> dict[float, Phase2Result]:
-        """Run phase 2 with every learning rate, each from the same weights; one may diverge."""
-        block, trial = self._model.token_block, self.trial
+        """Run phase 2 with every learning rate, each from the same weights; one may diverge.
+
+        The block is left as the best rate made it.
+        """
+        block, trial = self.model.token_block, self.trial
         if block.bias is not None:
             block.bias.data.copy_(unigram_logs(trial.ids.cpu(), len(trial.data.weights)))
         drawn = copy.deepcopy(block.state_dict())
         found: dict[float, Phase2Result] = {}
+        learnt: dict[float, dict[str, Tensor]] = {}
         for rate in trial.rates:
             block.load_state_dict(drawn)
             try:
                 found[rate] = self._learn_at(rate, texts)
+                learnt[rate] = copy.deepcopy(block.state_dict())
             except TrainingError:
                 if not found and rate == trial.rates[-1]:
                     raise
+        block.load_state_dict(learnt[_best(found)])
         return found
 
     def _learn_at(self, rate: float, texts: Texts[Text, Text]) -> Phase2Result:
@@ -181,14 +188,13 @@ class Training:
         self._seconds["phase2"] = before + reached.seconds
         on_row = self._bar.stage("phase 2", config.epochs - len(reached.state.trace))
         hooks = self._second_hooks(rate, on_row, watch)
-        weights, block = self._model.embedding.weight, self._model.token_block
+        weights, block = self.model.embedding.weight, self.model.token_block
         with self._timed("phase2"):
             return train_tokens(block, weights, texts, config, reached.state, hooks)
 
     def _chosen(self, found: dict[float, Phase2Result]) -> dict[str, Any]:
         """Return what the best learning rate gave, as fields of SizeResult."""
-        losses = {rate: result.selecting_loss for rate, result in found.items()}
-        best = min(losses, key=lambda rate: losses[rate])
+        losses, best = {rate: one.selecting_loss for rate, one in found.items()}, _best(found)
         learnt = _learnt(found[best], self.trial.data.val.bytes)
         if len(self._config.rates) > 1:
             learnt["chosen"] = best
@@ -204,7 +210,7 @@ class Training:
         size = len(self.trial.ids) * self._config.context_dim * formats.contexts.itemsize
         keep: Keeper[Phase1State] = Keeper(
             lambda state: store(Reached(state, watch.seconds(), self._shared)),
-            size + _bytes(self._model.context_block),
+            size + _bytes(self.model.context_block),
         )
         return Hooks(on_row, keep)
 
@@ -212,7 +218,7 @@ class Training:
         """Return the hooks of phase 2 at a learning rate, as `_first_hooks`."""
         if not self._checkpoint:
             return Hooks(on_row)
-        store, size = self._checkpoint.keep_phase2, _bytes(self._model.token_block)
+        store, size = self._checkpoint.keep_phase2, _bytes(self.model.token_block)
         keep: Keeper[Phase2State] = Keeper(
             lambda state: store(rate, Reached(state, watch.seconds())), size
         )
@@ -254,6 +260,11 @@ def effective_rank(
     share = metrics.effective_rank(rows) / config.context_dim
     centred = metrics.effective_rank(rows, centered=True) / config.context_dim
     return {f"{split}_er": share, f"{split}_er_centred": centred, f"{split}_er_rows": count}
+
+
+def _best(found: dict[float, Phase2Result]) -> float:
+    """Return the learning rate of the least selecting loss, the first of equals."""
+    return min(found, key=lambda rate: found[rate].selecting_loss)
 
 
 def _settled(first: Phase1State | None) -> dict[str, Any]:

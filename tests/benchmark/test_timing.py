@@ -26,7 +26,8 @@ def cases() -> Cases:
 
 
 def test_every_stage_is_measured(cases: Cases) -> None:
-    for case in (cases.phase1, cases.phase2, cases.evaluation, cases.sequential):
+    names = ("phase1", "phase2", "evaluation", "sequential", "generation")
+    for case in (getattr(cases, name) for name in names):
         rows = measure(case(), 3, Progress())
         assert set(rows["precision"]) <= {"float32", "bfloat16"} and len(rows) > 0
         assert (rows[["plain", "fast", "ratio", "products", "above"]] > 0).all(axis=None)

@@ -319,9 +319,10 @@ def test_a_long_made_name_is_cut_and_still_tells_configs_apart() -> None:
     assert names[0] != names[1]
 
 
-def test_knobs_leave_out_the_name_alone() -> None:
-    assert RunConfig(name="a").knobs() == RunConfig(name="b").knobs()
-    assert RunConfig().knobs().keys() == RunConfig.model_fields.keys() - {"name"}
+def test_knobs_leave_out_what_decides_no_number() -> None:
+    assert RunConfig(name="a").knobs() == RunConfig(name="b", keep_models=False).knobs()
+    assert RunConfig().knobs().keys() == RunConfig.model_fields.keys() - {"name", "keep_models"}
+    assert RunConfig(keep_models=False).run_name == RunConfig().run_name
 
 
 def test_knobs_that_do_not_fit_together_are_refused_in_one_sentence() -> None:
@@ -345,11 +346,11 @@ def test_facts_of_knobs() -> None:
         "er_rows",
         "dev_tokens",
     }
-    unread |= {"output_bias"}
+    unread |= {"output_bias", "keep_models"}
     assert unread | {"max_iter"} == OFF_THE_PATH
     resolved = {"samples", "seeds", "device", "precision"}
     assert knobs_where(lambda knob: knob.resolved) == resolved
-    unlisted = {"name", "samples", "contexts", "bfloat16_contexts"}
+    unlisted = {"name", "samples", "contexts", "bfloat16_contexts", "keep_models"}
     assert knobs_where(lambda knob: not knob.group) == unlisted
 
 

@@ -67,7 +67,7 @@ def test_a_bias_starts_from_the_frequencies_of_the_training_text(trial: Toy) -> 
     expected = unigram_loss(ids, data.val.ids, len(data.weights))
     assert result.val_ppl == pytest.approx(math.exp(expected), rel=1e-9)
     assert result.unigram_ppl == math.exp(expected)
-    bias = trained._model.token_block.bias
+    bias = trained.model.token_block.bias
     assert bias is not None
     torch.testing.assert_close(bias.data, unigram_logs(ids, len(data.weights)))
 

@@ -2,6 +2,7 @@
 
 from fpcore.reports.figures.described import *
 from fpcore.reports.figures.fixed_point import *
+from fpcore.reports.figures.look import *
 from fpcore.reports.figures.looks import *
 from fpcore.reports.figures.pairs import *
 from fpcore.reports.figures.sizes import *

@@ -1,0 +1,10 @@
+"""`python -m fpcore.models list | export NAME FOLDER | remove NAME`: the models that are kept."""
+
+import sys
+
+from fpcore.errors import printable
+from fpcore.runs.models_command import main
+
+if __name__ == "__main__":
+    printable()
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""Figures of a look at trained models. Each takes and returns `ax` and never saves."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from fpcore.analysis.token_classes import changes, gaps
+from fpcore.reports.figures.style import legend, run_styles, whole_axis
+
+if TYPE_CHECKING:  # it loads torch
+    from fpcore.runs.looks import Look
+
+__all__ = [
+    "far_back",
+    "token_classes",
+]
+
+LABELS = {"copied": "会話に", "frequency": "訓練で", "position": "位置", "length": "長さ"}
+UNITS = {"copied": "", "frequency": " 回", "position": "", "length": ""}
+COPIED = {"yes": "既出", "no": "初出"}
+
+
+def token_classes(seen: "Look", ax: Axes) -> Axes:
+    """Draw the difference of two runs by class of token with intervals; of one, its losses."""
+    a, b = seen.readings[0], seen.readings[seen.compared - 1]
+    rows = gaps(seen.tokens, a.losses, b.losses)
+    at = np.arange(len(rows))[::-1]
+    if a is b:
+        ax.plot(rows["a"], at, "o", color="0.2")
+        ax.set(xlabel="損失（nats）", title=f"{a.name}: 損失（n={len(seen.tokens):,} トークン）")
+    else:
+        ends = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
+        ax.errorbar(rows["difference"], at, xerr=ends, fmt="o", color="0.2", capsize=2, ms=4)
+        ax.axvline(0, color="0.5", lw=1)
+        ax.set(xlabel=f"損失の差 {b.name} − {a.name}（nats）")
+        ax.set_title(f"差と同時 95 % 区間（n={len(seen.tokens):,} トークン）")
+    names = [_called(row) for row in rows.to_dict("records")]
+    ax.set_yticks(at, names, fontsize="x-small")
+    return ax
+
+
+def _called(row: dict[Any, Any]) -> str:
+    """Return a short name of a class of tokens."""
+    name = COPIED.get(row["class"], row["class"])
+    return f"{LABELS[row['grouping']]} {name}{UNITS[row['grouping']]}"
+
+
+def far_back(seen: "Look", ax: Axes) -> Axes:
+    """Draw by run how much of the next token's distribution moves with the k-th last token."""
+    rows = changes(seen.changes)
+    styles = run_styles(reading.name for reading in seen.readings)
+    for run, own in rows.groupby("run", sort=False):
+        style = styles[str(run)]
+        shown = own[own["mean"] > 0]
+        ax.plot(shown["back"], shown["mean"], style.dash, color=style.color, marker=style.marker,
+                ms=4, label=f"{run}")  # fmt: skip
+        low = shown["low"].clip(lower=1e-5)
+        ax.fill_between(shown["back"], low, shown["high"], color=style.color, alpha=0.15, lw=0)
+    if len(rows):
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter(PercentFormatter(1))
+        legend(ax)
+    whole_axis(ax)
+    places = int(rows["places"].iloc[0]) if len(rows) else 0
+    ax.set(xlabel="替えたトークン（最後から k 番目）", ylabel="次のトークンの分布の変化（対数）")
+    ax.set_title(f"どこまで覚えているか（n={places} か所、帯は 95 % 区間、0 は描かない）")
+    return ax

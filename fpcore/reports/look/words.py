@@ -1,0 +1,43 @@
+"""How a look calls classes of tokens, and writes differences."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from fpcore.notation import number, percent
+
+Row = Mapping[Any, Any]  # of a table, by column
+GROUPINGS = {
+    "copied": "会話に既出か",
+    "frequency": "訓練での回数",
+    "position": "会話の中の位置",
+    "length": "会話の長さ（トークン）",
+}
+CONTEXTS = {"trained": "訓練した文脈", "untrained": "訓練しない文脈", "zero": "ゼロ文脈"}
+COPIED = {"yes": "既出", "no": "初出"}
+
+
+def class_name(row: Row) -> str:
+    """Return the name of a class of tokens, from its row (`analysis.token_classes.gaps`)."""
+    return f"{GROUPINGS[row['grouping']]} {COPIED.get(row['class'], row['class'])}"
+
+
+def interval(row: Row) -> str:
+    """Write the difference of two losses in nats with its interval, from its row."""
+    difference = number(row["b"] - row["a"], 3, signed=True)
+    if math.isnan(row["low"]):
+        return difference
+    ends = (number(row[end], 3, signed=True) for end in ("low", "high"))
+    return f"{difference} [{', '.join(ends)}]"
+
+
+def share(row: Row) -> str:
+    """Write a mean share with its interval, from its row (`analysis.token_classes.changes`)."""
+    if math.isnan(row["low"]):
+        return percent(row["mean"])
+    return f"{percent(row['mean'])} [{percent(max(0.0, row['low']))}, {percent(row['high'])}]"
+
+
+def visible(text: str) -> str:
+    """Return a text with its line ends as signs."""
+    return text.replace("\n", "⏎")
