@@ -31,7 +31,7 @@ from fpcore.config.run_config import RunConfig
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel, Inputs
 from fpcore.model.head import Head
-from fpcore.trainers import contexts
+from fpcore.trainers import contexts, phase1
 from fpcore.trainers.phase1 import train_contexts
 from fpcore.trainers.phase2 import evaluate, train_tokens
 from fpcore.trainers.texts import Text, Texts
@@ -158,10 +158,15 @@ def _place() -> str:
 
 
 class Eager:
-    """In place of a captured graph: the work itself."""
+    """In place of a captured graph: the work itself, and nothing at first."""
 
-    def __init__(self, work: Callable[[], list[Tensor]], device: torch.device) -> None:
+    def __init__(self, work: Callable[[], Any], device: torch.device) -> None:
         self.replay = work
+
+    @property
+    def first(self) -> Any:
+        """What the work returns."""
+        return self.replay()
 
 
 class Fake:
@@ -199,7 +204,8 @@ class Fake:
         """Run phase 1."""
         config = self.config.model_copy(update={"max_iter": iterations + 1})
         inputs = self.inputs(chunks * config.phase1_batch)
-        train_contexts(self.model.context_block, inputs, config, SEED)
+        with patch.object(phase1, "Captured", Eager):
+            train_contexts(self.model.context_block, inputs, config, SEED)
 
     def evaluation(self, pieces: int) -> None:
         """Evaluate a text of so many pieces."""

@@ -12,9 +12,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from fpcore.model.optimiser import gradient_of
 from fpcore.stats.draws import normal_rows
+
+Saved = tuple[Tensor, Tensor]  # LayerNorm's result before scale and shift [R, D], 1/std [R, 1]
+Rows = tuple[Tensor, Tensor, Tensor, Tensor]  # scale and shift [D], and room for what is saved
 
 EPS = 1e-5  # what every LayerNorm adds to the variance
 _spent = [0.0]
@@ -55,15 +59,23 @@ def spent() -> float:
 
 
 def add_noise(
-    rows: Tensor, columns: Tensor, before: Tensor, old: Tensor, std: float, out: Tensor
+    rows: Tensor,
+    columns: Tensor,
+    before: Tensor,
+    old: Tensor,
+    std: float,
+    outs: tuple[Tensor, Tensor | None],
 ) -> None:
-    """Write to `out` [R, D] the contexts of the tokens before, and noise.
+    """Write to the first of `outs` [R, D] the contexts of the tokens before, and noise.
 
     Those are `before` [D] and all but the last of `old` [R, D]; `rows` [R, 1] and `columns` [D/2]
-    are keys of the noise.
+    are keys of the noise. The second of `outs`, where it is given, gets the same in its format.
     """
-    noise = normal_rows(rows, columns, out.shape[1], out.dtype)
-    out.copy_(torch.cat([before.unsqueeze(0), old[:-1]]) + std * noise)
+    noise = normal_rows(rows, columns, old.shape[1], outs[0].dtype)
+    found = torch.cat([before.unsqueeze(0), old[:-1]]) + std * noise
+    for out in outs:
+        if out is not None:
+            out.copy_(found)
 
 
 def normalise(logits: Tensor, p: Tensor, log_sum: Tensor) -> None:
@@ -71,62 +83,90 @@ def normalise(logits: Tensor, p: Tensor, log_sum: Tensor) -> None:
 
     The latter is [B].
     """
-    found = torch.logsumexp(logits, 1)
-    log_sum.copy_(found)
-    p.copy_(torch.exp(logits - found.unsqueeze(1)))
+    # So written, a compiler finds maximum and sum in one pass.
+    top = logits.amax(1, keepdim=True)
+    powers = torch.exp(logits - top)
+    whole = powers.sum(1, keepdim=True)
+    log_sum.copy_((top + whole.log()).squeeze(1))
+    p.copy_(powers / whole)
 
 
-def settle(
-    c: Tensor, z: Tensor, norm: tuple[Tensor, Tensor], normed: Tensor, rstd: Tensor, out: Tensor
+def settle(c: Tensor, z: Tensor, rows: Rows, out: Tensor) -> None:
+    """Write LayerNorm(c + ReLU(z)) to `out` [R, D], from c and z of that shape."""
+    out.copy_(_settle(c, z, rows))
+
+
+def arrive(
+    c: Tensor, z: Tensor, old: Tensor, rows: Rows, rooms: tuple[Tensor, Tensor, Tensor, Tensor]
 ) -> None:
-    """Write LayerNorm(c + ReLU(z)) to `out` [R, D], from c and z of that shape.
+    """Let LayerNorm(c + ReLU(z)) take the place of `old`, all [R, D].
 
-    `norm` are its scale and shift; `normed` [R, D] is the result before them, `rstd` [R, 1] is
-    1/std.
+    `rooms` get the change [R, D] and its norm by row [R]; the sums of the new rows [D] and that of
+    their squares [1] are added to the other two, which may be in a wider format. (A compiler loses
+    what is added to a tensor without dimensions.)
     """
+    change, distance, total, squares = rooms
+    new = _settle(c, z, rows)
+    found = new - old
+    change.copy_(found)
+    distance.copy_(found.square().sum(1).sqrt())
+    total.add_(new.sum(0))
+    squares.add_(new.square().sum(1).sum(0, keepdim=True))
+    old.copy_(new)
+
+
+def _settle(c: Tensor, z: Tensor, rows: Rows) -> Tensor:
+    scale, shift, normed, rstd = rows
     joined = c + torch.relu(z).to(c.dtype)
     variance, mean = torch.var_mean(joined, 1, correction=0, keepdim=True)
     inverse = torch.rsqrt(variance + EPS)
     found = (joined - mean) * inverse
     normed.copy_(found)
     rstd.copy_(inverse)
-    out.copy_(found * norm[0] + norm[1])
+    return found * scale + shift
 
 
-def compare(
-    new: Tensor, old: Tensor, change: Tensor, distance: Tensor, total: Tensor, squares: Tensor
+def step(c: Tensor, z: Tensor, row: Tensor, norm: tuple[Tensor, Tensor], out: Tensor) -> None:
+    """Write LayerNorm(c + ReLU(z + row)) to `out` [D], from c, z and row of that shape."""
+    joined = c + torch.relu(z + row)
+    out.copy_(F.layer_norm(joined, joined.shape, norm[0], norm[1], EPS))
+
+
+def depart(
+    slopes: tuple[Tensor, Tensor, Tensor, Tensor],
+    saved: Saved,
+    norm: nn.LayerNorm,
+    z: Tensor,
+    out: Tensor | None,
 ) -> None:
-    """Write new - old [R, D] to `change` and its norm by row to `distance` [R].
-
-    Sums of `new` are added to `total` [D], that of its squares to `squares` [1]; both may be in a
-    wider format. (A compiler loses what is added to a tensor without dimensions.)
-    """
-    found = new - old
-    change.copy_(found)
-    distance.copy_(found.square().sum(1).sqrt())
-    total.add_(new.sum(0))
-    squares.add_(new.square().sum())
+    """Do `go_back` from the loss, whose gradient `slopes` give: constant, two factors, change."""
+    constant, slope, pull, change = slopes
+    go_back(constant + saved[0] * slope + pull * change, saved, norm, z, out)
 
 
 def go_back(
-    gradient: Tensor, normed: Tensor, rstd: Tensor, norm: nn.LayerNorm, z: Tensor, out: Tensor
+    gradient: Tensor, saved: Saved, norm: nn.LayerNorm, z: Tensor, out: Tensor | None
 ) -> None:
     """Write to `z` and to `out` [R, D] the gradients before ReLU and before LayerNorm.
 
-    `gradient` is that of LayerNorm's output, `z` held the sums before ReLU; `normed` and `rstd` are
-    what `settle` wrote. The gradients of scale and shift are added to those of `norm`.
+    `gradient` is that of LayerNorm's output, `z` held the sums before ReLU, `saved` is what `settle`
+    wrote. The gradients of scale and shift are added to those of `norm`.
     """
+    normed, rstd = saved
     gradient_of(norm.bias).add_(gradient.sum(0))
     gradient_of(norm.weight).add_((gradient * normed).sum(0))
     scaled = gradient * norm.weight
     found = scaled - scaled.mean(1, keepdim=True)
     found = rstd * (found - normed * (scaled * normed).mean(1, keepdim=True))
     z.copy_(torch.where(z > 0, found, 0.0))
-    out.copy_(found)
+    if out is not None:
+        out.copy_(found)
 
 
 noisy = Fused(add_noise)
 normalised = Fused(normalise)
 settled = Fused(settle)
-compared = Fused(compare)
+arrived = Fused(arrive)
+stepped = Fused(step)
+departed = Fused(depart)
 gone_back = Fused(go_back)
