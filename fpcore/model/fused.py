@@ -13,19 +13,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._pytree import tree_leaves
 
 from fpcore.model.optimiser import gradient_of
 from fpcore.stats.draws import normal_rows
 
 Saved = tuple[Tensor, Tensor]  # LayerNorm's result before scale and shift [R, D], 1/std [R, 1]
+Slopes = tuple[Tensor, Tensor, Tensor]  # a gradient's constant [D], and factors [D] and [1]
 Rows = tuple[Tensor, Tensor, Tensor, Tensor]  # scale and shift [D], and room for what is saved
 
 EPS = 1e-5  # what every LayerNorm adds to the variance
+ROUNDING = 64  # a spread of up to so many units of rounding error counts as none
 _spent = [0.0]
 
 
 class Fused:
-    """A chain that writes to tensors it is given, compiled at its first call for any shapes."""
+    """A chain that writes to tensors it is given, compiled at its first call for any rows.
+
+    How many columns there are stays: a kernel that has to ask divides for every element.
+    """
 
     def __init__(self, chain: Callable[..., None]) -> None:
         self._chain = chain
@@ -41,6 +47,7 @@ class Fused:
     def _first(self, *given: Any) -> None:
         """Compile while doing the chain for the first time, or leave it as it is."""
         start = time.perf_counter()
+        _keep_columns(given)
         self._compiled = torch.compile(self._chain, dynamic=True)
         try:
             self._compiled(*given)
@@ -51,6 +58,16 @@ class Fused:
             self._compiled = self._chain
             self._chain(*given)
         _spent[0] += time.perf_counter() - start
+
+
+def _keep_columns(given: tuple[Any, ...]) -> None:
+    """Tell the compiler which lengths stay: all but those of the rows of the first matrix."""
+    tensors = [leaf for leaf in tree_leaves(given) if isinstance(leaf, Tensor)]
+    rows = next((len(t) for t in tensors if t.ndim == 2), None)
+    for t in tensors:
+        for n, length in enumerate(t.shape):
+            if n > 0 or length != rows:
+                torch._dynamo.mark_static(t, n)
 
 
 def spent() -> float:
@@ -132,6 +149,33 @@ def step(c: Tensor, z: Tensor, row: Tensor, norm: tuple[Tensor, Tensor], out: Te
     out.copy_(F.layer_norm(joined, joined.shape, norm[0], norm[1], EPS))
 
 
+def conclude(
+    told: tuple[Tensor, Tensor, Tensor],
+    norm: nn.LayerNorm,
+    weight: Tensor,
+    knobs: tuple[float, float],
+    sums: Tensor,
+    slopes: Slopes,
+) -> None:
+    """Add a chunk's terms of the loss to `sums` [3], and write what its gradient is made of.
+
+    `told` are what `arrive` left of the chunk: norms of changes [B], sums [D] and squares [1]; the
+    chunk's gradient shall weigh `weight` [1], and `knobs` are dist_reg_weight and the threshold.
+    """
+    distance, total, squares = told
+    rows, width, w = len(distance), len(total), knobs[0]
+    change = distance.square() / width
+    square = squares - total.square().sum(0, keepdim=True) / rows
+    noise = ROUNDING * torch.finfo(distance.dtype).eps * squares
+    spread = torch.where(square > noise, square, 0.0).sqrt()
+    few = change.sum(0, keepdim=True), -spread, (change < knobs[1]).sum(0, keepdim=True)
+    sums.add_(torch.cat([one.to(sums.dtype) for one in few]))
+    push = weight * w / rows * torch.where(spread > 0, 1 / spread, 0.0)
+    slopes[0].copy_(push * (total / rows - norm.bias))
+    slopes[1].copy_(-push * norm.weight)
+    slopes[2].copy_(weight * 2 * (1 - w) / (rows * width))
+
+
 def depart(
     slopes: tuple[Tensor, Tensor, Tensor, Tensor],
     saved: Saved,
@@ -149,8 +193,8 @@ def go_back(
 ) -> None:
     """Write to `z` and to `out` [R, D] the gradients before ReLU and before LayerNorm.
 
-    `gradient` is that of LayerNorm's output, `z` held the sums before ReLU, `saved` is what `settle`
-    wrote. The gradients of scale and shift are added to those of `norm`.
+    `gradient` is that of LayerNorm's output, `z` held the sums before ReLU, `saved` is what a layer
+    left. The gradients of scale and shift are added to those of `norm`.
     """
     normed, rstd = saved
     gradient_of(norm.bias).add_(gradient.sum(0))
@@ -167,6 +211,7 @@ noisy = Fused(add_noise)
 normalised = Fused(normalise)
 settled = Fused(settle)
 arrived = Fused(arrive)
+concluded = Fused(conclude)
 stepped = Fused(step)
 departed = Fused(depart)
 gone_back = Fused(go_back)

@@ -90,19 +90,28 @@ class Noises:
         parts, constants = self._keys.split(self._sizes), _constants(like)
         pairs = zip(parts, chunks, strict=True)
         self.draws = [Noise(part, rows, constants) for part, rows in pairs]
+        self._ahead: dict[int, Tensor] = {}
 
     def renew(self, iteration: int) -> None:
-        """Draw the keys of an iteration.
+        """Give all chunks the keys of an iteration.
 
-        It is done on the CPU, the same for every device, and copied at once: a copy for each chunk
-        would make the device wait.
+        They are drawn on the CPU, the same for every device, and copied at once: a copy for each
+        chunk would make the device wait.
         """
+        keys = self._ahead.pop(iteration, None)
+        self._keys.copy_(self._drawn(iteration) if keys is None else keys, non_blocking=True)
+
+    def draw_ahead(self, iteration: int) -> None:
+        """Draw the keys of an iteration that is to come, while the device is at work."""
+        self._ahead = {iteration: self._drawn(iteration)}
+
+    def _drawn(self, iteration: int) -> Tensor:
         pinned = self._keys.device.type == "cuda"  # from such memory no copy need be waited for
         keys = torch.empty(len(self._keys), dtype=torch.int32, pin_memory=pinned)
         for k, part in enumerate(keys.split(self._sizes)):
             source = generator(self._seed, "noise", iteration, k)
             part.random_(-(2**31), 2**31, generator=source)
-        self._keys.copy_(keys, non_blocking=True)
+        return keys
 
 
 def noise(seed: int, iteration: int, chunk: int, like: Tensor) -> Tensor:

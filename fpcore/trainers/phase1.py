@@ -20,8 +20,9 @@ from fpcore.model.precision import resolve, rounded_products
 from fpcore.model.tuning import compiles, tuning
 from fpcore.stats.draws import Noise, Noises, first_contexts
 from fpcore.trainers.capture import Captured
+from fpcore.trainers.chunk_loss import ChunkLoss, Sums
 from fpcore.trainers.hooks import SILENT, Hooks, Row
-from fpcore.trainers.sweep import ChunkLoss, Sums, Sweep
+from fpcore.trainers.sweep import Sweep
 
 FIRST_STD = 0.01  # iteration 1 draws contexts with this standard deviation
 FIRST_STOP = 5  # the first iteration that may stop on the convergence rate
@@ -125,6 +126,8 @@ class Trainer:
         self._noises.renew(iteration)
         found = self._renewed()
         self._optimiser.step()
+        if self._captures:
+            self._noises.draw_ahead(iteration + 1)
         return _row(iteration, _read(found), len(self._P), self._config)
 
     def _renewed(self) -> Tensor:

@@ -31,7 +31,7 @@ def test_every_size_and_stage_is_timed(
     assert seconds.index.tolist() == [100, 300] and list(seconds.columns) == list(STAGES)
     assert (seconds >= 0).all(axis=None) and seconds["phase1"].gt(0).all()
     shapes = Shapes(24, 16, "toy", 200, 32, phase2_tokens=64, steps=20, phase1_batch=64)
-    path = write(Protocol(seconds, {200: beside_plain(ids, weights, shapes, 1)}))
+    path = write(Protocol({"v5": seconds}, {200: beside_plain(ids, weights, shapes, 1)}))
     text = path.read_text("utf-8")
     assert "| 300 " in text and "plain との比較（200 トークン）" in text
     assert f"全体で {seconds.to_numpy().sum():.1f} 秒" in text
@@ -50,7 +50,8 @@ def test_the_times_are_written_before_the_plain_part_begins(
     monkeypatch.setattr(protocol, "beside_plain", Mock(side_effect=torch.OutOfMemoryError))
     with pytest.raises(torch.OutOfMemoryError):
         protocol.main()
-    assert "全体で 10.0 秒" in (paths.reports() / "benchmark-gpu.md").read_text("utf-8")
+    text = (paths.reports() / "protocol.md").read_text("utf-8")
+    assert text.count("全体で 10.0 秒") == 2  # of v5 and of v6
 
 
 def test_no_state_is_stored(

@@ -74,7 +74,12 @@ def test_an_interrupted_run_ends_with_the_same_record(
 def test_a_run_ends_where_it_does_on_the_cpu(trial: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     """In float64 from the same first contexts: everything to 1e-6."""
     monkeypatch.setattr(draws, "first_stream", Mock(return_value="hashed rows"))
-    knobs: dict[str, Any] = {"precision": "float64", "layers": 2, "input_tokens": 2, "samples": [10]}
+    knobs: dict[str, Any] = {
+        "precision": "float64",
+        "layers": 2,
+        "input_tokens": 2,
+        "samples": [10],
+    }
     cpu = fpcore.run(trial(name="cpu", device="cpu", **knobs)).results[0]
     card = fpcore.run(trial(name="card", **knobs)).results[0]
     for key in ("train_er", "val_er", "val_ppl", "train_ppl", "bits_per_byte", "convergence_rate"):
