@@ -125,8 +125,7 @@ def beside(counted: dict[str, Counts], measured: dict[str, Measured], device: st
         f"{HOW} 計算値は、起動 1 回を 10 µs とした時間と、"
         "カタログの演算速度とメモリ帯域で割った時間の、大きい方。数えたのは 1 つずつの演算で、"
         "測定では要素ごとの演算の連なりが 1 つのカーネルにまとめられるので、"
-        "移動は計算値より少ない。\n\n"
-        + table(pd.DataFrame(shown))
+        "移動は計算値より少ない。\n\n" + table(pd.DataFrame(shown))
     )
 
 

@@ -141,6 +141,8 @@ def stages(b: Benchmark) -> Markdown:
 
 def memory(b: Benchmark) -> Markdown:
     """Return the growth of phase 1's peak memory as a Markdown table."""
+    if not b.on_cpu:
+        return Markdown("ピークメモリは CPU だけで測る。")
     if not b.memory:
         return Markdown("小さい設定では測らない。")
     shown = {
@@ -159,6 +161,8 @@ def machine() -> str:
 
 def beside_the_spec(b: Benchmark) -> Markdown:
     """Set the plain times beside those of the spec's machine; a large gap is said."""
+    if not b.on_cpu:
+        return Markdown("仕様書の参照時間は CPU のものなので、並べない。")
     if b.shapes != FULL:
         return Markdown("仕様書の参照時間は大きい設定のものなので、並べない。")
     lines, rate = [], _rate()

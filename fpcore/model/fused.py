@@ -36,17 +36,24 @@ class Fused:
     def __init__(self, chain: Callable[..., None]) -> None:
         self._chain = chain
         self._compiled: Callable[..., None] | None = None
+        self._known: set[tuple[torch.Size, ...]] = set()
 
     def __call__(self, *given: Any) -> None:
-        """Do the chain."""
-        if self._compiled is None:
-            self._first(*given)
-        else:
+        """Do the chain; of shapes that are new it may have to be compiled, which is timed."""
+        shapes = tuple(t.shape for t in _tensors(given))
+        if self._compiled and shapes in self._known:
             self._compiled(*given)
+            return
+        start = time.perf_counter()
+        if self._compiled:
+            self._compiled(*given)
+        else:
+            self._first(*given)
+        self._known.add(shapes)
+        _spent[0] += time.perf_counter() - start
 
     def _first(self, *given: Any) -> None:
         """Compile while doing the chain for the first time, or leave it as it is."""
-        start = time.perf_counter()
         _keep_columns(given)
         self._compiled = torch.compile(self._chain, dynamic=True)
         try:
@@ -54,20 +61,23 @@ class Fused:
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # compilers fail in many ways, none of which matters here
-            warnings.warn(f"The slower path is used, for nothing compiles: {error}", stacklevel=2)
+            warnings.warn(f"The slower path is used, for nothing compiles: {error}", stacklevel=3)
             self._compiled = self._chain
             self._chain(*given)
-        _spent[0] += time.perf_counter() - start
 
 
 def _keep_columns(given: tuple[Any, ...]) -> None:
     """Tell the compiler which lengths stay: all but those of the rows of the first matrix."""
-    tensors = [leaf for leaf in tree_leaves(given) if isinstance(leaf, Tensor)]
+    tensors = _tensors(given)
     rows = next((len(t) for t in tensors if t.ndim == 2), None)
     for t in tensors:
         for n, length in enumerate(t.shape):
             if n > 0 or length != rows:
                 torch._dynamo.mark_static(t, n)
+
+
+def _tensors(given: tuple[Any, ...]) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(given) if isinstance(leaf, Tensor)]
 
 
 def spent() -> float:

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from fpcore.benchmark.cards import BATCH, Card, Measured, beside, phases, section, stages
-from fpcore.benchmark.cases import Case, Cases, Shapes
+from fpcore.benchmark.cases import FULL, Case, Cases, Shapes
 from fpcore.benchmark.clock import seconds
 from fpcore.benchmark.counted import Counts
 from fpcore.benchmark.peaks import bytes_per_token
 from fpcore.benchmark.profiled import Stages
-from fpcore.benchmark.timing import Benchmark, measure, render, write
+from fpcore.benchmark.timing import Benchmark, beside_the_spec, measure, memory, render, write
 from fpcore.runs.progress import Progress
 
 COUNTED = (
@@ -153,6 +153,8 @@ def test_the_clock_starts_when_the_device_is_idle(monkeypatch: pytest.MonkeyPatc
 def test_a_report_from_a_gpu_has_none_of_the_facts_of_a_cpu(cases: Cases) -> None:
     rows = measure(cases.phase2(), 1, Progress())
     texts = [render(Benchmark(TOY, 1, rows, {}, on_cpu)) for on_cpu in (True, False)]
+    on_gpu = Benchmark(FULL, 1, rows, {}, on_cpu=False)  # of which the notebook asks for both
+    assert "CPU だけ" in memory(on_gpu) and "並べない" in beside_the_spec(on_gpu)
     assert [("参照時間" in text, "メモリ" in text) for text in texts] == [(True,) * 2, (False,) * 2]
 
 
