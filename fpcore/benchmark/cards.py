@@ -107,9 +107,14 @@ HOW = (
 )
 
 
+def card_of(device: str) -> str:
+    """Return the name of a card whose peaks are known in that of a device, or nothing."""
+    return next((word for word in device.split() if word in CARDS), "")
+
+
 def beside(counted: dict[str, Counts], measured: dict[str, Measured], device: str) -> Markdown:
     """Return the section of a report from a GPU: the arithmetic beside what was measured."""
-    name = next((word for word in device.split() if word in CARDS), "")
+    name = card_of(device)
     whole = {stage: c for stage, c in stages(counted).items() if stage in measured}
     rows = [measured[stage] for stage in whole]
     shown = _counts(whole) | {

@@ -172,7 +172,7 @@ class Eager:
 class Fake:
     """The trainers at the published run's shapes on the fake device."""
 
-    def __init__(self) -> None:
+    def __init__(self, **knobs: Any) -> None:
         self.config = RunConfig(
             context_dim=FULL.context_dim,
             embed_dim=FULL.embed_dim,
@@ -180,6 +180,7 @@ class Fake:
             phase2_batch=FULL.phase2_batch,
             epochs=1,
             precision="bfloat16",
+            **knobs,
         )
         self.device = torch.device(KIND)
         with unset_fake_temporarily(), torch.device("meta"):
@@ -254,13 +255,13 @@ def _of(work: Callable[[], object]) -> Counts:
 
 def count() -> dict[str, Counts]:
     """Return the counts by stage, on the fake device: what each repetition adds."""
-    fake = Fake()
+    fake, biased = Fake(), Fake(output_bias="unigram")
 
     def phase1(chunks: int) -> Counts:
         later = _of(lambda: fake.phase1(chunks, 2))
         return later - _of(lambda: fake.phase1(chunks, 1))
 
-    def phase2(batches: int) -> Counts:
+    def phase2(batches: int, fake: Fake = fake) -> Counts:
         return _of(lambda: fake.phase2(batches))
 
     def evaluation(pieces: int) -> Counts:
@@ -274,6 +275,7 @@ def count() -> dict[str, Counts]:
         "phase 1 iteration": one - chunk,
         "phase 1 chunk": chunk,
         "phase 2 batch": phase2(3) - (epoch := phase2(2)),
+        "phase 2 batch with a bias": phase2(3, biased) - phase2(2, biased),
         "phase 2 evaluation piece": evaluation(2) - evaluation(1),
         "phase 2 epoch": epoch,
         "recurrence of 256 steps": recurrence(512) - recurrence(256),

@@ -7,12 +7,15 @@ same run, at two of the sizes. It writes `reports/protocol.md`.
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from fpcore.benchmark.cards import CARDS, card_of, phases
 from fpcore.benchmark.cases import EPOCHS, FULL, SIZES, VAL_TOKENS, Cases, Shapes
+from fpcore.benchmark.counted import Counts, counted
 from fpcore.benchmark.timing import machine, measure
 from fpcore.config.run_config import RunConfig
 from fpcore.data.corpus import load
@@ -22,12 +25,13 @@ from fpcore.model.precision import device_of
 from fpcore.notation import Markdown, number, table
 from fpcore.paths import reports, write_atomically
 from fpcore.runs.progress import Progress
+from fpcore.runs.provenance import device_name
 from fpcore.runs.training import Training
 from fpcore.runs.trial import Trial
 
 PLAIN_SIZES = (62_891, 240_132)
 STAGES = ("phase1", "effective_rank", "contexts", "phase2")
-RUNS = {  # what the published runs differ in
+RUNS: dict[str, dict[str, Any]] = {  # what the published runs differ in
     "v5": {"max_iter": 60, "gradient_clip": 1.0},
     "v6": {"max_iter": 100, "gradient_clip": 2.0},
 }
@@ -36,9 +40,10 @@ PUBLISHED = {"v5": 1701.0, "v6": 2388.5}  # seconds on an L4, with 13 to 17 epoc
 
 @dataclass(frozen=True)
 class Protocol:
-    """Seconds of a run by stage and size (index tokens), and the stages beside plain by size."""
+    """Seconds of a run by stage and size (index tokens), and beside it what was counted."""
 
     seconds: dict[str, pd.DataFrame]
+    counted: dict[str, Counts] = field(default_factory=dict)
     plain: dict[int, pd.DataFrame] = field(default_factory=dict)
 
 
@@ -78,13 +83,13 @@ def render(p: Protocol) -> Markdown:
         "# 公開された手順の時間",
         f"{machine()}。chitchat の GPT-2 トークンと乱数の埋め込みなので、時間だけに意味がある。"
         f"Phase 2 は {EPOCHS} エポック（打ち切りなし）。単位は秒。",
-        *(_run(name, seconds) for name, seconds in p.seconds.items()),
+        *(_run(name, seconds, p.counted) for name, seconds in p.seconds.items()),
         *(f"## plain との比較（{n:,} トークン）\n\n{_stages(rows)}" for n, rows in p.plain.items()),
     ]
     return Markdown("\n\n".join(parts) + "\n")
 
 
-def _run(name: str, seconds: pd.DataFrame) -> Markdown:
+def _run(name: str, seconds: pd.DataFrame, counted: dict[str, Counts]) -> Markdown:
     """Return the section of one run."""
     t = seconds.assign(計=seconds.sum(axis=1))
     shown = {"トークン": [f"{n:,}" for n in t.index]}
@@ -94,7 +99,19 @@ def _run(name: str, seconds: pd.DataFrame) -> Markdown:
     return Markdown(
         f"## {name}（Phase 1 は {RUNS[name]['max_iter']} 反復）\n\n{table(pd.DataFrame(shown))}\n\n"
         f"全体で {number(whole, 1)} 秒{apart}。"
-        f"公開された実行は L4 で {number(PUBLISHED[name], 0)} 秒。"
+        f"公開された実行は L4 で {number(PUBLISHED[name], 0)} 秒。{_arithmetic(name, counted)}"
+    )
+
+
+def _arithmetic(name: str, counted: dict[str, Counts]) -> str:
+    """Say what the counted work implies for this card, where its peaks are known."""
+    card = card_of(device_name(device_of("auto")))
+    if not (card and counted):
+        return ""
+    first, second = (CARDS[card].seconds(c) for c in phases(counted, RUNS[name]["max_iter"]))
+    return (
+        f"仮のデバイスで数えた演算から {card} のカタログ値で計算すると、"
+        f"Phase 1 は {number(first, 1)} 秒、Phase 2 は {number(second, 1)} 秒。"
     )
 
 
@@ -138,7 +155,7 @@ def main() -> int:
     ids = torch.cat(training_conversations(tokenizer, corpus.train))
     size = (tokenizer.get_vocab_size(), config.embed_dim)
     weights = torch.randn(size, generator=torch.Generator().manual_seed(42))
-    made = Protocol({})
+    made = Protocol({}, counted())
     for name, knobs in RUNS.items():
         made.seconds[name] = run(ids, weights, config.model_copy(update=knobs))
         write(made)  # whatever comes after it, these times are kept

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx.experimental import _config
 from torch.nn import functional as F
 from torch.utils._pytree import tree_leaves
 
@@ -30,7 +31,10 @@ _spent = [0.0]
 class Fused:
     """A chain that writes to tensors it is given, compiled at its first call for any rows.
 
-    How many columns there are stays: a kernel that has to ask divides for every element.
+    How many columns there are stays: a kernel that has to ask divides for every element. Kernels
+    are not chosen by timing where that would change the order of sums, and there is one for all
+    rows: which of several is taken would depend on what was done before. So a run that goes on in
+    another process ends as it would have here.
     """
 
     def __init__(self, chain: Callable[..., None]) -> None:
@@ -45,17 +49,20 @@ class Fused:
             self._compiled(*given)
             return
         start = time.perf_counter()
-        if self._compiled:
-            self._compiled(*given)
-        else:
-            self._first(*given)
+        # Otherwise lengths that are equal at first would have to be so later.
+        with _config.patch(use_duck_shape=False):  # type: ignore[attr-defined]
+            if self._compiled:
+                self._compiled(*given)
+            else:
+                self._first(*given)
         self._known.add(shapes)
         _spent[0] += time.perf_counter() - start
 
     def _first(self, *given: Any) -> None:
         """Compile while doing the chain for the first time, or leave it as it is."""
         _keep_columns(given)
-        self._compiled = torch.compile(self._chain, dynamic=True)
+        options: dict[str, Any] = {"deterministic": True}
+        self._compiled = torch.compile(self._chain, dynamic=True, options=options)
         try:
             self._compiled(*given)
         except torch.OutOfMemoryError:
@@ -169,7 +176,7 @@ def conclude(
 ) -> None:
     """Add a chunk's terms of the loss to `sums` [3], and write what its gradient is made of.
 
-    `told` are what `arrive` left of the chunk: norms of changes [B], sums [D] and squares [1]; the
+    `told` are what `arrive` left of the chunk: norms of changes [B, 1], sums [D], squares [1]; the
     chunk's gradient shall weigh `weight` [1], and `knobs` are dist_reg_weight and the threshold.
     """
     distance, total, squares = told
@@ -178,7 +185,7 @@ def conclude(
     square = squares - total.square().sum(0, keepdim=True) / rows
     noise = ROUNDING * torch.finfo(distance.dtype).eps * squares
     spread = torch.where(square > noise, square, 0.0).sqrt()
-    few = change.sum(0, keepdim=True), -spread, (change < knobs[1]).sum(0, keepdim=True)
+    few = change.sum(0), -spread, (change < knobs[1]).sum(0)
     sums.add_(torch.cat([one.to(sums.dtype) for one in few]))
     push = weight * w / rows * torch.where(spread > 0, 1 / spread, 0.0)
     slopes[0].copy_(push * (total / rows - norm.bias))

@@ -85,7 +85,7 @@ class ChunkLoss:
 
     def _conclude(self, rows: int, weight: float, norm: nn.LayerNorm, sums: Sums) -> None:
         """Do what `finish` does, as a chain."""
-        told = self._distance[:rows], self._total, self._squares.view(1)
+        told = self._distance[:rows, None], self._total, self._squares.view(1)
         knobs = self._config.dist_reg_weight, self._config.convergence_threshold
         weights = self._total.new_full((1,), weight)
         concluded(told, norm, weights, knobs, sums.all, self._slopes)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.counted import COUNTED
 
 from fpcore.benchmark.cards import BATCH, Card, Measured, beside, phases, section, stages
 from fpcore.benchmark.cases import FULL, Case, Cases, Shapes
@@ -16,13 +17,6 @@ from fpcore.benchmark.profiled import Stages
 from fpcore.benchmark.timing import Benchmark, beside_the_spec, measure, memory, render, write
 from fpcore.runs.progress import Progress
 
-COUNTED = (
-    "phase 1 iteration",
-    "phase 1 chunk",
-    "phase 2 batch",
-    "phase 2 evaluation piece",
-    "recurrence of 256 steps",
-)
 TOY = Shapes(24, 16, "toy", 200, 32, phase2_tokens=64, steps=20, er_rows=5_000, phase1_batch=64)
 
 

@@ -37,8 +37,16 @@ class PulledPlugError(Exception):
 
 
 @every
-def test_two_runs_give_equal_records(trial: Toy, knobs: dict[str, Any]) -> None:
-    found = [fpcore.run(trial(name=name, **knobs)) for name in ("one", "two")]
+def test_two_runs_give_equal_records(
+    trial: Toy, knobs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each compiled anew, and the second after chunks of other sizes."""
+    found = []
+    for name, before in (("one", []), ("two", [12, 15])):
+        set_compiled(monkeypatch, True)
+        for samples in before:
+            fpcore.run(trial(name=f"other-{samples}", **knobs | {"samples": [samples]}))
+        found.append(fpcore.run(trial(name=name, **knobs)))
     assert left_uncompiled() == []
     one, two = (stable(record.model_dump()) for record in found)
     assert one["results"] == two["results"]

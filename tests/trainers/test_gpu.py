@@ -41,13 +41,15 @@ def test_an_iteration_copies_keys_once_and_is_read_once(stages: Stages) -> None:
 
 
 def test_no_batch_waits_and_an_epoch_is_read_twice(stages: Stages) -> None:
-    assert places(stages["phase 2 batch"]) == places(stages["phase 2 evaluation piece"]) == {}
+    for stage in ("phase 2 batch", "phase 2 batch with a bias", "phase 2 evaluation piece"):
+        assert places(stages[stage]) == {}
     read = {"trainers/phase2.py _train": 1, "trainers/texts.py of": 2}  # the best epoch's once more
     assert places(stages["phase 2 epoch"]) == read
 
 
 @pytest.mark.parametrize(("stage", "most"), [
-    ("phase 1 chunk", 90), ("phase 2 batch", 45), ("phase 2 evaluation piece", 60),
+    ("phase 1 chunk", 90), ("phase 2 batch", 45), ("phase 2 batch with a bias", 60),
+    ("phase 2 evaluation piece", 60),
 ])  # fmt: skip
 def test_launches_stay_within_their_budget(stages: Stages, stage: str, most: int) -> None:
     assert 0 < stages[stage].launches <= most
