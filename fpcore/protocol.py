@@ -1,4 +1,4 @@
-"""`python -m fpcore.protocol`: the published protocol, timed."""
+"""`python -m fpcore.protocol`: the published protocols, timed."""
 
 import sys
 from argparse import ArgumentParser

@@ -1,4 +1,4 @@
-"""What the counted work implies for two GPUs: arithmetic, until someone measures it there."""
+"""What the counted work implies for a GPU, and beside it what was measured on one."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,11 @@ from fpcore.benchmark.counted import Counts
 from fpcore.notation import Markdown, number, table
 
 LAUNCH = 10e-6  # seconds that the host takes for an operation, Python and PyTorch together
-ITERATIONS = 59  # those of v5 that train
+PIECE_ROWS, STEPS = 8_192, 256  # of an evaluation and of the recurrence, worked on at a time
+ITERATION = f"Phase 1 の反復、{SIZES[-1]:,} トークン"
+BATCH = f"Phase 2 のバッチ（{FULL.phase2_batch:,}）"
+PIECE = f"評価の 1 区切り（{PIECE_ROWS:,}）"
+RECURRENCE = f"検証文の漸化式、{VAL_TOKENS:,} 歩"
 
 
 @dataclass(frozen=True)
@@ -27,51 +31,117 @@ class Card:
         return max(LAUNCH * c.launches, products + c.moved / self.memory)
 
 
-CARDS = {"H100": Card(989e12, 494e12, 3.35e12), "L4": Card(121e12, 60e12, 0.3e12)}
+CARDS = {
+    "H100": Card(989e12, 494e12, 3.35e12),
+    "H200": Card(989e12, 494e12, 4.8e12),
+    "L4": Card(121e12, 60e12, 0.3e12),
+}
+SHOWN = ("H100", "L4")  # where nothing was measured
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of a stage, those in which a kernel ran, kernels, and what the host started."""
+
+    seconds: float
+    busy: float
+    kernels: float
+    launches: float
 
 
 def stages(counted: dict[str, Counts]) -> dict[str, Counts]:
-    """Return the work of whole stages, from what each repetition adds."""
+    """Return the work of single stages, from what each repetition adds.
+
+    An iteration of phase 1 and the steps of the recurrence are captured: each is one launch.
+    """
+    chunk, once = counted["phase 1 chunk"], counted["phase 1 iteration"]
+    steps = counted["recurrence of 256 steps"] * _parts(VAL_TOKENS, STEPS)
+    return {
+        ITERATION: replace(once + chunk * _parts(SIZES[-1], FULL.phase1_batch), launches=1),
+        BATCH: counted["phase 2 batch"],
+        PIECE: counted["phase 2 evaluation piece"],
+        RECURRENCE: replace(steps, launches=_parts(VAL_TOKENS, STEPS)),
+    }
+
+
+def phases(counted: dict[str, Counts], iterations: int) -> tuple[Counts, Counts]:
+    """Return the work of both phases at all published sizes, phase 1 for so many iterations."""
     chunk, once = counted["phase 1 chunk"], counted["phase 1 iteration"]
     batch, piece = counted["phase 2 batch"], counted["phase 2 evaluation piece"]
     chunks, batches = (
-        [-(-tokens // size) for tokens in SIZES] for size in (FULL.phase1_batch, FULL.phase2_batch)
+        sum(_parts(tokens, size) for tokens in SIZES)
+        for size in (FULL.phase1_batch, FULL.phase2_batch)
     )
-    pieces = -(-VAL_TOKENS // 8_192)
-    return {
-        f"Phase 1 の反復、{SIZES[-1]:,} トークン": once + chunk * chunks[-1],
-        f"Phase 2 のバッチ（{FULL.phase2_batch:,}）": batch,
-        "評価の 1 区切り（8,192）": piece,
-        "漸化式 256 ステップ": replace(counted["recurrence of 256 steps"], launches=1),
-        f"v5 の Phase 1（5 サイズ、{ITERATIONS} 反復）": (once * len(SIZES) + chunk * sum(chunks))
-        * ITERATIONS,
-        f"v5 の Phase 2（5 サイズ、{EPOCHS} エポック）": (
-            batch * sum(batches) + piece * (pieces * len(SIZES))
-        )
-        * EPOCHS,
-    }
+    trained = iterations - 1  # the first one only draws
+    first = (once * len(SIZES) + chunk * chunks) * trained
+    second = batch * batches + piece * (_parts(VAL_TOKENS, PIECE_ROWS) * len(SIZES))
+    return replace(first, launches=len(SIZES) * trained), second * EPOCHS
+
+
+def _parts(total: int, size: int) -> int:
+    return -(-total // size)
 
 
 def section(counted: dict[str, Counts]) -> Markdown:
-    """Return the section of the report."""
-    whole = stages(counted)
-    shown = {
-        "段階": list(whole),
-        "起動": [f"{c.launches:,}" for c in whole.values()],
-        "移動": [number(c.moved / 1e9, 1, " GB") for c in whole.values()],
-        "行列積": [number(sum(c.products.values()) / 1e12, 2, " TFLOP") for c in whole.values()],
+    """Return the section of a report from where there is no GPU."""
+    first, second = phases(counted, 60)
+    whole = stages(counted) | {
+        "v5 の Phase 1（5 サイズ、59 反復）": first,
+        f"v5 の Phase 2（5 サイズ、{EPOCHS} エポック）": second,
     }
-    for name, card in CARDS.items():
-        shown[name] = [_time(card.seconds(c)) for c in whole.values()]
+    shown = _counts(whole)
+    for name in SHOWN:
+        shown[name] = [_time(CARDS[name].seconds(c)) for c in whole.values()]
     return Markdown(
         "## GPU での仕事（計算値）\n\n"
-        "形だけを持つ仮のデバイスで本物の訓練コードを動かして数えた（bfloat16、D "
-        f"{FULL.context_dim:,}、E {FULL.embed_dim}、{FULL.tokenizer}）。"
-        "H100 と L4 の欄は測定ではなく計算で、起動 1 回を 10 µs とした時間と、"
-        "カタログの演算速度とメモリ帯域で割った時間の、大きい方である。"
-        "漸化式は 256 ステップを 1 つのグラフに記録して、1 回で起動する。\n\n"
+        f"{HOW} H100 と L4 の欄は測定ではなく計算で、起動 1 回を 10 µs とした時間と、"
+        "カタログの演算速度とメモリ帯域で割った時間の、大きい方である。\n\n"
         + table(pd.DataFrame(shown))
     )
+
+
+HOW = (
+    "形だけを持つ仮のデバイスで本物の訓練コードを動かして、演算を 1 つずつ数えた（bfloat16、D "
+    f"{FULL.context_dim:,}、E {FULL.embed_dim}、{FULL.tokenizer}）。"
+    "Phase 1 の反復と、漸化式の 256 歩は、それぞれ 1 つのグラフに記録して 1 回で起動する。"
+)
+
+
+def card_of(device: str) -> str:
+    """Return the name of a card whose peaks are known in that of a device, or nothing."""
+    return next((word for word in device.split() if word in CARDS), "")
+
+
+def beside(counted: dict[str, Counts], measured: dict[str, Measured], device: str) -> Markdown:
+    """Return the section of a report from a GPU: the arithmetic beside what was measured."""
+    name = card_of(device)
+    whole = {stage: c for stage, c in stages(counted).items() if stage in measured}
+    rows = [measured[stage] for stage in whole]
+    shown = _counts(whole) | {
+        "起動（測定）": [f"{m.launches:,.0f}" for m in rows],
+        "カーネル（測定）": [f"{m.kernels:,.0f}" for m in rows],
+    }
+    if name:
+        shown[f"{name} の計算値"] = [_time(CARDS[name].seconds(c)) for c in whole.values()]
+    shown["測定"] = [_time(m.seconds) for m in rows]
+    shown["うちデバイスが働いた時間"] = [_time(m.busy) for m in rows]
+    return Markdown(
+        "## 計算値と測定\n\n"
+        f"{HOW} 計算値は、起動 1 回を 10 µs とした時間と、"
+        "カタログの演算速度とメモリ帯域で割った時間の、大きい方。数えたのは 1 つずつの演算で、"
+        "測定では要素ごとの演算の連なりが 1 つのカーネルにまとめられるので、"
+        "移動は計算値より少ない。\n\n" + table(pd.DataFrame(shown))
+    )
+
+
+def _counts(whole: dict[str, Counts]) -> dict[str, list[str]]:
+    counts = whole.values()
+    return {
+        "段階": list(whole),
+        "起動": [f"{c.launches:,}" for c in counts],
+        "移動": [number(c.moved / 1e9, 1, " GB") for c in counts],
+        "行列積": [number(sum(c.products.values()) / 1e12, 2, " TFLOP") for c in counts],
+    }
 
 
 def _time(seconds: float) -> str:

@@ -41,7 +41,7 @@ class Shapes:
     tokens: int
     phase2_batch: int
     phase2_tokens: int = 8_192
-    steps: int = 1_000
+    steps: int = 8_192
     er_rows: int = 100_000
     phase1_batch: int = 5_000
 

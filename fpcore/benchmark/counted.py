@@ -31,7 +31,7 @@ from fpcore.config.run_config import RunConfig
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel, Inputs
 from fpcore.model.head import Head
-from fpcore.trainers import contexts
+from fpcore.trainers import contexts, phase1
 from fpcore.trainers.phase1 import train_contexts
 from fpcore.trainers.phase2 import evaluate, train_tokens
 from fpcore.trainers.texts import Text, Texts
@@ -158,16 +158,21 @@ def _place() -> str:
 
 
 class Eager:
-    """In place of a captured graph: the work itself."""
+    """In place of a captured graph: the work itself, and nothing at first."""
 
-    def __init__(self, work: Callable[[], list[Tensor]], device: torch.device) -> None:
+    def __init__(self, work: Callable[[], Any], device: torch.device) -> None:
         self.replay = work
+
+    @property
+    def first(self) -> Any:
+        """What the work returns."""
+        return self.replay()
 
 
 class Fake:
     """The trainers at the published run's shapes on the fake device."""
 
-    def __init__(self) -> None:
+    def __init__(self, **knobs: Any) -> None:
         self.config = RunConfig(
             context_dim=FULL.context_dim,
             embed_dim=FULL.embed_dim,
@@ -175,6 +180,7 @@ class Fake:
             phase2_batch=FULL.phase2_batch,
             epochs=1,
             precision="bfloat16",
+            **knobs,
         )
         self.device = torch.device(KIND)
         with unset_fake_temporarily(), torch.device("meta"):
@@ -199,7 +205,8 @@ class Fake:
         """Run phase 1."""
         config = self.config.model_copy(update={"max_iter": iterations + 1})
         inputs = self.inputs(chunks * config.phase1_batch)
-        train_contexts(self.model.context_block, inputs, config, SEED)
+        with patch.object(phase1, "Captured", Eager):
+            train_contexts(self.model.context_block, inputs, config, SEED)
 
     def evaluation(self, pieces: int) -> None:
         """Evaluate a text of so many pieces."""
@@ -248,13 +255,13 @@ def _of(work: Callable[[], object]) -> Counts:
 
 def count() -> dict[str, Counts]:
     """Return the counts by stage, on the fake device: what each repetition adds."""
-    fake = Fake()
+    fake, biased = Fake(), Fake(output_bias="unigram")
 
     def phase1(chunks: int) -> Counts:
         later = _of(lambda: fake.phase1(chunks, 2))
         return later - _of(lambda: fake.phase1(chunks, 1))
 
-    def phase2(batches: int) -> Counts:
+    def phase2(batches: int, fake: Fake = fake) -> Counts:
         return _of(lambda: fake.phase2(batches))
 
     def evaluation(pieces: int) -> Counts:
@@ -268,6 +275,7 @@ def count() -> dict[str, Counts]:
         "phase 1 iteration": one - chunk,
         "phase 1 chunk": chunk,
         "phase 2 batch": phase2(3) - (epoch := phase2(2)),
+        "phase 2 batch with a bias": phase2(3, biased) - phase2(2, biased),
         "phase 2 evaluation piece": evaluation(2) - evaluation(1),
         "phase 2 epoch": epoch,
         "recurrence of 256 steps": recurrence(512) - recurrence(256),

@@ -2,13 +2,13 @@
 
 Both work on the same tensors in the same run, in turns, so that a noisy machine troubles both
 alike; ratios are medians over the turns. Beside them stands the bound: the matrix products of
-that work alone, timed in the same turns. It writes `reports/benchmark.md` and its figure.
+that work alone, timed in the same turns. It writes `reports/benchmark.md` and its figure, from a
+GPU `reports/benchmark-gpu.md`.
 """
 
 import argparse
 import platform
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,10 +18,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 
-from fpcore.benchmark.cards import section
-from fpcore.benchmark.cases import FULL, QUICK, Case, Cases, Shapes, Work
+from fpcore.benchmark.cards import Measured, beside, section
+from fpcore.benchmark.cases import FULL, QUICK, SIZES, Case, Cases, Shapes
+from fpcore.benchmark.clock import seconds
 from fpcore.benchmark.counted import Counts, counted
 from fpcore.benchmark.peaks import KINDS, bytes_per_token
+from fpcore.benchmark.profiled import Stages
 from fpcore.config.run_config import RunConfig
 from fpcore.data.dataset import prepare
 from fpcore.model.precision import device_of
@@ -29,7 +31,7 @@ from fpcore.notation import Markdown, number, table
 from fpcore.paths import reports, write_atomically
 from fpcore.reports import figures
 from fpcore.runs.progress import Progress
-from fpcore.runs.provenance import environment
+from fpcore.runs.provenance import device_name, environment
 
 SPEC = {"Phase 1 iteration": 7.0, "Phase 2 training": 1.43}  # plain, 2 cores (spec section 7)
 SPEC_RATE = (103, 117)  # GFLOP/s of float32 products on that machine
@@ -54,7 +56,7 @@ def measure(case: Case, repeats: int, progress: Progress) -> pd.DataFrame:
     for turn in range(repeats):
         for key, work in works.items():
             progress.update(f"{case.stage}: turn {turn + 1} of {repeats}, {' '.join(key)}")
-            times[key].append(_seconds(work))
+            times[key].append(seconds(work))
     return pd.DataFrame([_row(case, name, times) for name in case.fast])
 
 
@@ -81,27 +83,13 @@ def _median_ratio(a: list[float], b: list[float]) -> float:
     return statistics.median(x / y for x, y in zip(a, b, strict=True))
 
 
-def _seconds(work: Work) -> float:
-    """Return the seconds from where the device is idle to where it has done the work."""
-    wait = torch.cuda.synchronize if torch.cuda.is_available() else _nothing
-    wait()
-    start = time.perf_counter()
-    work()
-    wait()
-    return time.perf_counter() - start
-
-
-def _nothing() -> None:
-    """What works on a CPU is done when it returns."""
-
-
 @dataclass(frozen=True)
 class Benchmark:
     """What one run measured: rows of `measure`, and bytes of phase 1's peak memory per token.
 
     The reference times and the memory are those of a CPU; `on_cpu` says whether this was one.
     `draw` are the seconds of phase 1's first iteration, which only draws; `counted` is what a GPU
-    would be asked to do.
+    would be asked to do, and `profiled` what one took for it, where this was one.
     """
 
     shapes: Shapes
@@ -111,12 +99,14 @@ class Benchmark:
     on_cpu: bool = True
     draw: float = 0.0
     counted: dict[str, Counts] = field(default_factory=dict)
+    profiled: dict[str, Measured] = field(default_factory=dict)
 
 
 def run(quick: bool = False, repeats: int = 3) -> Benchmark:
     """Time every stage at the seed's shapes (or the small setting's), and measure the memory."""
     shapes, progress = QUICK if quick else FULL, Progress()
-    cases = Cases(shapes, *_data(shapes), device_of("auto"))
+    data, device = _data(shapes), device_of("auto")
+    cases = Cases(shapes, *data, device)
     ranks = [partial(cases.effective_rank, dtype) for dtype in (torch.float64, torch.float32)]
     made: list[Callable[[], Case]] = [cases.phase1, cases.phase2, cases.evaluation]
     made += [cases.sequential, cases.generation, *ranks]
@@ -125,9 +115,11 @@ def run(quick: bool = False, repeats: int = 3) -> Benchmark:
     on_cpu = cases.device.type == "cpu"  # whose peaks the system tells
     memory = {kind: bytes_per_token(kind) for kind in KINDS} if on_cpu and not quick else {}
     progress.finish(f"{len(rows)} rows in {repeats} turns")
-    draw = statistics.median(_seconds(cases.first) for _ in range(repeats))
+    draw = statistics.median(seconds(cases.first) for _ in range(repeats))
     work = {} if quick else counted()
-    return Benchmark(shapes, repeats, rows, memory, on_cpu, draw, work)
+    del cases, made, ranks  # the profile needs the room
+    whole = {} if quick or on_cpu else Stages(shapes, *_long(data), device).measure()
+    return Benchmark(shapes, repeats, rows, memory, on_cpu, draw, work, whole)
 
 
 def stages(b: Benchmark) -> Markdown:
@@ -149,6 +141,8 @@ def stages(b: Benchmark) -> Markdown:
 
 def memory(b: Benchmark) -> Markdown:
     """Return the growth of phase 1's peak memory as a Markdown table."""
+    if not b.on_cpu:
+        return Markdown("ピークメモリは CPU だけで測る。")
     if not b.memory:
         return Markdown("小さい設定では測らない。")
     shown = {
@@ -167,6 +161,8 @@ def machine() -> str:
 
 def beside_the_spec(b: Benchmark) -> Markdown:
     """Set the plain times beside those of the spec's machine; a large gap is said."""
+    if not b.on_cpu:
+        return Markdown("仕様書の参照時間は CPU のものなので、並べない。")
     if b.shapes != FULL:
         return Markdown("仕様書の参照時間は大きい設定のものなので、並べない。")
     lines, rate = [], _rate()
@@ -197,24 +193,30 @@ def render(b: Benchmark) -> Markdown:
         "plain は、式のとおりの実装と、ふつうの nn.Module で書いた実装の、速い方。"
         f"Phase 1 の最初の文脈を引く時間（{number(b.draw, 2)} 秒、1 回だけ）は含まない。",
         stages(b),
-        "![plain に対する速さ](benchmark.png)",
+        f"![plain に対する速さ]({_name(b)}.png)",
     ]
     if b.on_cpu:
         parts.append(f"## メモリ\n\n{memory(b)}")
         parts.append(f"## 参照時間との比較\n\n{beside_the_spec(b)}")
-    if b.counted:
+    if b.profiled:
+        parts.append(beside(b.counted, b.profiled, device_name(device_of("auto"))))
+    elif b.counted:
         parts.append(section(b.counted))
     return Markdown("\n\n".join(parts) + "\n")
 
 
+def _name(b: Benchmark) -> str:
+    return "benchmark" if b.on_cpu else "benchmark-gpu"
+
+
 def write(b: Benchmark) -> Path:
-    """Write `reports/benchmark.md` and its figure; return the path of the former."""
+    """Write the page of a CPU or that of a GPU, and its figure; return the path of the former."""
     figures.use_style()
     figures.speedups(b.rows, figures.axes())
     reports().mkdir(parents=True, exist_ok=True)
-    plt.savefig(reports() / "benchmark.png", dpi=150, metadata={"Software": None})
+    plt.savefig(reports() / f"{_name(b)}.png", dpi=150, metadata={"Software": None})
     plt.close()
-    path = reports() / "benchmark.md"
+    path = reports() / f"{_name(b)}.md"
     write_atomically(path, render(b).encode())
     return path
 
@@ -226,6 +228,11 @@ def _data(shapes: Shapes) -> tuple[torch.Tensor, torch.Tensor]:
     )
     data = prepare(config)
     return torch.cat(data.conversations), data.weights
+
+
+def _long(data: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return as much of a text as the largest published size, and its embedding."""
+    return data[0][: SIZES[-1]], data[1]
 
 
 def _processor() -> str:
@@ -240,7 +247,7 @@ def _processor() -> str:
 def _rate() -> float:
     """Return the rate of a float32 product of phase 1's shape, in GFLOP/s."""
     a, b = torch.randn(5_000, 1_085), torch.randn(1_085, 1_085)
-    times = [_seconds(lambda: a @ b) for _ in range(7)]
+    times = [seconds(lambda: a @ b) for _ in range(7)]
     return 2 * 5_000 * 1_085**2 / statistics.median(times) / 1e9
 
 

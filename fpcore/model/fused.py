@@ -12,41 +12,79 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx.experimental import _config
+from torch.nn import functional as F
+from torch.utils._pytree import tree_leaves
 
 from fpcore.model.optimiser import gradient_of
 from fpcore.stats.draws import normal_rows
 
+Saved = tuple[Tensor, Tensor]  # LayerNorm's result before scale and shift [R, D], 1/std [R, 1]
+Slopes = tuple[Tensor, Tensor, Tensor]  # a gradient's constant [D], and factors [D] and [1]
+Rows = tuple[Tensor, Tensor, Tensor, Tensor]  # scale and shift [D], and room for what is saved
+
 EPS = 1e-5  # what every LayerNorm adds to the variance
+ROUNDING = 64  # a spread of up to so many units of rounding error counts as none
 _spent = [0.0]
 
 
 class Fused:
-    """A chain that writes to tensors it is given, compiled at its first call for any shapes."""
+    """A chain that writes to tensors it is given, compiled at its first call for any rows.
+
+    How many columns there are stays: a kernel that has to ask divides for every element. Kernels
+    are not chosen by timing where that would change the order of sums, and there is one for all
+    rows: which of several is taken would depend on what was done before. So a run that goes on in
+    another process ends as it would have here.
+    """
 
     def __init__(self, chain: Callable[..., None]) -> None:
         self._chain = chain
         self._compiled: Callable[..., None] | None = None
+        self._known: set[tuple[torch.Size, ...]] = set()
 
     def __call__(self, *given: Any) -> None:
-        """Do the chain."""
-        if self._compiled is None:
-            self._first(*given)
-        else:
+        """Do the chain; of shapes that are new it may have to be compiled, which is timed."""
+        shapes = tuple(t.shape for t in _tensors(given))
+        if self._compiled and shapes in self._known:
             self._compiled(*given)
+            return
+        start = time.perf_counter()
+        # Otherwise lengths that are equal at first would have to be so later.
+        with _config.patch(use_duck_shape=False):  # type: ignore[attr-defined]
+            if self._compiled:
+                self._compiled(*given)
+            else:
+                self._first(*given)
+        self._known.add(shapes)
+        _spent[0] += time.perf_counter() - start
 
     def _first(self, *given: Any) -> None:
         """Compile while doing the chain for the first time, or leave it as it is."""
-        start = time.perf_counter()
-        self._compiled = torch.compile(self._chain, dynamic=True)
+        _keep_columns(given)
+        options: dict[str, Any] = {"deterministic": True}
+        self._compiled = torch.compile(self._chain, dynamic=True, options=options)
         try:
             self._compiled(*given)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # compilers fail in many ways, none of which matters here
-            warnings.warn(f"The slower path is used, for nothing compiles: {error}", stacklevel=2)
+            warnings.warn(f"The slower path is used, for nothing compiles: {error}", stacklevel=3)
             self._compiled = self._chain
             self._chain(*given)
-        _spent[0] += time.perf_counter() - start
+
+
+def _keep_columns(given: tuple[Any, ...]) -> None:
+    """Tell the compiler which lengths stay: all but those of the rows of the first matrix."""
+    tensors = _tensors(given)
+    rows = next((len(t) for t in tensors if t.ndim == 2), None)
+    for t in tensors:
+        for n, length in enumerate(t.shape):
+            if n > 0 or length != rows:
+                torch._dynamo.mark_static(t, n)
+
+
+def _tensors(given: tuple[Any, ...]) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(given) if isinstance(leaf, Tensor)]
 
 
 def spent() -> float:
@@ -55,15 +93,23 @@ def spent() -> float:
 
 
 def add_noise(
-    rows: Tensor, columns: Tensor, before: Tensor, old: Tensor, std: float, out: Tensor
+    rows: Tensor,
+    columns: Tensor,
+    before: Tensor,
+    old: Tensor,
+    std: float,
+    outs: tuple[Tensor, Tensor | None],
 ) -> None:
-    """Write to `out` [R, D] the contexts of the tokens before, and noise.
+    """Write to the first of `outs` [R, D] the contexts of the tokens before, and noise.
 
     Those are `before` [D] and all but the last of `old` [R, D]; `rows` [R, 1] and `columns` [D/2]
-    are keys of the noise.
+    are keys of the noise. The second of `outs`, where it is given, gets the same in its format.
     """
-    noise = normal_rows(rows, columns, out.shape[1], out.dtype)
-    out.copy_(torch.cat([before.unsqueeze(0), old[:-1]]) + std * noise)
+    noise = normal_rows(rows, columns, old.shape[1], outs[0].dtype)
+    found = torch.cat([before.unsqueeze(0), old[:-1]]) + std * noise
+    for out in outs:
+        if out is not None:
+            out.copy_(found)
 
 
 def normalise(logits: Tensor, p: Tensor, log_sum: Tensor) -> None:
@@ -71,62 +117,118 @@ def normalise(logits: Tensor, p: Tensor, log_sum: Tensor) -> None:
 
     The latter is [B].
     """
-    found = torch.logsumexp(logits, 1)
-    log_sum.copy_(found)
-    p.copy_(torch.exp(logits - found.unsqueeze(1)))
+    # So written, a compiler finds maximum and sum in one pass.
+    top = logits.amax(1, keepdim=True)
+    powers = torch.exp(logits - top)
+    whole = powers.sum(1, keepdim=True)
+    log_sum.copy_((top + whole.log()).squeeze(1))
+    p.copy_(powers / whole)
 
 
-def settle(
-    c: Tensor, z: Tensor, norm: tuple[Tensor, Tensor], normed: Tensor, rstd: Tensor, out: Tensor
+def settle(c: Tensor, z: Tensor, rows: Rows, out: Tensor) -> None:
+    """Write LayerNorm(c + ReLU(z)) to `out` [R, D], from c and z of that shape."""
+    out.copy_(_settle(c, z, rows))
+
+
+def arrive(
+    c: Tensor, z: Tensor, old: Tensor, rows: Rows, rooms: tuple[Tensor, Tensor, Tensor, Tensor]
 ) -> None:
-    """Write LayerNorm(c + ReLU(z)) to `out` [R, D], from c and z of that shape.
+    """Let LayerNorm(c + ReLU(z)) take the place of `old`, all [R, D].
 
-    `norm` are its scale and shift; `normed` [R, D] is the result before them, `rstd` [R, 1] is
-    1/std.
+    `rooms` get the change [R, D] and its norm by row [R]; the sums of the new rows [D] and that of
+    their squares [1] are added to the other two, which may be in a wider format. (A compiler loses
+    what is added to a tensor without dimensions.)
     """
+    change, distance, total, squares = rooms
+    new = _settle(c, z, rows)
+    found = new - old
+    change.copy_(found)
+    distance.copy_(found.square().sum(1).sqrt())
+    total.add_(new.sum(0))
+    squares.add_(new.square().sum(1).sum(0, keepdim=True))
+    old.copy_(new)
+
+
+def _settle(c: Tensor, z: Tensor, rows: Rows) -> Tensor:
+    scale, shift, normed, rstd = rows
     joined = c + torch.relu(z).to(c.dtype)
     variance, mean = torch.var_mean(joined, 1, correction=0, keepdim=True)
     inverse = torch.rsqrt(variance + EPS)
     found = (joined - mean) * inverse
     normed.copy_(found)
     rstd.copy_(inverse)
-    out.copy_(found * norm[0] + norm[1])
+    return found * scale + shift
 
 
-def compare(
-    new: Tensor, old: Tensor, change: Tensor, distance: Tensor, total: Tensor, squares: Tensor
+def step(c: Tensor, z: Tensor, row: Tensor, norm: tuple[Tensor, Tensor], out: Tensor) -> None:
+    """Write LayerNorm(c + ReLU(z + row)) to `out` [D], from c, z and row of that shape."""
+    joined = c + torch.relu(z + row)
+    out.copy_(F.layer_norm(joined, joined.shape, norm[0], norm[1], EPS))
+
+
+def conclude(
+    told: tuple[Tensor, Tensor, Tensor],
+    norm: nn.LayerNorm,
+    weight: Tensor,
+    knobs: tuple[float, float],
+    sums: Tensor,
+    slopes: Slopes,
 ) -> None:
-    """Write new - old [R, D] to `change` and its norm by row to `distance` [R].
+    """Add a chunk's terms of the loss to `sums` [3], and write what its gradient is made of.
 
-    Sums of `new` are added to `total` [D], that of its squares to `squares` [1]; both may be in a
-    wider format. (A compiler loses what is added to a tensor without dimensions.)
+    `told` are what `arrive` left of the chunk: norms of changes [B, 1], sums [D], squares [1]; the
+    chunk's gradient shall weigh `weight` [1], and `knobs` are dist_reg_weight and the threshold.
     """
-    found = new - old
-    change.copy_(found)
-    distance.copy_(found.square().sum(1).sqrt())
-    total.add_(new.sum(0))
-    squares.add_(new.square().sum())
+    distance, total, squares = told
+    rows, width, w = len(distance), len(total), knobs[0]
+    change = distance.square() / width
+    square = squares - total.square().sum(0, keepdim=True) / rows
+    noise = ROUNDING * torch.finfo(distance.dtype).eps * squares
+    spread = torch.where(square > noise, square, 0.0).sqrt()
+    few = change.sum(0), -spread, (change < knobs[1]).sum(0)
+    sums.add_(torch.cat([one.to(sums.dtype) for one in few]))
+    push = weight * w / rows * torch.where(spread > 0, 1 / spread, 0.0)
+    slopes[0].copy_(push * (total / rows - norm.bias))
+    slopes[1].copy_(-push * norm.weight)
+    slopes[2].copy_(weight * 2 * (1 - w) / (rows * width))
+
+
+def depart(
+    slopes: tuple[Tensor, Tensor, Tensor, Tensor],
+    saved: Saved,
+    norm: nn.LayerNorm,
+    z: Tensor,
+    out: Tensor | None,
+) -> None:
+    """Do `go_back` from the loss, whose gradient `slopes` give: constant, two factors, change."""
+    constant, slope, pull, change = slopes
+    go_back(constant + saved[0] * slope + pull * change, saved, norm, z, out)
 
 
 def go_back(
-    gradient: Tensor, normed: Tensor, rstd: Tensor, norm: nn.LayerNorm, z: Tensor, out: Tensor
+    gradient: Tensor, saved: Saved, norm: nn.LayerNorm, z: Tensor, out: Tensor | None
 ) -> None:
     """Write to `z` and to `out` [R, D] the gradients before ReLU and before LayerNorm.
 
-    `gradient` is that of LayerNorm's output, `z` held the sums before ReLU; `normed` and `rstd` are
-    what `settle` wrote. The gradients of scale and shift are added to those of `norm`.
+    `gradient` is that of LayerNorm's output, `z` held the sums before ReLU, `saved` is what a layer
+    left. The gradients of scale and shift are added to those of `norm`.
     """
+    normed, rstd = saved
     gradient_of(norm.bias).add_(gradient.sum(0))
     gradient_of(norm.weight).add_((gradient * normed).sum(0))
     scaled = gradient * norm.weight
     found = scaled - scaled.mean(1, keepdim=True)
     found = rstd * (found - normed * (scaled * normed).mean(1, keepdim=True))
     z.copy_(torch.where(z > 0, found, 0.0))
-    out.copy_(found)
+    if out is not None:
+        out.copy_(found)
 
 
 noisy = Fused(add_noise)
 normalised = Fused(normalise)
 settled = Fused(settle)
-compared = Fused(compare)
+arrived = Fused(arrive)
+concluded = Fused(conclude)
+stepped = Fused(step)
+departed = Fused(depart)
 gone_back = Fused(go_back)

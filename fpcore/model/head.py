@@ -53,9 +53,19 @@ class Head:
         if self._bias is not None:
             own += self._bias[targets]
             gradient = gradient_of(self._bias)
-            gradient -= torch.bincount(targets, minlength=self._types).to(gradient.dtype)
+            gradient -= self._counts(targets)
             gradient /= len(h)
         return (log_sum - own).mean(), (expected.to(h.dtype) - target).div_(len(h))
+
+    def _counts(self, targets: Tensor) -> Tensor:
+        """Return how often each type is a target, [V]; whole numbers, so in any order the same.
+
+        PyTorch's own counting would make the host wait for a GPU.
+        """
+        assert self._bias is not None
+        return torch.zeros_like(self._bias).index_add_(
+            0, targets, self._bias.new_ones(len(targets))
+        )
 
     def tiles(self, positions: int) -> list[slice]:
         """Cut the positions of a text into pieces for `predict`."""

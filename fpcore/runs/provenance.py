@@ -41,7 +41,12 @@ ROLES = {
         "model.tuning",
         "stats.draws",
     ),
-    "phase 1": ("trainers.phase1", "trainers.sweep", "trainers.token_half"),
+    "phase 1": (
+        "trainers.chunk_loss",
+        "trainers.phase1",
+        "trainers.sweep",
+        "trainers.token_half",
+    ),
     "contexts": ("trainers.capture", "trainers.contexts"),
     "phase 2": ("trainers.phase2",),
     "metrics": ("stats.metrics", "trainers.texts"),

@@ -62,32 +62,56 @@ class Noise:
 def normal_rows(rows: Tensor, columns: Tensor, width: int, dtype: torch.dtype) -> Tensor:
     """Return what `Noise.draw` gives, but for rounding, from `Noise.keys`: for compilers.
 
-    It changes nothing in place.
+    It changes nothing in place, and makes every number by itself: to join two halves, a compiler
+    would write them to memory first.
     """
-    bits = rows + columns
+    place = torch.arange(width, device=rows.device)
+    late = place >= len(columns)
+    bits = rows + columns[torch.where(late, place - len(columns), place)]
     for factor in FACTORS:
         bits = (bits ^ (bits >> 15)) * factor
     number = bits.to(dtype)
     radius = (RADIUS - (0.25 + number * number).log()).sqrt()
     angle = (bits << 16).to(dtype) * (math.pi / 2**31)
-    return torch.cat([angle.cos() * radius, (angle.sin() * radius)[:, : width // 2]], 1)
+    return (angle - late.to(dtype) * (math.pi / 2)).cos() * radius
 
 
-def noises(seed: int, iteration: int, chunks: list[int], like: Tensor) -> list[Noise]:
-    """Return the noise of all chunks, of so many rows each, of a phase-1 iteration.
+class Noises:
+    """The noise of all chunks, of so many rows each, of one phase-1 iteration after another.
 
-    `like` [.., D] gives width, format and device. The keys are drawn on the CPU, the same for every
-    device, and copied to it at once: a copy for each chunk would make the device wait.
+    `like` [.., D] gives width, format and device. `draws` has the noise of every chunk, from keys
+    that stay where they are on the device.
     """
-    half = (like.shape[1] + 1) // 2
-    sizes = [rows + half for rows in chunks]
-    pinned = like.device.type == "cuda"  # from such memory the copy need not be waited for
-    keys = torch.empty(sum(sizes), dtype=torch.int32, pin_memory=pinned)
-    for k, part in enumerate(keys.split(sizes)):
-        part.random_(-(2**31), 2**31, generator=generator(seed, "noise", iteration, k))
-    parts = keys.to(like.device, non_blocking=True).split(sizes)
-    constants = _constants(like)
-    return [Noise(part, rows, constants) for part, rows in zip(parts, chunks, strict=True)]
+
+    def __init__(self, seed: int, chunks: list[int], like: Tensor) -> None:
+        half = (like.shape[1] + 1) // 2
+        self._seed, self._sizes = seed, [rows + half for rows in chunks]
+        self._keys = torch.empty(sum(self._sizes), dtype=torch.int32, device=like.device)
+        parts, constants = self._keys.split(self._sizes), _constants(like)
+        pairs = zip(parts, chunks, strict=True)
+        self.draws = [Noise(part, rows, constants) for part, rows in pairs]
+        self._ahead: dict[int, Tensor] = {}
+
+    def renew(self, iteration: int) -> None:
+        """Give all chunks the keys of an iteration.
+
+        They are drawn on the CPU, the same for every device, and copied at once: a copy for each
+        chunk would make the device wait.
+        """
+        keys = self._ahead.pop(iteration, None)
+        self._keys.copy_(self._drawn(iteration) if keys is None else keys, non_blocking=True)
+
+    def draw_ahead(self, iteration: int) -> None:
+        """Draw the keys of an iteration that is to come, while the device is at work."""
+        self._ahead = {iteration: self._drawn(iteration)}
+
+    def _drawn(self, iteration: int) -> Tensor:
+        pinned = self._keys.device.type == "cuda"  # from such memory no copy need be waited for
+        keys = torch.empty(len(self._keys), dtype=torch.int32, pin_memory=pinned)
+        for k, part in enumerate(keys.split(self._sizes)):
+            source = generator(self._seed, "noise", iteration, k)
+            part.random_(-(2**31), 2**31, generator=source)
+        return keys
 
 
 def noise(seed: int, iteration: int, chunk: int, like: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ class Captured(Generic[Outputs]):
 
     Streams and graphs belong to the current GPU, which need not be the one that is worked on. So
     everything happens while `device` is the current one. The work is done once before it is
-    captured, so that libraries have set up all that it needs; so what it changes is changed.
+    captured, so that libraries have set up all that it needs; so what it changes is changed, and
+    `first` is what it returned.
     """
 
     def __init__(self, work: Callable[[], Outputs], device: torch.device) -> None:
@@ -22,7 +23,7 @@ class Captured(Generic[Outputs]):
             side = torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
-                work()
+                self.first = work()
             torch.cuda.current_stream().wait_stream(side)
             self._graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph):

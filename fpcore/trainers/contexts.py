@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from fpcore.model.blocks import ContextBlock, Inputs
-from fpcore.model.fused import EPS
+from fpcore.model.fused import EPS, stepped
 from fpcore.model.head import pieces
 from fpcore.model.precision import rounded_products
-from fpcore.model.tuning import tuning
+from fpcore.model.tuning import compiles, tuning
 from fpcore.trainers.capture import Captured
 
 
@@ -34,13 +34,16 @@ class Steps:
     def _walk(self, c: Tensor, rows: list[Tensor]) -> tuple[list[Tensor], Tensor]:
         walked: list[list[Tensor]] = [[] for _ in rows]
         for token in zip(*(layer.unbind() for layer in rows), strict=True):
-            for row, weight, (scale, shift), steps in zip(
+            for row, weight, norm, steps in zip(
                 token, self._weights, self._norms, walked, strict=True
             ):
-                z = torch.addmv(row, weight, c).relu_().add_(c)
-                c = torch.layer_norm(z, c.shape, scale, shift, EPS)
+                c = self._step(c, row, weight, norm)
                 steps.append(c)
         return [torch.stack(steps) for steps in walked], c
+
+    def _step(self, c: Tensor, row: Tensor, weight: Tensor, norm: tuple[Tensor, Tensor]) -> Tensor:
+        z = torch.addmv(row, weight, c).relu_().add_(c)
+        return torch.layer_norm(z, c.shape, norm[0], norm[1], EPS)
 
 
 class CapturedSteps(Steps):
@@ -55,10 +58,18 @@ class CapturedSteps(Steps):
         super().__init__(block)
         D, layers = block.context_dim, len(self._weights)
         self._rows = [self._c.new_zeros(self.size, D) for _ in range(layers)]
-        self._steps = Captured(self._step, self._c.device)
+        self._compiled = compiles(self._c.device)
+        self._steps = Captured(self._all, self._c.device)
         self._c.zero_()  # the first steps were none of the text's
 
-    def _step(self) -> list[Tensor]:
+    def _step(self, c: Tensor, row: Tensor, weight: Tensor, norm: tuple[Tensor, Tensor]) -> Tensor:
+        if not self._compiled:
+            return super()._step(c, row, weight, norm)
+        out = torch.empty_like(c)
+        stepped(c, torch.mv(weight, c), row, norm, out)
+        return out
+
+    def _all(self) -> list[Tensor]:
         contexts, last = self._walk(self._c, self._rows)
         self._c.copy_(last)
         return contexts

@@ -17,10 +17,12 @@ from fpcore.model.fused import noisy
 from fpcore.model.head import pieces
 from fpcore.model.optimiser import Optimiser, clip
 from fpcore.model.precision import resolve, rounded_products
-from fpcore.model.tuning import compiles
-from fpcore.stats.draws import Noise, first_contexts, noises
+from fpcore.model.tuning import compiles, tuning
+from fpcore.stats.draws import Noise, Noises, first_contexts
+from fpcore.trainers.capture import Captured
+from fpcore.trainers.chunk_loss import ChunkLoss, Sums
 from fpcore.trainers.hooks import SILENT, Hooks, Row
-from fpcore.trainers.sweep import ChunkLoss, Sums, Sweep
+from fpcore.trainers.sweep import Sweep
 
 FIRST_STD = 0.01  # iteration 1 draws contexts with this standard deviation
 FIRST_STOP = 5  # the first iteration that may stop on the convergence rate
@@ -101,16 +103,18 @@ class Trainer:
         state: Phase1State,
     ) -> None:
         P, product = state.contexts, resolve(config, inputs.table.device).product
-        self._P, self._inputs, self._config, self._seed = P, inputs, config, seed
+        self._P, self._inputs, self._config = P, inputs, config
         self._optimiser = Optimiser(block, config.phase1_lr)
         self._optimiser.restore(state.tensors)
         self._last_norm = block.layers()[-1][1]
         self._chunks = pieces(len(P), config.phase1_batch)
         rows = min(len(P), config.phase1_batch)
         self._sweep = Sweep(block, inputs, product, self._chunks)
-        self._like = inputs.table.new_empty(0, P.shape[1])
-        self._compiles = compiles(inputs.table.device)
-        self._loss = ChunkLoss(config, rows, self._like)
+        like = inputs.table.new_empty(0, P.shape[1])
+        self._noises = Noises(seed, [part.stop - part.start for part in self._chunks], like)
+        self._loss = ChunkLoss(config, rows, like)
+        self._compiles, self._captures = compiles(like.device), tuning(like.device).captured
+        self._graph: Captured[Tensor] | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the parameters and Adam's state, by name."""
@@ -119,17 +123,31 @@ class Trainer:
     @torch.no_grad()
     def iterate(self, iteration: int) -> Row:
         """Run one iteration: renew P, take one Adam step, return the trace row."""
+        self._noises.renew(iteration)
+        found = self._renewed()
+        self._optimiser.step()
+        if self._captures:
+            self._noises.draw_ahead(iteration + 1)
+        return _row(iteration, _read(found), len(self._P), self._config)
+
+    def _renewed(self) -> Tensor:
+        """Do `_renew`; a GPU captures it the first time, for it would wait for the launches."""
+        if not self._captures:
+            return self._renew()
+        if self._graph:
+            return self._graph.replay()
+        self._graph = Captured(self._renew, self._P.device)
+        return self._graph.first
+
+    def _renew(self) -> Tensor:
+        """Renew P and the gradient; return the sums, the gradient's norm and the gain, [5]."""
         sums = Sums.zero(self._P)
-        sizes = [rows.stop - rows.start for rows in self._chunks]
-        draws = noises(self._seed, iteration, sizes, self._like)
         self._sweep.start()
         before = self._P[-1].clone()  # the input context of token 0, and of each block's first
-        for k, draw in enumerate(draws):
+        for k, draw in enumerate(self._noises.draws):
             before = self._chunk(draw, k, before, sums)
         norm = clip(self._sweep.finish(), self._config.gradient_clip)
-        gain = self._last_norm.weight.mean()
-        self._optimiser.step()
-        return _row(iteration, sums.read(norm, gain), len(self._P), self._config)
+        return sums.joined(norm, self._last_norm.weight.mean())
 
     def _chunk(self, draw: Noise, k: int, before: Tensor, sums: Sums) -> Tensor:
         """Renew the contexts of a chunk, add its gradient, and return its last old context."""
@@ -141,9 +159,7 @@ class Trainer:
             old = P[part]
             c = self._noisy(draw, part, old, before)
             before = old[-1].clone()
-            C = self._sweep.forward(part, c, index[part])
-            self._loss.add(part, C, old)
-            old.copy_(C)
+            self._sweep.forward(part, c, index[part], old, self._loss)
         self._loss.finish(len(P), 1 / len(self._chunks), self._last_norm, sums)
         for n, part in enumerate(blocks):
             self._sweep.backward(part, n, self._loss)
@@ -154,7 +170,7 @@ class Trainer:
         """Return the input contexts [R, D] of a block: the tokens' before, and noise."""
         c, std = self._sweep.room(part), self._config.context_noise
         if self._compiles:
-            noisy(*draw.keys(part), before, old, std, c)
+            noisy(*draw.keys(part), before, old, std, (c, self._sweep.rounded(part)))
             return c
         noise = draw.draw(part, self._sweep.spare(part))
         torch.add(before, noise[0], alpha=std, out=c[0])
@@ -162,8 +178,14 @@ class Trainer:
         return c
 
 
+def _read(found: Tensor) -> list[float]:
+    """Read what an iteration found; the one time that the device is waited for."""
+    read: list[float] = found.cpu().tolist()
+    return read
+
+
 def _row(iteration: int, read: list[float], tokens: int, config: RunConfig) -> Row:
-    """Return a row of the trace from what `Sums.read` returns."""
+    """Return a row of the trace from what `Trainer._renew` returns."""
     fixed, diverse, rate = (total / tokens for total in read[:3])
     norm, gain = read[3:]
     loss = (1 - config.dist_reg_weight) * fixed + config.dist_reg_weight * diverse

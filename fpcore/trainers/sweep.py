@@ -1,6 +1,4 @@
-"""One iteration of phase 1: loss, forward and backward over a chunk, a block of rows after another.
-
-The loss of a chunk B is (1 - w)·mean((C - P)²) + w·(-‖C - mean(C)‖_F / B) (spec section 2).
+"""One iteration of phase 1: forward and backward over a chunk, a block of rows after another.
 
 A chunk is part of the loss, but its arrays are larger than a cache. So what happens between two
 matrix products happens to a block of rows, while it is in the cache. What the weight gradient
@@ -14,94 +12,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from fpcore.config.run_config import RunConfig
 from fpcore.model.blocks import ContextBlock, Inputs
-from fpcore.model.fused import EPS, compared, gone_back, settled
+from fpcore.model.fused import EPS, Rows, arrived, departed, gone_back, settled
 from fpcore.model.head import pieces
 from fpcore.model.optimiser import flat_gradient, gradient_of
 from fpcore.model.precision import add_product
 from fpcore.model.tuning import compiles, tuning
+from fpcore.trainers.chunk_loss import ChunkLoss
 from fpcore.trainers.token_half import TokenHalf, token_halves
-
-ROUNDING = 64  # a spread of up to so many units of rounding error counts as none
-
-
-@dataclass
-class Sums:
-    """What one iteration adds up over its chunks, weighted by tokens; kept on the device."""
-
-    fixed: Tensor
-    diverse: Tensor
-    converged: Tensor
-
-    @classmethod
-    def zero(cls, like: Tensor) -> "Sums":
-        """Return sums of nothing, in double precision on the device of `like`."""
-        return cls(*torch.zeros(3, dtype=torch.float64, device=like.device))
-
-    def read(self, *more: Tensor) -> list[float]:
-        """Return the three sums and further scalars; the one time that the device is waited for."""
-        found = [self.fixed, self.diverse, self.converged, *(value.double() for value in more)]
-        read: list[float] = torch.stack(found).cpu().tolist()
-        return read
-
-
-class ChunkLoss:
-    """The loss of one chunk after another, of at most `rows` rows as wide as `like` [.., D]."""
-
-    def __init__(self, config: RunConfig, rows: int, like: Tensor) -> None:
-        self._config = config
-        self._change = like.new_empty(rows, like.shape[1])
-        self._distance = like.new_empty(rows)
-        self._total = like.new_zeros(like.shape[1], dtype=torch.float64)
-        self._squares = like.new_zeros((), dtype=torch.float64)
-        self._compiled = compiles(like.device)
-        self._pull, self._constant, self._slope = 0.0, like[:0], like[:0]
-
-    def start(self) -> None:
-        """Begin a chunk."""
-        self._total.zero_()
-        self._squares.zero_()
-
-    def add(self, part: slice, C: Tensor, old: Tensor) -> None:
-        """Add a block of rows: the new contexts C [R, D] and the old ones."""
-        if self._compiled:
-            change, distance = self._change[part], self._distance[part]
-            compared(C, old, change, distance, self._total, self._squares.view(1))
-            return
-        change = torch.sub(C, old, out=self._change[part])
-        torch.linalg.vector_norm(change, dim=1, out=self._distance[part])
-        self._total += C.sum(0)
-        self._squares += torch.dot(C.view(-1), C.view(-1))
-
-    def finish(self, rows: int, weight: float, norm: nn.LayerNorm, sums: Sums) -> None:
-        """Add the chunk's terms to the sums, and prepare its gradient, which shall weigh `weight`.
-
-        `norm` is the block's last LayerNorm: C = scale·normed + shift.
-        """
-        w, D = self._config.dist_reg_weight, self._change.shape[1]
-        step = self._distance[:rows].square().div_(D)  # mean_d((C - P)²)
-        spread, inverse = self._spread(rows)
-        sums.fixed += step.sum()
-        sums.diverse -= spread  # -(spread / rows) · rows
-        sums.converged += (step < self._config.convergence_threshold).sum()
-        self._pull = weight * 2 * (1 - w) / (rows * D)
-        # A norm's gradient is the matrix over its norm; taking the mean off is its own transpose.
-        push = weight * w / rows * inverse
-        self._constant = (push * (self._total / rows - norm.bias)).to(self._change.dtype)
-        self._slope = (-push * norm.weight).to(self._change.dtype)
-
-    def _spread(self, rows: int) -> tuple[Tensor, Tensor]:
-        """Return ‖C - mean(C)‖_F and its inverse, which is zero where there is no spread."""
-        square = self._squares - self._total.square().sum() / rows
-        noise = ROUNDING * torch.finfo(self._change.dtype).eps * self._squares
-        norm = torch.where(square > noise, square, 0.0).sqrt()
-        return norm, torch.where(norm > 0, 1 / norm, 0.0)
-
-    def gradient(self, part: slice, normed: Tensor, out: Tensor) -> Tensor:
-        """Return the gradient [R, D] of the chunk's loss by C, from normed [R, D], in `out`."""
-        torch.addcmul(self._constant, normed, self._slope, out=out)
-        return out.add_(self._change[part], alpha=self._pull)
 
 
 @dataclass
@@ -121,6 +39,12 @@ class Layer:
     # By block, LayerNorm's result before scale and shift [R, D], and 1/std [R, 1]:
     normed: list[Tensor] = field(default_factory=list)
     rstd: list[Tensor] = field(default_factory=list)
+
+    def more(self, like: Tensor) -> Rows:
+        """Return scale and shift of LayerNorm, and room for what backward needs of a block."""
+        self.normed.append(torch.empty_like(like))
+        self.rstd.append(like.new_empty(len(like), 1))
+        return self.norm.weight, self.norm.bias, self.normed[-1], self.rstd[-1]
 
 
 class Sweep:
@@ -182,31 +106,44 @@ class Sweep:
         """Return room [R, D] for a block, which `forward` and `backward` overwrite."""
         return self._scratch[1, : part.stop - part.start]
 
-    def forward(self, part: slice, c: Tensor, index: Tensor) -> Tensor:
-        """Apply the block to a block of rows; return the last layer's output [R, D].
+    def rounded(self, part: slice) -> Tensor | None:
+        """Return where else a chain writes those contexts, where products are in another format."""
+        inner = self._own(self._layers[0].inner[part])
+        return None if inner.dtype == self._scratch.dtype else inner
 
-        `part` counts from the start of the chunk, and `c` is what `room` returned. The output is
-        overwritten by the next call.
+    def forward(self, part: slice, c: Tensor, index: Tensor, old: Tensor, loss: ChunkLoss) -> None:
+        """Apply the block to a block of rows, whose outputs replace the contexts `old` [R, D].
+
+        `part` counts from the start of the chunk, and `c` is what `room` returned. `loss` gets what
+        it needs of both.
         """
-        out = self.spare(part)
-        for depth, layer in enumerate(self._layers):
-            inner, active = layer.inner[part], layer.active[part]
-            if depth > 0 or c.dtype != inner.dtype:
-                self._own(inner).copy_(c)
-            torch.index_select(layer.terms[-1], 0, index[:, -1], out=active)
-            for slot, term in enumerate(layer.terms[:-1]):
-                active += term.index_select(0, index[:, slot])
-            active.addmm_(inner, layer.weight)
-            c = self._settled(layer, c, self._own(active), out)
-        return c
+        for layer in self._layers[:-1]:
+            c = self._settled(layer, c, self._z(layer, part, c, index), self.spare(part))
+        last = self._layers[-1]
+        z = self._z(last, part, c, index)
+        if self._compiled:
+            arrived(c, z, old, last.more(c), loss.rooms(part))
+            return
+        C = self._settled(last, c, z, self.spare(part))
+        loss.add(part, C, old)
+        old.copy_(C)
+
+    def _z(self, layer: Layer, part: slice, c: Tensor, index: Tensor) -> Tensor:
+        """Return W_c·c + W_x·x + b of a layer, [R, D]."""
+        inner, active = layer.inner[part], layer.active[part]
+        first = layer is self._layers[0]
+        if not first or (c.dtype != inner.dtype and not self._compiled):  # a chain has written both
+            self._own(inner).copy_(c)
+        torch.index_select(layer.terms[-1], 0, index[:, -1], out=active)
+        for slot, term in enumerate(layer.terms[:-1]):
+            active += term.index_select(0, index[:, slot])
+        return self._own(active.addmm_(inner, layer.weight))
 
     def _settled(self, layer: Layer, c: Tensor, z: Tensor, out: Tensor) -> Tensor:
         """Write LayerNorm(c + ReLU(z)) to `out` [R, D], and return it."""
         norm = layer.norm
         if self._compiled:
-            layer.normed.append(torch.empty_like(out))
-            layer.rstd.append(out.new_empty(len(out), 1))
-            settled(c, z, (norm.weight, norm.bias), layer.normed[-1], layer.rstd[-1], out)
+            settled(c, z, layer.more(c), out)
             return out
         torch.add(c, z.relu_(), out=out)
         # PyTorch is faster with a scale and shift of ones and zeros than without.
@@ -221,18 +158,26 @@ class Sweep:
 
     def backward(self, part: slice, n: int, loss: ChunkLoss) -> None:
         """Go back from the loss through block n, the rows `part` of the chunk."""
-        gradient = loss.gradient(part, self._layers[-1].normed[n], self.spare(part))
+        last = len(self._layers) - 1
+        gradient = self.spare(part)
+        if not self._compiled:
+            loss.gradient(part, self._layers[-1].normed[n], gradient)
         for depth in reversed(range(len(self._layers))):
             layer = self._layers[depth]
             active = self._own(layer.active[part])
             if self._compiled:
-                dz = gradient
-                gone_back(gradient, layer.normed[n], layer.rstd[n], layer.norm, active, dz)
+                saved, out = (layer.normed[n], layer.rstd[n]), gradient if depth > 0 else None
+                if depth == last:
+                    departed(loss.slopes(part), saved, layer.norm, active, out)
+                else:
+                    gone_back(gradient, saved, layer.norm, active, out)
             else:
-                dz = self._before_norm(layer, n, gradient)
-                torch.ops.aten.threshold_backward(dz.to(active.dtype), active, 0, grad_input=active)
+                gradient = self._before_norm(layer, n, gradient)
+                torch.ops.aten.threshold_backward(
+                    gradient.to(active.dtype), active, 0, grad_input=active
+                )
             if depth > 0:
-                gradient = dz.add_(self._own(layer.active[part] @ layer.weight.T))
+                gradient.add_(self._own(layer.active[part] @ layer.weight.T))
 
     def _before_norm(self, layer: Layer, n: int, gradient: Tensor) -> Tensor:
         """Return the gradient of LayerNorm's input [R, D]; add those of its scale and shift.

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.counted import COUNTED
 
-from fpcore.benchmark.cards import Card, section, stages
-from fpcore.benchmark.cases import Case, Cases, Shapes
+from fpcore.benchmark.cards import BATCH, Card, Measured, beside, phases, section, stages
+from fpcore.benchmark.cases import FULL, Case, Cases, Shapes
+from fpcore.benchmark.clock import seconds
 from fpcore.benchmark.counted import Counts
 from fpcore.benchmark.peaks import bytes_per_token
-from fpcore.benchmark.timing import Benchmark, _seconds, measure, render, write
+from fpcore.benchmark.profiled import Stages
+from fpcore.benchmark.timing import Benchmark, beside_the_spec, measure, memory, render, write
 from fpcore.runs.progress import Progress
 
 TOY = Shapes(24, 16, "toy", 200, 32, phase2_tokens=64, steps=20, er_rows=5_000, phase1_batch=64)
@@ -86,13 +89,36 @@ def test_what_a_card_takes_by_arithmetic() -> None:
 
 def test_work_adds_up_over_the_published_sizes() -> None:
     one = Counts(1, 10, {"bfloat16": 100}, {"a": 1})
-    names = ("phase 1 iteration", "phase 1 chunk", "phase 2 batch", "phase 2 evaluation piece")
-    found = list(stages(dict.fromkeys((*names, "recurrence of 256 steps"), one)).values())
-    chunks = [13, 25, 49, 95, 190]
-    assert found[0].launches == 1 + 190
-    assert found[4].launches == 59 * (5 + sum(chunks))
+    counted = dict.fromkeys(COUNTED, one)
+    found = list(stages(counted).values())
+    chunks, batches = [13, 25, 49, 95, 190], [16, 30, 59, 116, 232]
+    assert (found[0].launches, found[0].moved) == (1, 10 * (1 + 190))  # captured
+    assert (found[3].launches, found[3].moved) == (122, 1220)
+    first, second = phases(counted, 60)
+    assert (first.launches, first.moved) == (59 * 5, 59 * 10 * (5 + sum(chunks)))
+    assert second.launches == 15 * (sum(batches) + 4 * 5)
     assert one + one * 2 - one == one * 2
-    assert "計算値" in section(dict.fromkeys((*names, "recurrence of 256 steps"), one))
+    assert "計算値" in section(counted)
+
+
+def test_what_was_measured_stands_beside_the_arithmetic_of_that_card() -> None:
+    counted = dict.fromkeys(COUNTED, Counts(1, 67 * 10**9))
+    found = {BATCH: Measured(0.0256, 0.0249, 43, 41.0)}
+    text = beside(counted, found, "NVIDIA H100 80GB HBM3")
+    rows = [line for line in text.splitlines() if BATCH in line]
+    assert len(rows) == 1 and "漸化式、" not in text  # a stage that was not measured has no row
+    cells = [cell.strip() for cell in rows[0].split("|")]
+    assert cells[-4:-1] == ["20.0 ms", "25.6 ms", "24.9 ms"]
+    assert "の計算値" not in beside(counted, found, "NVIDIA L40S")  # nor an unknown card arithmetic
+
+
+def test_stages_are_profiled_under_their_names() -> None:
+    """Where there is no GPU no kernel runs, but everything takes its time."""
+    source = torch.Generator().manual_seed(0)
+    ids, weights = torch.randint(40, (300,), generator=source), torch.randn(40, 16)
+    found = Stages(TOY, ids, weights, torch.device("cpu")).measure()
+    assert found.keys() == stages(dict.fromkeys(COUNTED, Counts())).keys()
+    assert all(m.seconds > 0 and m.busy == 0 for m in found.values())
 
 
 def test_ratios_are_medians_of_pairs() -> None:
@@ -116,13 +142,27 @@ def test_the_clock_starts_when_the_device_is_idle(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.synchronize", wait)
-    assert _seconds(lambda: left.__setitem__(0, 2.0)) == 2.0
+    assert seconds(lambda: left.__setitem__(0, 2.0)) == 2.0
 
 
 def test_a_report_from_a_gpu_has_none_of_the_facts_of_a_cpu(cases: Cases) -> None:
     rows = measure(cases.phase2(), 1, Progress())
     texts = [render(Benchmark(TOY, 1, rows, {}, on_cpu)) for on_cpu in (True, False)]
+    on_gpu = Benchmark(FULL, 1, rows, {}, on_cpu=False)  # of which the notebook asks for both
+    assert "CPU だけ" in memory(on_gpu) and "並べない" in beside_the_spec(on_gpu)
     assert [("参照時間" in text, "メモリ" in text) for text in texts] == [(True,) * 2, (False,) * 2]
+
+
+def test_the_pages_of_a_cpu_and_a_gpu_stand_side_by_side(
+    cases: Cases, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    rows = measure(cases.phase2(), 1, Progress())
+    for on_cpu in (True, False):
+        path = write(Benchmark(TOY, 1, rows, {}, on_cpu))
+        assert f"]({path.stem}.png)" in path.read_text("utf-8")
+    names = {"benchmark.md", "benchmark.png", "benchmark-gpu.md", "benchmark-gpu.png"}
+    assert {path.name for path in path.parent.iterdir()} == names
 
 
 def test_the_report_is_written(

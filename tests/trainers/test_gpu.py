@@ -15,7 +15,7 @@ from fpcore.model.fused import Fused, add_noise, normalise, spent
 from fpcore.model.head import Head
 from fpcore.model.tuning import GPU, TABLE, compiles, filled, tuning
 from fpcore.paths import ROOT
-from fpcore.stats.draws import noises
+from fpcore.stats.draws import Noises
 from fpcore.trainers.capture import Captured
 from fpcore.trainers.contexts import CapturedSteps, sequential_contexts
 from fpcore.trainers.phase1 import train_contexts
@@ -35,19 +35,21 @@ def places(stage: Counts) -> dict[str, int]:
 
 
 def test_an_iteration_copies_keys_once_and_is_read_once(stages: Stages) -> None:
-    allowed = {"stats/draws.py noises": 1, "trainers/sweep.py read": 1}
+    allowed = {"stats/draws.py renew": 1, "trainers/phase1.py _read": 1}
     assert places(stages["phase 1 iteration"]) == allowed
     assert places(stages["phase 1 chunk"]) == {}
 
 
 def test_no_batch_waits_and_an_epoch_is_read_twice(stages: Stages) -> None:
-    assert places(stages["phase 2 batch"]) == places(stages["phase 2 evaluation piece"]) == {}
+    for stage in ("phase 2 batch", "phase 2 batch with a bias", "phase 2 evaluation piece"):
+        assert places(stages[stage]) == {}
     read = {"trainers/phase2.py _train": 1, "trainers/texts.py of": 2}  # the best epoch's once more
     assert places(stages["phase 2 epoch"]) == read
 
 
 @pytest.mark.parametrize(("stage", "most"), [
-    ("phase 1 chunk", 90), ("phase 2 batch", 45), ("phase 2 evaluation piece", 60),
+    ("phase 1 chunk", 90), ("phase 2 batch", 45), ("phase 2 batch with a bias", 60),
+    ("phase 2 evaluation piece", 60),
 ])  # fmt: skip
 def test_launches_stay_within_their_budget(stages: Stages, stage: str, most: int) -> None:
     assert 0 < stages[stage].launches <= most
@@ -121,11 +123,14 @@ def test_the_chain_for_compilers_gives_the_noise(width: int) -> None:
     source = torch.Generator().manual_seed(0)
     old = torch.randn(3, width, generator=source, dtype=torch.float64)
     before, out = torch.ones(width, dtype=torch.float64), torch.empty_like(old)
-    draw, part = noises(1, 2, [9], old)[0], slice(2, 5)
-    add_noise(*draw.keys(part), before, old, 0.5, out)
+    noises, part = Noises(1, [9], old), slice(2, 5)
+    noises.renew(2)
+    draw, rounded = noises.draws[0], torch.empty(3, width, dtype=torch.bfloat16)
+    add_noise(*draw.keys(part), before, old, 0.5, (out, rounded))
     shifted = torch.cat([before[None], old[:-1]])
     expected = shifted + 0.5 * draw.draw(part, torch.empty_like(old))
     torch.testing.assert_close(out, expected, atol=1e-12, rtol=1e-12)
+    assert torch.equal(rounded, out.bfloat16())
 
 
 def test_what_does_not_compile_is_done_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from fpcore import RunConfig, TrainingError
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.model.precision import stored_dtype
-from fpcore.stats.draws import Noise, _constants, generator, hashed_contexts, noise, noises
+from fpcore.stats.draws import Noise, Noises, _constants, generator, hashed_contexts, noise
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
 from fpcore.trainers.hooks import Hooks
 from fpcore.trainers.phase1 import Phase1State, train_contexts
@@ -219,7 +219,9 @@ def test_noise_of_rows_and_columns_is_independent(width: int) -> None:
 
 def test_noise_is_the_same_in_parts_and_in_either_precision() -> None:
     like = torch.zeros(50, 7)
-    whole, draw = noise(1, 2, 3, like), noises(1, 2, [9, 9, 9, 50], like)[3]
+    whole, noises = noise(1, 2, 3, like), Noises(1, [9, 9, 9, 50], like)
+    noises.renew(2)
+    draw = noises.draws[3]
     parts = [draw.draw(slice(at, at + 20), torch.empty(min(20, 50 - at), 7)) for at in (0, 20, 40)]
     assert torch.equal(torch.cat(parts), whole)
     close(noise(1, 2, 3, like.double()), whole.double(), 1e-3)  # near a radius of zero, rounding
