@@ -63,7 +63,7 @@ def earlier_record(config: Recordable) -> RunRecord | None:
     Files may be spelled in another way: `same_texts` tells whether they are the same.
 
     Raises:
-        RecordError: it is of another config, of published figures, or damaged.
+        RecordError: it is of another config, of imported figures, or damaged.
     """
     path = record_path(config.run_name)
     if not path.exists():
@@ -71,7 +71,7 @@ def earlier_record(config: Recordable) -> RunRecord | None:
     record = load_record(config.run_name)
     keys = [key for key in _other_knobs(config, record) if key not in FILES]
     if record.source != "measured" or keys:
-        what = "published figures" if record.source != "measured" else f"another {', '.join(keys)}"
+        what = "imported figures" if record.source != "measured" else f"another {', '.join(keys)}"
         raise _taken(record, what)
     return record
 

@@ -78,7 +78,7 @@ def trace_ends(records: list[RunRecord]) -> Check:
     wrong = tuple(
         f"{name}: 推移 {percent(end)}、要約 {percent(told)}"
         for name, end, told, source in ends
-        if not math.isclose(end, told, abs_tol=PRINTED if source == "published" else 1e-9)
+        if not math.isclose(end, told, abs_tol=PRINTED if source == "imported" else 1e-9)
     )
     if wrong:
         settle = "どちらが正しいかを記録の元で確かめる"
