@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fpcore.config.checked import NAME
 from fpcore.errors import FpcoreError, printable
 from fpcore.importing import fields, file, making, runs_in
 from fpcore.importing.found import ImportingError
@@ -126,8 +125,8 @@ def _kept(record: RunRecord) -> str:
         record.save()
     rows = sum(len(column) for r in record.results for column in _steps(r))
     return (
-        f"{shown(record.path)}: {len(record.results)} results, {rows} rows of traces, "
-        f"{len(record.config) - 1} knobs."
+        f"{shown(record.path)}: {len(record.results)} seeds and sizes, {rows} rows of traces, "
+        f"{len(record.config) - 2} knobs."
     )
 
 

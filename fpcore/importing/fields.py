@@ -3,14 +3,17 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from fpcore.config.run_config import RunConfig
-from fpcore.errors import ConfigError, suggestion
+from fpcore.errors import ConfigError
 from fpcore.importing.values import SECONDS, Printed, plain
 
-Kind = Literal["share", "perplexity", "loss", "real", "whole", "time", "text", "seed"]
+Kind = Literal["share", "perplexity", "loss", "real", "whole", "time", "text", "date", "seed"]
+DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})(?!\d)")
 MOST_WHOLE = 2**53
 PER_CENT = ("%", "pct", "percent")
 
@@ -34,8 +37,9 @@ KEYS = _fields(
     ("label", "text", "config configuration architecture arch アーキテクチャ 構成"),
     ("seed", "seed", "randomseed rngseed シード"),
     ("samples", "whole", "numsamples nsamples samplesize trainsamples conversations size "
-     "numconversations nconversations サンプル数 サンプルサイズ サンプル 会話数 訓練サンプル数 データ数"),
-    ("started", "text", "date day 日付 実験日"),
+     "numconversations nconversations サンプル数 サンプルサイズ サンプル 会話数 訓練サンプル数 "
+     "データ数"),
+    ("started", "date", "date day 日付 実験日"),
 )  # fmt: skip
 RESULTS = _fields(
     ("train_tokens", "whole", "tokens numtokens ntokens traintokencount トークン数 トークン "
@@ -125,13 +129,14 @@ def bare(name: str) -> str:
 
 def unit_of(name: str) -> str:
     """Return the unit that a name gives to bare numbers: `%`, one of time, or none."""
+    name = plain(name)
     found = re.findall(r"[(\[]\s*([^()\[\]]+?)\s*[)\]]|_(pct|percent|min|minutes|sec|ms|h)$", name)
-    text = plain(next(filter(None, found[-1]))).lower() if found else ""
+    text = next(filter(None, found[-1])).lower() if found else ""
     if text in PER_CENT:
         return "%"
     if text in SECONDS:
         return text
-    return {"分": "min", "秒": "s"}.get(plain(name)[-1:], "")
+    return {"分": "min", "秒": "s"}.get(name[-1:], "")
 
 
 def named(name: str, *tables: dict[str, Field]) -> Field | None:
@@ -153,9 +158,10 @@ def near(name: str, *tables: dict[str, Field]) -> str:
         for field in table.values()
         for word in (bare(field.name), *field.names)
     }
-    found = suggestion(bare(name), known)
-    word = found.removeprefix(" (did you mean ").removesuffix("?)")
-    return f" (did you mean {known[word]}?)" if found else ""
+    own = bare(name)
+    begun = [word for word in known if len(own) > 3 and word.startswith(own)]
+    near = min(begun, key=len) if begun else next(iter(get_close_matches(own, known, 1)), None)
+    return f" (did you mean {known[near]}?)" if near else ""
 
 
 def checked(field: Field, printed: Printed) -> float | int:
@@ -213,6 +219,18 @@ _bounded: dict[Kind, Callable[[Decimal], None]] = {
 }
 
 
+def day(text: str) -> str:
+    """Return a date as records hold it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    m = DAY.match(plain(text))
+    if m is None:
+        raise ValueError("is no date such as 2025-11-30")
+    return date(*map(int, m.groups())).isoformat()
+
+
 def knob(name: str, value: Any) -> Any:
     """Return the value of a knob as a config would hold it.
 
@@ -222,7 +240,7 @@ def knob(name: str, value: Any) -> Any:
     try:
         return getattr(RunConfig(**{"select_on": "dev"} | {name: value}), name)
     except ConfigError as error:
-        raise ValueError(str(error).rstrip(".")) from None
+        raise ValueError(str(error).rstrip(".").removeprefix(f"{name} ")) from None
 
 
 ALL = (KEYS, RESULTS, LOSSES, PHASE1, PHASE2, KNOBS)

@@ -10,18 +10,18 @@ from fpcore.importing.found import Found, Phase, Place
 from fpcore.importing.rows import STEPS, Line, Table, read_table
 from fpcore.importing.values import plain
 
+MOST = 10  # lines that are named
 LONGEST = 2000  # characters of a line that is read
 STAMP = re.compile(
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?Z?|\[?\b(?:INFO|DEBUG|WARNING|ERROR)\b\]?:?"
     r"|\[\d\d:\d\d:\d\d\]|\[?Phase ?[12]\]?(?=\W*(?:iter|epoch|反復|エポック|it\b|ep\b))",
     re.IGNORECASE,
 )
+START = r"(?<!\w)(?<!max )(?<!num )"
 OF = r"\s*[:=#]?\s*(\d{1,9})(?:\s*(?:/|of)\s*\d+)?"
 STEP: dict[Phase, re.Pattern[str]] = {
-    "phase1": re.compile(
-        rf"(?<![^\W\d_])(?:iter(?:ation)?|反復|イテレーション){OF}", re.IGNORECASE
-    ),
-    "phase2": re.compile(rf"(?<![^\W\d_])(?:epoch|ep|エポック){OF}", re.IGNORECASE),
+    "phase1": re.compile(rf"(?:{START}iter(?:ation)?|反復|イテレーション){OF}", re.IGNORECASE),
+    "phase2": re.compile(rf"(?:{START}ep(?:och)?|エポック){OF}", re.IGNORECASE),
 }
 WHOLE = r"(\d{1,3}(?:,\d{3})+|\d{1,15})"
 SIZE = re.compile(
@@ -30,7 +30,7 @@ SIZE = re.compile(
     re.IGNORECASE,
 )
 SEED = re.compile(r"(?<![^\W_])(?:seed|シード)\s*[:=]?\s*(\d{1,10})(?![\d.])", re.IGNORECASE)
-NUMBER = r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?(?![\w])\s*(?:%|分|秒|min\b|sec\b|s\b|h\b)?"
+NUMBER = r"[-+]?(?:\d+(?:,\d{3})*(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?(?![\w])\s*(?:%|分|秒|min\b|sec\b|s\b|h\b)?"
 WORD = r"[^\W\d_][\w.]*(?:/\w+)?"
 NAME = rf"({WORD}(?:[ -](?:{WORD}|\d(?= [^\W\d]))){{0,3}}|Δ?α)"
 PAIR = re.compile(
@@ -62,23 +62,34 @@ def read(
     A line that names a size or a seed tells it of those below.
     """
     log = _Log(found, place)
+    passed = []
     for number, text in lines:
-        _line(log, number, STAMP.sub(" ", plain(text[:LONGEST])), columns)
+        read = _line(log, number, STAMP.sub(" ", plain(text[:LONGEST])), columns)
+        if not read and any(map(str.isdigit, text)):
+            passed.append(number)
     for rows in log.rows.values():
         heads = list(dict.fromkeys(head for _, cells in rows for head in cells))
         body = [Line(number, [cells.get(h, "") for h in heads]) for number, cells in rows]
         read_table(Table(heads, body[0].line, body, strict=False, place=place), found, columns)
+    if passed and log.rows and found.whole:
+        found.note(f"Passed over, as nothing in them is known here: lines {_listed(passed)}.")
     if log.left_out:
         found.note(f"Left out, as nothing here is called so: {', '.join(log.left_out)}.")
     return bool(log.rows)
 
 
-def _line(log: _Log, number: int, text: str, columns: dict[str, str]) -> None:
+def _listed(numbers: list[int]) -> str:
+    more = f" and {len(numbers) - MOST} more" if len(numbers) > MOST else ""
+    return ", ".join(map(str, numbers[:MOST])) + more
+
+
+def _line(log: _Log, number: int, text: str, columns: dict[str, str]) -> bool:
+    """Read a line, and say whether it told anything."""
     for phase, pattern in STEP.items():
         if m := pattern.search(text):
             _step(log, number, phase, m[1], text[m.end() :], columns)
-            return
-    own = log.place
+            return True
+    own = before = log.place
     if m := SIZE.search(text):
         own = replace(own, samples=int((m[1] or m[2]).replace(",", "")))
     if m := SEED.search(text):
@@ -88,8 +99,10 @@ def _line(log: _Log, number: int, text: str, columns: dict[str, str]) -> None:
         phase, step = log.open_step
         log.keep(phase, number, {STEPS[phase]: step} | cells)
         log.open_step = None
-    elif cells := _cells(log, text, None, columns):
+        return True
+    if cells := _cells(log, text, None, columns):
         log.keep("results", number, cells)
+    return bool(cells) or own != before
 
 
 def _step(
@@ -112,7 +125,7 @@ def _cells(log: _Log, text: str, phase: Phase | None, columns: dict[str, str]) -
             continue  # prose, such as "trained in 3 minutes"
         name, known = _named(m[1], tables, columns)
         if known is not None and known.name not in STEPS.values():
-            cells.setdefault(name, value)
+            cells.setdefault(known.name, value)
         elif phase and known is None and any(map(str.isdigit, value)):
             log.left_out[name] = None
     return cells

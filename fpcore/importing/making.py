@@ -12,7 +12,7 @@ from fpcore.errors import ConfigError, quoted, suggestion
 from fpcore.importing import fields, runs_in, traces
 from fpcore.importing.fields import KNOBS
 from fpcore.importing.found import Figure, Found, ImportingError
-from fpcore.importing.traces import Key, Trace
+from fpcore.importing.traces import Key, Rows
 from fpcore.paths import shown
 from fpcore.records.record import Origin, RunRecord, SizeResult
 
@@ -41,7 +41,7 @@ def make(
         raise ImportingError("It holds no result: no table, raw data or trace that is known here.")
     whole = _time_of_run(by_size) if len(keys) > 1 else of_run.pop("seconds", None)
     seconds = of_run.pop("seconds", None) or whole
-    results = [_result(found, key, by_size.get(key, {}), dict(traced.get(key, {}))) for key in keys]
+    results = [_result(found, key, by_size.get(key, {}), traced.get(key, {})) for key in keys]
     refused(found)
     sizes = sorted({samples for _, samples in keys})
     try:
@@ -81,7 +81,7 @@ def settings(path: Path) -> dict[str, Any]:
         try:
             given[key] = fields.knob(key, value)
         except ValueError as error:
-            raise ConfigError(f"{shown(path)}: {error}.") from None
+            raise ConfigError(f"{shown(path)}: {key} {error}.") from None
     return given
 
 
@@ -95,10 +95,10 @@ def _figures(found: Found) -> tuple[Values, dict[Key, Values]]:
             _keep(found, of_run, one, "")
         elif place.samples is not None:
             _keep(found, by_size[place.seed, place.samples], one, f" at size {place.samples}")
-        elif found.whole:
-            found.refuse(one.line, f"{one.field} names no size (samples); --samples says of which")
-        else:
+        elif not found.whole:
             found.note(f"Line {one.line}: {one.field} names no size, so it is left out.")
+        elif one.line not in {line for line, _ in found.problems}:
+            found.refuse(one.line, f"{one.field} names no size (samples); --samples says of which")
     return of_run, by_size
 
 
@@ -142,9 +142,10 @@ def _of(figures: Values, name: str) -> Any:
     return figures[name].value if name in figures else None
 
 
-def _result(found: Found, key: Key, own: Values, traced: dict[Any, Trace]) -> SizeResult:
+def _result(found: Found, key: Key, own: Values, traced: Rows) -> SizeResult:
     told = {name: figure.value for name, figure in own.items()}
     if "seconds" in told:
         told["seconds"] = {"total": told["seconds"]}
     ends = traces.ends(found, traced)
-    return SizeResult(seed=key[0], samples=key[1], **ends | told, **traced)
+    columns: dict[str, Any] = {phase: traces.columns(phase, rows) for phase, rows in traced.items()}
+    return SizeResult(seed=key[0], samples=key[1], **ends | told | columns)

@@ -5,11 +5,10 @@ from typing import Any
 
 from fpcore.errors import quoted
 from fpcore.importing import fields
-from fpcore.importing.fields import KEYS, KNOBS, PHASE1, PHASE2, RESULTS, bare
+from fpcore.importing.fields import KEYS, KNOBS, bare
 from fpcore.importing.found import Figure, Found, ImportingError, Place
 from fpcore.importing.located import Located, loads
 from fpcore.importing.rows import Line, Table, knob_value, read_table
-
 
 SETTINGS = "config params settings hyperparameters hparams args".split()
 TRACES = "phase1 phase2 history trace traces log logs epochs iterations".split()
@@ -29,7 +28,7 @@ def read_lines(text: str, found: Found, columns: dict[str, str]) -> None:
             try:
                 objects.append(_object(loads(line, number)))
             except ValueError as error:
-                problems.append(f"Line {number} is no JSON object: {_without_line(error)}.")
+                problems.append(f"Line {number}: it is no JSON object ({_without_line(error)}).")
     if problems:
         raise ImportingError(*problems)
     _Reader(found, columns).value(objects, Place())
@@ -44,7 +43,8 @@ def read(text: str, found: Found, columns: dict[str, str]) -> None:
     try:
         value = loads(text)
     except ValueError as error:
-        raise ImportingError(f"It is no JSON: {error}.") from None
+        line, _, why = str(error).rpartition(": ")
+        raise ImportingError(f"{line.capitalize() or 'Line 1'}: it is no JSON ({why}).") from None
     if isinstance(value, Located) and "schema_version" in value:
         raise ImportingError("It is a record of this book already; copy it to reports/runs/.")
     if not isinstance(value, dict | list):
@@ -81,21 +81,20 @@ class _Reader:
             self._one(value, place)
 
     def _one(self, value: Located, place: Place) -> None:
-        """Read an object: a table by columns, runs or sizes by name, or a row with what is in it."""
+        """Read an object: a table by columns, runs or sizes by name, or a row and what is in it."""
         if rows := _by_column(value):
             self._rows(rows, place)
-        elif (
-            value and all(isinstance(v, Located) for v in value.values()) and not self._known(value)
-        ):
+        elif self._named(value):
             for key, inner in value.items():
                 self.value(inner, _inside(place, key))
         else:
             self._rows([value], place)
 
-    def _known(self, value: Located) -> bool:
-        """Whether the keys of an object name parts of a file, or groups of figures."""
+    def _named(self, value: Located) -> bool:
+        """Whether the keys of an object are runs or sizes: no parts of a file, and no fields."""
         names = (*SETTINGS, *TRACES, *RESULT_LISTS)
-        return any(bare(key) in names or fields.named(key, *fields.ALL) for key in value)
+        known = any(bare(key) in names or fields.named(key, *fields.ALL) for key in value)
+        return bool(value) and not known and all(isinstance(v, Located) for v in value.values())
 
     def _rows(self, objects: list[Located], place: Place) -> None:
         """Read objects as the rows of a table, and then the tables inside of them."""
@@ -144,7 +143,7 @@ class _Reader:
             self.found.refuse(line, f"{key} {quoted(text)} {error}")
 
     def _place(self, cells: dict[str, tuple[str, int]], place: Place) -> Place:
-        """Return what the tables inside of a row are said of; its own values were refused, or fit."""
+        """Return what the tables inside of a row are said of; its own values were checked."""
         own = {f.name: text for key, (text, _) in cells.items() if (f := fields.named(key, KEYS))}
         whole = {k: int(v) for k, v in own.items() if k in ("seed", "samples") and v.isdigit()}
         run = frozenset({own["run"].lower()}) if "run" in own else frozenset[str]()
@@ -191,10 +190,9 @@ def _by_column(value: Located) -> list[Located]:
     if {"columns", "data"} <= {*value} and isinstance(value["data"], list):
         return [_row(value, value["columns"], cells) for cells in value["data"]]
     columns = [v for v in value.values() if isinstance(v, list)]
-    if len(columns) == len(value) > 1 and not any(isinstance(v, dict) for c in columns for v in c):
-        if len({len(column) for column in columns}) == 1:
-            heads = list(value)
-            return [_row(value, heads, cells) for cells in zip(*columns, strict=True)]
+    flat = not any(isinstance(cell, dict) for column in columns for cell in column)
+    if flat and len(columns) == len(value) > 1 and len({len(column) for column in columns}) == 1:
+        return [_row(value, list(value), cells) for cells in zip(*columns, strict=True)]
     objects = [v for v in value.values() if isinstance(v, Located)]
     same = len({tuple(v) for v in objects}) == 1 and len(objects) == len(value) > 1
     if same and all(fields.named(key, *fields.ALL) for key in value):

@@ -4,7 +4,7 @@ import re
 from itertools import groupby
 
 from fpcore.claims import Fact, read_facts, read_report
-from fpcore.claims.document import CodeLine
+from fpcore.claims.document import CodeLine, Sentence
 from fpcore.claims.facts import place_label
 from fpcore.claims.grid import Grid
 from fpcore.claims.grid import Place as Section
@@ -19,10 +19,11 @@ FACTS = {METRICS[name].printed: name for name in METRICS if METRICS[name].printe
     "train_ppl": "train_ppl",
     "bits": "bits_per_byte",
 }
-DATE = re.compile(
-    r"(?:実験日|日付|実施日|Date|日時)\W{0,6}(\d{4})[-/年.](\d{1,2})[-/月.](\d{1,2})", re.IGNORECASE
-)
+DATE = re.compile(r"(?:実験日|日付|実施日|日時|Date)\W{0,6}(?=\d{4})", re.IGNORECASE)
 HEAD = re.compile(r"^#{2,6}\s", re.MULTILINE)
+BESIDE = "変更 差分 変化 備考 説明 意味 change difference note comment".split()
+TOLD = re.compile(r"([\w -]{1,40}?)\s*[:=]\s*(\S{1,40})")
+ADVICE = "推奨 今後 提案 Recommend recommend Future future Next next".split()
 VALUE = {"値", "value", "設定", "setting", "設定値", "default"}
 
 
@@ -36,6 +37,8 @@ def read(text: str, found: Found, columns: dict[str, str]) -> None:
         _settings(grid, found)
         if not _about_runs(grid):
             _rows(grid, found, columns)
+    for sentence in report.sentences:
+        _told(sentence, found)
     for _, lines in groupby(report.code, lambda line: (line.block, line.place)):
         _trace(list(lines), found, columns)
     _date(text, found)
@@ -97,21 +100,23 @@ def _settings(grid: Grid, found: Found) -> None:
             found.settings.append(Figure(cell.line, place, own.name, value))
 
 
+def _told(sentence: Sentence, found: Found) -> None:
+    """Read a line of a list that gives a knob, such as `max_iter: 60`, unless it is advice."""
+    m = TOLD.fullmatch(sentence.text.strip())
+    own = fields.named(m[1], KNOBS) if m else None
+    if m is None or own is None or any(word in " ".join(sentence.place.titles) for word in ADVICE):
+        return
+    try:
+        value = knob_value(own.name, m[2])
+    except ValueError:
+        return  # prose
+    place = Place(above=_place(sentence.place).above)
+    found.settings.append(Figure(sentence.line, place, own.name, value))
+
+
 def _beside(head: str) -> bool:
     """Whether a column of settings is about them, and gives none."""
-    words = (
-        "変更",
-        "差分",
-        "変化",
-        "備考",
-        "説明",
-        "change",
-        "difference",
-        "note",
-        "comment",
-        "意味",
-    )
-    return any(word in head.lower() for word in words)
+    return any(word in head.lower() for word in BESIDE)
 
 
 def _trace(lines: list[CodeLine], found: Found, columns: dict[str, str]) -> None:
@@ -123,10 +128,13 @@ def _date(text: str, found: Found) -> None:
     """Keep the date above the first section, with what stands there as the run's words."""
     start = HEAD.search(text)
     top = text[: start.start() if start else len(text)]
-    if m := DATE.search(top):
-        line = top[: m.start()].count("\n") + 1
-        day = f"{m[1]}-{int(m[2]):02}-{int(m[3]):02}"
-        found.figures.append(Figure(line, Place(above=_words(top)), "started", day))
+    m = DATE.search(top)
+    if m and fields.DAY.match(top, m.end()):
+        line, place = top[: m.start()].count("\n") + 1, Place(above=_words(top))
+        try:
+            found.figures.append(Figure(line, place, "started", fields.day(top[m.end() :])))
+        except ValueError:
+            found.refuse(line, f"{top[m.end() : m.end() + 10]!r} is no day of a calendar")
 
 
 def _words(text: str) -> frozenset[str]:

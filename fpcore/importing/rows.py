@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
 from math import exp
 
 from fpcore.config.checked import parse
@@ -151,6 +152,8 @@ class _Reader:
         place = self.table.place
         if own.name in KNOBS:
             return Figure(line, place, own.name, knob_value(own.name, cell))
+        if own.kind == "date":
+            return Figure(line, place, own.name, fields.day(cell))
         if own.kind == "text":
             return Figure(line, place, own.name, values.plain(cell))
         printed = number(cell, own, self.table.comma, fields.unit_of(self.table.heads[j]))
@@ -205,7 +208,7 @@ def number(cell: str, own: Field, comma: bool, unit: str) -> values.Printed:
         text = text.replace(".", "").replace(",", "")  # 62.891 beside decimals behind commas
     printed = values.read(text, comma)
     if own.kind == "time" and not printed.unit:
-        scale = values.SECONDS.get(unit, 1)
+        scale = values.SECONDS.get(unit, Decimal(1))
         return values.Printed(printed.value * scale, printed.half * scale, "s")
     return printed
 

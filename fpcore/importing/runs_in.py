@@ -62,7 +62,7 @@ def _in_short(place: Place) -> bool:
 
 def _headings(found: Found, own: set[str]) -> set[str]:
     """Return the words of headings under which figures stand that no run's name is given with."""
-    alone = [one.place for one in found.figures + found.rows if not one.place.run]  # type: ignore[operator]
+    alone = [one.place for one in found.figures + found.rows if not one.place.run]
     told = [place.above for place in alone if not place.above & own]
     return {word for words in told if len(words) <= 3 for word in words}
 

@@ -1,7 +1,7 @@
 """The traces of an imported run, and what their ends tell of it."""
 
 from collections import defaultdict
-from dataclasses import replace
+from itertools import pairwise
 from math import exp, isclose, log
 from typing import Any
 
@@ -10,12 +10,13 @@ from fpcore.importing.found import Found, Phase, Row
 from fpcore.importing.rows import STEPS
 
 Trace = dict[str, list[Any]]
+Rows = dict[Phase, list[Row]]
 Key = tuple[int | None, int]  # seed and size
 COLUMNS = {"phase1": PHASE1, "phase2": PHASE2}
 
 
-def traces(found: Found, rates: dict[int, float]) -> dict[Key, dict[Phase, Trace]]:
-    """Return the traces by seed and size.
+def traces(found: Found, rates: dict[int, float]) -> dict[Key, Rows]:
+    """Return the rows of the traces by seed, size and phase.
 
     One that names no size is of the size whose convergence rate (`rates`) it alone ends at, else
     it is left out of a report, which is noted, and refused in what a machine wrote.
@@ -23,11 +24,11 @@ def traces(found: Found, rates: dict[int, float]) -> dict[Key, dict[Phase, Trace
     rows: dict[tuple[Phase, int | None, int | None], list[Row]] = defaultdict(list)
     for row in found.rows:
         rows[row.phase, row.place.seed, row.place.samples].append(row)
-    traced: dict[Key, dict[Phase, Trace]] = defaultdict(dict)
+    traced: dict[Key, Rows] = defaultdict(dict)
     for (phase, seed, samples), own in rows.items():
         size = samples if samples is not None else _size(found, own, rates)
         if size is not None and _grows(found, own):
-            traced[seed, size][phase] = _columns(phase, own)
+            traced[seed, size][phase] = own
     return traced
 
 
@@ -51,7 +52,7 @@ def _size(found: Found, rows: list[Row], rates: dict[int, float]) -> int | None:
 
 def _grows(found: Found, rows: list[Row]) -> bool:
     """Refuse a trace that begins again: the size of its second part is not known."""
-    for one, after in zip(rows, rows[1:], strict=False):
+    for one, after in pairwise(rows):
         if after.step <= one.step:
             found.refuse(
                 after.line,
@@ -62,7 +63,7 @@ def _grows(found: Found, rows: list[Row]) -> bool:
     return True
 
 
-def _columns(phase: Phase, rows: list[Row]) -> Trace:
+def columns(phase: Phase, rows: list[Row]) -> Trace:
     """Return rows by column; perplexities of epochs as losses, as records hold them."""
     cells = [{STEPS[phase]: row.step} | _in_nats(row.values) for row in rows]
     known = [name for name in COLUMNS[phase] if any(name in own for own in cells)]
@@ -79,30 +80,32 @@ def _in_nats(values: dict[str, float]) -> dict[str, float]:
     return losses | {k: v for k, v in values.items() if not k.endswith("_ppl")}
 
 
-def ends(found: Found, traced: dict[Phase, Trace]) -> dict[str, Any]:
+def ends(found: Found, traced: Rows) -> dict[str, Any]:
     """Return what the ends of whole traces tell of a run: how long it was, and its best epoch."""
     if not found.whole:
         return {}
     told: dict[str, Any] = {}
     if first := traced.get("phase1"):
-        told["phase1_iterations"] = first["iteration"][-1]
-        told["convergence_rate"] = first.get("convergence_rate", [None])[-1]
+        told["phase1_iterations"] = first[-1].step
+        told["convergence_rate"] = first[-1].values.get("convergence_rate")
     if second := traced.get("phase2"):
         told |= _best(second)
     return {name: value for name, value in told.items() if value is not None}
 
 
-def _best(trace: Trace) -> dict[str, Any]:
+def _best(rows: list[Row]) -> dict[str, Any]:
     """Return the first epoch of the least loss, where every epoch is known, and its figures."""
-    epochs = trace["epoch"]
+    trace = columns("phase2", rows)
     losses = trace.get("dev_loss") or trace.get("val_loss") or [None]
-    if epochs != [*range(1, len(epochs) + 1)] or None in losses:
+    if trace["epoch"] != [*range(1, len(rows) + 1)] or None in losses:
         return {}
     best = losses.index(min(losses))
-    at = {name: column[best] for name, column in trace.items()}
-    ppl = {
-        f"{part}_ppl": exp(at[f"{part}_loss"])
-        for part in ("train", "val")
-        if at.get(f"{part}_loss") is not None
-    }
-    return {"best_epoch": best + 1, "epochs_run": len(epochs), "val_acc": at.get("val_acc")} | ppl
+    at = rows[best].values
+    ppl = {f"{part}_ppl": _ppl(at, part) for part in ("train", "val")}
+    return {"best_epoch": best + 1, "epochs_run": len(rows), "val_acc": at.get("val_acc")} | ppl
+
+
+def _ppl(values: dict[str, float], part: str) -> float | None:
+    """Return a perplexity as it is given, or that of a loss."""
+    loss = values.get(f"{part}_loss")
+    return values.get(f"{part}_ppl", None if loss is None else exp(loss))

@@ -12,10 +12,15 @@ DASHES = str.maketrans("−–‐‑", "----")
 INFINITE = ("nan", "inf", "infinity", "∞")
 PERCENT = ("%", "percent", "パーセント")
 SECONDS = {
-    "s": 1, "sec": 1, "secs": 1, "second": 1, "seconds": 1, "秒": 1,
-    "m": 60, "min": 60, "mins": 60, "minute": 60, "minutes": 60, "分": 60,
-    "h": 3600, "hr": 3600, "hour": 3600, "hours": 3600, "時間": 3600, "ms": Decimal("0.001"),
-}  # fmt: skip
+    unit: Decimal(seconds)
+    for seconds, units in {
+        "1": "s sec secs second seconds 秒",
+        "60": "m min mins minute minutes 分",
+        "3600": "h hr hour hours 時間",
+        "0.001": "ms",
+    }.items()
+    for unit in units.split()
+}
 NUMBER = re.compile(r"([-+]?)(\d[\d,._' ]*|\.\d+)(?:[eE]([-+]?\d{1,3}))?")
 GROUPED = re.compile(r"\d{1,3}(?:([,_' ])\d{3})(?:\1\d{3})*(?:\.\d*)?")
 POINTED = re.compile(r"\d*\.?\d*")
@@ -81,10 +86,10 @@ def _parts(text: str) -> list[tuple[re.Match[str], int]]:
 
 def _time(parts: list[tuple[re.Match[str], str]], comma: bool) -> Printed:
     """Return a time in several units: `28 分 18 秒`."""
-    found = [_number(m, unit, comma) for m, unit in parts]
-    sizes = [SECONDS.get(unit.lower(), 0) for _, unit in parts]
+    sizes = [SECONDS.get(unit.lower(), Decimal()) for _, unit in parts]
     if not all(sizes) or sorted(set(sizes), reverse=True) != sizes:
         raise ValueError("is more than one number")
+    found = [_number(m, unit, comma) for m, unit in parts]
     return Printed(sum((n.value for n in found), Decimal()), found[-1].half, "s")
 
 
