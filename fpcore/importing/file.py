@@ -56,7 +56,7 @@ def find(path: Path, text: str, columns: dict[str, str]) -> Found:
     elif kind == "lines":
         objects.read_lines(text, found, columns)
     elif kind:
-        read_table(tables.read(text, kind), found, columns)
+        read_table(tables.read(text, kind, columns), found, columns)
     else:
         _log(text, found, columns)
     return found

@@ -24,13 +24,15 @@ STEP: dict[Phase, re.Pattern[str]] = {
     "phase2": re.compile(rf"(?:{START}ep(?:och)?|エポック){OF}", re.IGNORECASE),
 }
 WHOLE = r"(\d{1,3}(?:,\d{3})+|\d{1,15})"
+NAMED_SIZE = rf"(?:(?:num_|n_)?samples|conversations|サンプル数?|サンプルサイズ|会話数?)\s*[:=]\s*{WHOLE}(?![\d.])"
 SIZE = re.compile(
-    rf"(?:(?:num_|n_)?samples|conversations|サンプル数?|サンプルサイズ|会話数?)\s*[:=]?\s*{WHOLE}(?![\d.])"
-    rf"|(?<![\d.,]){WHOLE}[ -]?(?:samples?|conversations?|サンプル|会話)",
+    rf"{NAMED_SIZE}|(?<![\d.,]){WHOLE}[ -]?(?:samples?|conversations?|サンプル|会話)(?!\s*/)",
     re.IGNORECASE,
 )
+OF_ROW = re.compile(NAMED_SIZE, re.IGNORECASE)
 SEED = re.compile(r"(?<![^\W_])(?:seed|シード)\s*[:=]?\s*(\d{1,10})(?![\d.])", re.IGNORECASE)
-NUMBER = r"[-+]?(?:\d+(?:,\d{3})*(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?(?![\w])\s*(?:%|分|秒|min\b|sec\b|s\b|h\b)?"
+UNIT = r"(?:%|分|秒|min\b|sec\b|s\b|h\b)"
+NUMBER = rf"[-+]?(?:\d+(?:,\d{{3}})*(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?(?!\w)\s*{UNIT}?"
 WORD = r"[^\W\d_][\w.]*(?:/\w+)?"
 NAME = rf"({WORD}(?:[ -](?:{WORD}|\d(?= [^\W\d]))){{0,3}}|Δ?α)"
 PAIR = re.compile(
@@ -72,7 +74,7 @@ def read(
         body = [Line(number, [cells.get(h, "") for h in heads]) for number, cells in rows]
         read_table(Table(heads, body[0].line, body, strict=False, place=place), found, columns)
     if passed and log.rows and found.whole:
-        found.note(f"Passed over, as nothing in them is known here: lines {_listed(passed)}.")
+        found.note(f"Nothing was read in these lines: {_listed(passed)}.")
     if log.left_out:
         found.note(f"Left out, as nothing here is called so: {', '.join(log.left_out)}.")
     return bool(log.rows)
@@ -85,16 +87,13 @@ def _listed(numbers: list[int]) -> str:
 
 def _line(log: _Log, number: int, text: str, columns: dict[str, str]) -> bool:
     """Read a line, and say whether it told anything."""
+    before = log.place
     for phase, pattern in STEP.items():
         if m := pattern.search(text):
-            _step(log, number, phase, m[1], text[m.end() :], columns)
+            text = f"{text[: m.start()]}, {text[m.end() :]}"
+            _step(log, number, phase, m[1], _place(log, text, OF_ROW), columns)
             return True
-    own = before = log.place
-    if m := SIZE.search(text):
-        own = replace(own, samples=int((m[1] or m[2]).replace(",", "")))
-    if m := SEED.search(text):
-        own = replace(own, seed=int(m[1]))
-    log.place, text = own, SEED.sub(" ", SIZE.sub(" ", text))
+    text = _place(log, text, SIZE)
     if log.open_step and (cells := _cells(log, text, log.open_step[0], columns)):
         phase, step = log.open_step
         log.keep(phase, number, {STEPS[phase]: step} | cells)
@@ -102,7 +101,17 @@ def _line(log: _Log, number: int, text: str, columns: dict[str, str]) -> bool:
         return True
     if cells := _cells(log, text, None, columns):
         log.keep("results", number, cells)
-    return bool(cells) or own != before
+    return bool(cells) or log.place != before
+
+
+def _place(log: _Log, text: str, size: re.Pattern[str]) -> str:
+    """Note the size and the seed that a line names, and return the rest of it."""
+    if m := size.search(text):
+        samples = next(filter(None, m.groups())).replace(",", "")
+        log.place = replace(log.place, samples=int(samples))
+    if m := SEED.search(text):
+        log.place = replace(log.place, seed=int(m[1]))
+    return SEED.sub(" ", size.sub(" ", text))
 
 
 def _step(

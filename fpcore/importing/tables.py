@@ -30,8 +30,8 @@ def separator(text: str, columns: dict[str, str]) -> str:
     return best
 
 
-def read(text: str, sign: str) -> Table:
-    """Return the table of a text whose columns `sign` parts.
+def read(text: str, sign: str, columns: dict[str, str]) -> Table:
+    """Return the table of a text whose columns `sign` parts; `columns` say what some are here.
 
     Raises:
         ImportingError: it has no rows, or its quotes are not closed.
@@ -41,7 +41,9 @@ def read(text: str, sign: str) -> Table:
         raise ImportingError("It has a head, but no rows below it.")
     first, *body = rows
     heads = [head.strip() for head in first.cells]
-    return Table(heads, first.line, body, comma=sign != "," and _commas(body))
+    known = [named(columns.get(head, head), *ALL) for head in heads]
+    parted = [j for j, own in enumerate(known) if own and own.kind not in ("text", "whole", "seed")]
+    return Table(heads, first.line, body, comma=sign != "," and _commas(body, parted))
 
 
 def _rows(text: str, sign: str) -> list[Line]:
@@ -72,17 +74,19 @@ def _cells(line: str, sign: str) -> list[str]:
 
 def _inner(cells: list[str]) -> list[str]:
     """Return cells without the empty ones outside of the outer pipes."""
+    if not cells:
+        return []
     first, last = not cells[0].strip(), not cells[-1].strip()
     return cells[first : len(cells) - last]
 
 
-def _commas(rows: list[Line]) -> bool:
-    """Whether decimals stand behind commas.
+def _commas(rows: list[Line], parted: list[int]) -> bool:
+    """Whether decimals stand behind commas, in the columns that may hold parts of one.
 
     Raises:
         ImportingError: they could, or thousands could.
     """
-    cells = [(row.line, cell.strip()) for row in rows for cell in row.cells]
+    cells = [(row.line, row.cells[j].strip()) for row in rows for j in parted if j < len(row.cells)]
     if any(DECIMAL.fullmatch(cell) for _, cell in cells):
         return True
     doubtful = [(line, cell) for line, cell in cells if EITHER.fullmatch(cell)]
