@@ -24,7 +24,8 @@ STEP: dict[Phase, re.Pattern[str]] = {
     "phase2": re.compile(rf"(?:{START}ep(?:och)?|エポック){OF}", re.IGNORECASE),
 }
 WHOLE = r"(\d{1,3}(?:,\d{3})+|\d{1,15})"
-NAMED_SIZE = rf"(?:(?:num_|n_)?samples|conversations|サンプル数?|サンプルサイズ|会話数?)\s*[:=]\s*{WHOLE}(?![\d.])"
+OF_SIZE = r"(?:(?:num_|n_)?samples|conversations|サンプル数?|サンプルサイズ|会話数?)"
+NAMED_SIZE = rf"{OF_SIZE}\s*[:=]\s*{WHOLE}(?![\d.])"
 SIZE = re.compile(
     rf"{NAMED_SIZE}|(?<![\d.,]){WHOLE}[ -]?(?:samples?|conversations?|サンプル|会話)(?!\s*/)",
     re.IGNORECASE,

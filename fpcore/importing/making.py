@@ -89,13 +89,14 @@ def _figures(found: Found) -> tuple[Values, dict[Key, Values]]:
     """Return the figures of the whole run, and those of each seed and size."""
     of_run: Values = {}
     by_size: dict[Key, Values] = defaultdict(dict)
+    sized = any(one.place.samples is not None for one in found.figures)
     for one in found.figures:
         place = one.place
         if one.field in OF_RUN or (one.field == "seconds" and place.samples is None):
             _keep(found, of_run, one, "")
         elif place.samples is not None:
             _keep(found, by_size[place.seed, place.samples], one, f" at size {place.samples}")
-        elif not found.whole:
+        elif sized and not found.whole:
             found.note(f"Line {one.line}: {one.field} names no size, so it is left out.")
         elif one.line not in {line for line, _ in found.problems}:
             found.refuse(one.line, f"{one.field} names no size (samples); --samples says of which")

@@ -31,12 +31,12 @@ def read(text: str, found: Found, columns: dict[str, str]) -> None:
     """Read a report; a part of a trace may stand for the whole in it."""
     report = read_report(text)
     found.whole = False
-    for fact in read_facts(report):
-        _fact(fact, found)
     for grid in report.grids:
         _settings(grid, found)
         if not _about_runs(grid):
             _rows(grid, found, columns)
+    for fact in read_facts(report):
+        _fact(fact, found)
     for sentence in report.sentences:
         _told(sentence, found)
     for _, lines in groupby(report.code, lambda line: (line.block, line.place)):
@@ -55,7 +55,8 @@ def _fact(fact: Fact, found: Found) -> None:
         printed = number(fact.number.text, own, False, fact.number.unit)
         value = fields.checked(own, printed)
     except ValueError as error:
-        found.refuse(fact.line, f"{METRICS[name].label} {fact.number.text} {error}")
+        if fact.line not in {line for line, _ in found.problems}:
+            found.refuse(fact.line, f"{METRICS[name].label} {fact.number.text} {error}")
         return
     scale = 100 if printed.unit == "%" else 1
     place = Place(fact.words, None, size, fact.above)

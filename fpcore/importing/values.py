@@ -81,7 +81,8 @@ def read(text: str, comma: bool = False) -> Printed:
 def _parts(text: str) -> list[tuple[re.Match[str], int]]:
     """Return each number of a text, and where the next one begins."""
     found = list(NUMBER.finditer(text))
-    return list(zip(found, [*(m.start() for m in found[1:]), len(text)], strict=True))
+    ends = [*(m.start() for m in found), len(text)][1:]
+    return list(zip(found, ends, strict=True))
 
 
 def _time(parts: list[tuple[re.Match[str], str]], comma: bool) -> Printed:

@@ -62,9 +62,11 @@ SHAPES = {
     "pandas.json": """{"samples": {"0": 50, "1": 100}, "tokens": {"0": 62891, "1": 122795},
  "val_er": {"0": 0.71, "1": 0.708}, "val_ppl": {"0": 598.6, "1": 406.9},
  "val_acc": {"0": 0.178, "1": 0.196}}""",
-    "split.json": """{"columns": ["samples", "tokens", "val_er", "val_ppl", "val_acc"], "index": [0, 1],
+    "split.json": """{"columns": ["samples", "tokens", "val_er", "val_ppl", "val_acc"],
+ "index": [0, 1],
  "data": [[50, 62891, 0.71, 598.6, 0.178], [100, 122795, 0.708, 406.9, 0.196]]}""",
-    "lines.jsonl": """{"samples": 50, "tokens": 62891, "val_er": 0.71, "val_ppl": 598.6, "acc": 0.178}
+    "lines.jsonl": """
+{"samples": 50, "tokens": 62891, "val_er": 0.71, "val_ppl": 598.6, "acc": 0.178}
 
 {"samples": 100, "tokens": 122795, "val_er": 0.708, "val_ppl": 406.9, "acc": 0.196}
 """,
@@ -186,7 +188,7 @@ def test_a_report_of_one_run(take: Import) -> None:
 
 **実験日**: 2025年12月3日
 
-## 800 サンプルの結果
+## 結果（800 サンプル）
 
 | 指標 | 値 |
 |---|---|
@@ -207,8 +209,8 @@ def test_a_report_of_one_run(take: Import) -> None:
 - gradient_clip: 2.0
 """
     record = take("v7.md", report)
-    assert (record.started, record.alpha, record.seconds) == ("2025-12-03", -0.44, 1698.0)
-    assert record.results == [SizeResult(samples=800, val_ppl=180.0)]
+    assert (record.started, record.alpha) == ("2025-12-03", -0.44)
+    assert record.results == [SizeResult(samples=800, val_ppl=180.0, seconds={"total": 1698.0})]
     knobs = {"max_iter": 60, "dist_reg_weight": 0.9}
     assert record.config == {"name": "old", "samples": [800]} | knobs
 
