@@ -140,6 +140,8 @@ def early_stop(records: list[RunRecord]) -> Check:
     if said:
         texts, settles = zip(*said, strict=True)
         return Check(title, CARE, "; ".join(texts), "、".join(settles))
+    if unknown := [r.name for r in trained if "select_on" not in r.config]:
+        return Check(title, CARE, f"選び方の記録がない: {'、'.join(unknown)}", "この本で実行し直す")
     return Check(title, OK, "どれも同じ条件で止め、開発テキストで選んでいる")
 
 
