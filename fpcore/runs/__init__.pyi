@@ -5,6 +5,7 @@ from .jobs import Job
 from .lessons import lesson
 from .notebook import execute
 from .progress import Progress
+from .search import search
 
 __all__ = [
     "Job",
@@ -14,4 +15,5 @@ __all__ = [
     "lesson",
     "run",
     "run_baseline",
+    "search",
 ]

@@ -166,20 +166,25 @@ def recorded(
             check_texts(config, earlier, work.data)
         if earlier is not None and is_current(earlier, digests):
             return earlier
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        record = RunRecord(
-            name=config.run_name,
-            label=config.label,
-            config=config.model_dump(),
-            digests=digests,
-            data=work.data.splits() | {SAMPLE: _sample(work.data)},
-            results=work.train(),
-            environment=environment(work.device, work.precision, work.roles),
-            started=started,
-        )
+        record = made(config, work)
         record.save()
         saved()
         return record
+
+
+def made(config: Recordable, work: Work) -> RunRecord:
+    """Train what a config asks for, and return its record, which is not saved."""
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    return RunRecord(
+        name=config.run_name,
+        label=config.label,
+        config=config.model_dump(),
+        digests=work.data.digests(config.samples) | code_digests(work.roles),
+        data=work.data.splits() | {SAMPLE: _sample(work.data)},
+        results=work.train(),
+        environment=environment(work.device, work.precision, work.roles),
+        started=started,
+    )
 
 
 def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord:
@@ -203,11 +208,12 @@ def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord
     """
     check_share(share)  # it names a folder
     return recorded(
-        config, force, lambda: _work(config, share), lambda: checkpoint.remove(config.run_name)
+        config, force, lambda: work_of(config, share), lambda: checkpoint.remove(config.run_name)
     )
 
 
-def _work(config: RunConfig, share: str) -> Work:
+def work_of(config: RunConfig, share: str = "") -> Work:
+    """Return what a run trains: its data, and every seed and size."""
     device = device_of(config.device)
     precision = resolve(config, device)
     memory.check_embedding(config)

@@ -76,7 +76,7 @@ def test_tables(kind: str, tmp_path: Path, records: list[RunRecord]) -> None:
     assert read["traces"]["loss"].tolist() == [v for _, r in due for v in r.phase1.get("loss", [])]
     runs = read["runs"].set_index("run")
     assert (
-        runs.loc["old", "alpha"] == -0.44 and json.loads(runs.loc["bare", "config"])["order"] == 5
+        runs.loc["old", "alpha"] == -0.44 and json.loads(str(runs.loc["bare", "config"]))["order"] == 5
     )
     assert json.loads(str(runs.loc["two", "phase2_lr"])) == [0.1, 0.2]
 
@@ -106,7 +106,7 @@ def test_tensorboard_reads_every_figure(tmp_path: Path, records: list[RunRecord]
 
     def rounded(steps: list[int], column: list[float | None]) -> list[tuple[int, Any]]:
         known = zip(steps, column, strict=True)
-        return [(step, np.float32(value)) for step, value in known if value is not None]
+        return [(step, float(np.float32(value))) for step, value in known if value is not None]
 
     export("tensorboard", tmp_path)
     for own in records:
@@ -114,10 +114,10 @@ def test_tensorboard_reads_every_figure(tmp_path: Path, records: list[RunRecord]
             seed = "" if one.seed is None else f"seed{one.seed}-"
             found = read(tmp_path / own.name / f"{seed}samples{one.samples}")
             for field, value in figures(one).items():
-                assert found.pop(f"result/{field}") == [(one.samples, np.float32(value))]
+                assert found.pop(f"result/{field}") == [(one.samples, float(np.float32(value)))]
             assert found == {
                 f"{phase}/{name}": [
-                    (step, np.float32(v))
+                    (step, float(np.float32(v)))
                     for step, v in zip(trace[key], column, strict=True)
                     if v is not None
                 ]
@@ -129,7 +129,7 @@ def test_tensorboard_reads_every_figure(tmp_path: Path, records: list[RunRecord]
                 if name != key
             }
     whole = read(tmp_path / "old")
-    assert whole["run/alpha"] == [(0, np.float32(-0.44))]
+    assert whole["run/alpha"] == [(0, float(np.float32(-0.44)))]
 
 
 def test_mlflow_reads_every_figure(tmp_path: Path, records: list[RunRecord]) -> None:
