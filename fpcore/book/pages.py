@@ -25,6 +25,7 @@ from fpcore.reports.markup import clean
 GROUPS = {
     "comparison": "比較",
     "studies": "問い（study）",
+    "searches": "探索（search）",
     "runs": "実行",
     "scaling": "スケーリング",
     "other": "その他",

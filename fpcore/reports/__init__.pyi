@@ -1,4 +1,14 @@
-from . import baselines, comparison, figures, fixed_point, one_run, scaling, study, tutorial
+from . import (
+    baselines,
+    comparison,
+    figures,
+    fixed_point,
+    one_run,
+    scaling,
+    search,
+    study,
+    tutorial,
+)
 from .one_run import watch
 
 __all__ = [
@@ -8,6 +18,7 @@ __all__ = [
     "fixed_point",
     "one_run",
     "scaling",
+    "search",
     "study",
     "tutorial",
     "watch",

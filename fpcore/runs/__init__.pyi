@@ -5,7 +5,7 @@ from .jobs import Job
 from .lessons import lesson
 from .notebook import execute
 from .progress import Progress
-from .search import search
+from .searching import search
 
 __all__ = [
     "Job",

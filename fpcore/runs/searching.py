@@ -14,16 +14,12 @@ from typing import Any
 import optuna
 import torch
 from filelock import FileLock
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from fpcore.analysis.search import distribution
 from fpcore.config.run_config import RunConfig
 from fpcore.config.search import Search
 from fpcore.errors import ConfigError, TrainingError
@@ -77,9 +73,12 @@ def search(plan: Search, workers: int = 1) -> SearchRecord:
     Trials that are done already are kept: the same command goes on where it was stopped.
 
     Raises:
-        ConfigError: the journal is of another search, or of other code.
+        ConfigError: no worker, or the journal is of another search, or of other code.
         HeldError: another process works on this search.
+        TrainingError: a process failed.
     """
+    if workers < 1:
+        raise ConfigError(f"workers must be a whole number of at least 1, not {workers}.")
     with held(f"{plan.name}-search"):
         study = _opened(plan)
         _recover(study)
@@ -232,16 +231,7 @@ def _trained(config: RunConfig, tell: Callable[[Row], None]) -> SizeResult:
 
 
 def _distributions(plan: Search) -> dict[str, BaseDistribution]:
-    return {knob: _distribution(*next(iter(own.items()))) for knob, own in plan.ranges.items()}
-
-
-def _distribution(kind: str, values: list[Any]) -> BaseDistribution:
-    if kind == "choice":
-        return CategoricalDistribution(values)
-    if kind == "int":
-        return IntDistribution(*values)
-    low, high = values
-    return FloatDistribution(low, high, log=kind == "log")
+    return {knob: distribution(*next(iter(own.items()))) for knob, own in plan.ranges.items()}
 
 
 def _seconds(trial: FrozenTrial) -> float:
