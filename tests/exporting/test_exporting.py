@@ -75,9 +75,8 @@ def test_tables(kind: str, tmp_path: Path, records: list[RunRecord]) -> None:
     ]
     assert read["traces"]["loss"].tolist() == [v for _, r in due for v in r.phase1.get("loss", [])]
     runs = read["runs"].set_index("run")
-    assert (
-        runs.loc["old", "alpha"] == -0.44 and json.loads(str(runs.loc["bare", "config"]))["order"] == 5
-    )
+    assert runs.loc["old", "alpha"] == -0.44
+    assert json.loads(str(runs.loc["bare", "config"]))["order"] == 5
     assert json.loads(str(runs.loc["two", "phase2_lr"])) == [0.1, 0.2]
 
 

@@ -7,11 +7,8 @@ from fpcore import load_record
 from fpcore.analysis import load_comparison
 from fpcore.book import build
 from fpcore.book.views import VIEWS, Choice
-from fpcore.config import RunConfig
-from fpcore.errors import RecordError
 from fpcore.records.record import RunRecord
 from fpcore.reports import comparison, scaling
-from fpcore.runs.experiment import earlier_record
 
 from .conftest import Import
 
