@@ -1,5 +1,5 @@
-from .analysis import compare_runs, gather, load_comparison
-from .config import RunConfig, Study, load_baseline, parameters
+from .analysis import compare_runs, gather, gather_search, load_comparison
+from .config import RunConfig, Search, Study, load_baseline, parameters
 from .errors import (
     ConfigError,
     CorpusError,
@@ -13,7 +13,7 @@ from .errors import (
 from .paths import shown
 from .records import RunRecord, epochs, frame, load_record, load_records, traces
 from .reports import watch
-from .runs import diagnose, lesson, load_model, look, run, run_baseline
+from .runs import diagnose, lesson, load_model, look, run, run_baseline, search
 from .stats import metrics, scaling
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "RecordError",
     "RunConfig",
     "RunRecord",
+    "Search",
     "StorageError",
     "Study",
     "TrainingError",
@@ -33,6 +34,7 @@ __all__ = [
     "epochs",
     "frame",
     "gather",
+    "gather_search",
     "lesson",
     "load_baseline",
     "load_comparison",
@@ -45,6 +47,7 @@ __all__ = [
     "run",
     "run_baseline",
     "scaling",
+    "search",
     "shown",
     "traces",
     "watch",

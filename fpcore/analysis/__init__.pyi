@@ -1,11 +1,13 @@
 from .checks import run_checks
 from .comparison import Comparison, compare_runs, load_comparison
+from .search import gather_search
 from .study import gather
 
 __all__ = [
     "Comparison",
     "compare_runs",
     "gather",
+    "gather_search",
     "load_comparison",
     "run_checks",
 ]

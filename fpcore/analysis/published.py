@@ -45,6 +45,8 @@ def slips(document: str, records: Sequence[RunRecord]) -> list[str]:
 
 def printed_name(record: RunRecord) -> str:
     """Return what the document calls the run."""
+    if record.origin and record.origin.run:
+        return record.origin.run
     return record.name.removesuffix("-published")
 
 

@@ -147,7 +147,8 @@ def _run(record: RunRecord) -> str:
     if points["train_tokens"].nunique() >= LEAST_SIZES:
         fit = fit_power_law(points["train_tokens"].tolist(), points["val_ppl"].tolist())
         facts[notation.METRICS["alpha"].label] = notation.metric("alpha", fit.alpha)
-    source = "この本で測定" if record.source == "measured" else "原文から転記"
+    taken = "原文から転記" if record.document else "ほかから取り込み"
+    source = "この本で測定" if record.source == "measured" else taken
     return _card(f"{rows['samples'].max()} サンプル、シード n={record.seeds}、{source}", facts)
 
 

@@ -26,6 +26,7 @@ GROUPS = {
     "start": "入門",
     "comparison": "比較",
     "studies": "問い（study）",
+    "searches": "探索（search）",
     "runs": "実行",
     "scaling": "スケーリング",
     "look": "読む（look）",

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from fpcore.config.checked import NAME
 from fpcore.errors import RecordError, quoted, suggestion
@@ -91,22 +98,39 @@ class SizeResult(BaseModel):
         return self
 
 
+class Origin(BaseModel):
+    """The file that figures were imported from: its name, its digest, and its name of the run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: Line
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    run: Line | None = None
+
+
+def _today(source: Any) -> Any:
+    """Read what figures that were imported from print were called before."""
+    return "imported" if source == "published" else source
+
+
 class RunRecord(BaseModel):
     """One run: its config, what it was made from, what it gave, and where and when.
 
     `digests` maps `vocabulary`, `embedding`, `validation_ids`, `development_ids`,
     `training_ids/<samples>` and `code/<file>` to digests; `data` says which conversations went
-    where. `source` is `measured` for runs of this book, `published` for figures taken from print;
-    then `document` is the Markdown file in reports/ that they stand in, `seconds` the time of the
-    whole run and `alpha` its exponent over all sizes (from figures with more digits than print
-    gives). Whatever print does not tell is None or left out.
+    where. `source` is `measured` for runs of this book, `imported` for figures that were made
+    elsewhere; then `origin` is the file that they were read from, `document` where it is in
+    reports/ (if it is a report that stands there), `seconds` the time of the whole run and `alpha`
+    its exponent over all sizes (from figures with more digits than print gives). Whatever the file
+    does not tell is None or left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     schema_version: Literal[1] = SCHEMA
     name: str = Field(pattern=rf"^{NAME}$")
-    source: Literal["measured", "published"] = "measured"
+    source: Annotated[Literal["measured", "imported"], BeforeValidator(_today)] = "measured"
+    origin: Origin | None = None
     label: Line | None = None
     document: str | None = Field(None, pattern=DOCUMENT)
     seconds: float | None = None

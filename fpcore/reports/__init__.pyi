@@ -1,4 +1,15 @@
-from . import baselines, comparison, figures, fixed_point, look, one_run, scaling, study, tutorial
+from . import (
+    baselines,
+    comparison,
+    figures,
+    fixed_point,
+    look,
+    one_run,
+    scaling,
+    search,
+    study,
+    tutorial,
+)
 from .watching import watch
 
 __all__ = [
@@ -9,6 +20,7 @@ __all__ = [
     "look",
     "one_run",
     "scaling",
+    "search",
     "study",
     "tutorial",
     "watch",

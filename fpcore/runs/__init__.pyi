@@ -7,6 +7,7 @@ from .lessons import lesson
 from .looks import look
 from .notebook import execute
 from .progress import Progress
+from .searching import search
 
 __all__ = [
     "Job",
@@ -18,4 +19,5 @@ __all__ = [
     "look",
     "run",
     "run_baseline",
+    "search",
 ]

@@ -71,7 +71,7 @@ def earlier_record(config: Recordable, grows: bool = False) -> RunRecord | None:
     `grows`, the run may have more seeds and sizes than its record.
 
     Raises:
-        RecordError: it is of another config, of published figures, or damaged.
+        RecordError: it is of another config, of imported figures, or damaged.
     """
     path = record_path(config.run_name)
     if not path.exists():
@@ -81,7 +81,7 @@ def earlier_record(config: Recordable, grows: bool = False) -> RunRecord | None:
     if grows and _begins(record, config):
         keys = [key for key in keys if key not in GROWING]
     if record.source != "measured" or keys:
-        what = "published figures" if record.source != "measured" else f"another {', '.join(keys)}"
+        what = "imported figures" if record.source != "measured" else f"another {', '.join(keys)}"
         raise _taken(record, what)
     return record
 

@@ -85,23 +85,28 @@ def recorded(
         elif not (force or config.name) and (other := _under_another_name(config, work)):
             return other
         reading.say(work.data, config.samples)
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        plan = planned(config.run_name, getattr(config, "seeds", []), config.samples)
-        with memory.told(f"{config.run_name}: training"), plan:
-            results = work.train()
-        record = RunRecord(
-            name=config.run_name,
-            label=config.label,
-            config=config.model_dump(),
-            digests=work.data.digests(config.samples) | code_digests(work.roles),
-            data=work.data.splits() | {SAMPLE: sample(work.data)},
-            results=results,
-            environment=environment(work.device, work.precision, work.roles),
-            started=started,
-        )
+        record = made(config, work)
         record.save()
         saved()
         return record
+
+
+def made(config: Recordable, work: Work) -> RunRecord:
+    """Train what a config asks for, and return its record, which is not saved."""
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    plan = planned(config.run_name, getattr(config, "seeds", []), config.samples)
+    with memory.told(f"{config.run_name}: training"), plan:
+        results = work.train()
+    return RunRecord(
+        name=config.run_name,
+        label=config.label,
+        config=config.model_dump(),
+        digests=work.data.digests(config.samples) | code_digests(work.roles),
+        data=work.data.splits() | {SAMPLE: sample(work.data)},
+        results=results,
+        environment=environment(work.device, work.precision, work.roles),
+        started=started,
+    )
 
 
 def _under_another_name(config: Recordable, work: Work) -> RunRecord | None:
@@ -156,7 +161,7 @@ def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord
     """
     check_share(share)  # it names a folder
     done = partial(_tidy, config.run_name)
-    return recorded(config, force, lambda: _work(config, share), done, grows=True)
+    return recorded(config, force, lambda: work_of(config, share), done, grows=True)
 
 
 def _tidy(name: str) -> None:
@@ -165,7 +170,8 @@ def _tidy(name: str) -> None:
     models.tidy(load_record(name))
 
 
-def _work(config: RunConfig, share: str) -> Work:
+def work_of(config: RunConfig, share: str = "") -> Work:
+    """Return what a run trains: its data, and every seed and size."""
     device = device_of(config.device)
     precision = resolve(config, device)
     data = prepare(config)

@@ -154,7 +154,7 @@ def test_what_is_small_or_negligible_in_practice() -> None:
 def test_differences_of_printed_values_are_not_said_to_be_unrounded() -> None:
     a, b = record("a"), scaled(record("b"), "b", 1.1)
     assert "丸める前に計算" in sections.summary(compare_runs(a, b))
-    said = sections.summary(compare_runs(a, b.model_copy(update={"source": "published"})))
+    said = sections.summary(compare_runs(a, b.model_copy(update={"source": "imported"})))
     assert "丸める前" not in said and "b は印刷された、丸めた値" in said
 
 

@@ -114,3 +114,22 @@ def test_a_study_is_answered(
     assert {path.stem for path in runs.glob("*.json")} == {"base", "base-max_iter6"}
     report = (tmp_path / "reports" / "studies" / "steps" / "report.md").read_text("utf-8")
     assert "いくつか。" in report and "max_iter 8（基準）" in report
+
+
+def test_a_search_is_answered(
+    tmp_path: Path, toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cell by cell in this process."""
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    base = toy | {"samples": [5], "select_on": "dev", "name": "base"}
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump(base))
+    given = {"title": "探す", "question": "いくつか。", "base": str(tmp_path / "base.yaml")}
+    ranges = {"phase2_lr": {"log": [0.001, 0.1]}}
+    path = tmp_path / "rates.yaml"
+    path.write_text(yaml.safe_dump(given | {"ranges": ranges, "trials": 3, "seeds": [1, 2]}))
+    assert error_of("search", {"search": path}) is None
+    folder = tmp_path / "reports" / "searches" / "rates"
+    names = {"trials.json", "trial0.json", "trial1.json", "trial2.json"}
+    assert names <= {path.name for path in folder.iterdir()}
+    assert "いくつか。" in (folder / "report.md").read_text("utf-8")
+    assert not (tmp_path / "reports" / "runs").exists()

@@ -54,7 +54,7 @@ def record(name: str = "toy", *results: SizeResult, **fields: Any) -> RunRecord:
 
 
 def published(name: str = "printed") -> RunRecord:
-    return record(name, SizeResult(samples=50, val_ppl=598.6), source="published", config={})
+    return record(name, SizeResult(samples=50, val_ppl=598.6), source="imported", config={})
 
 
 def test_a_record_comes_back_exactly(folder: Path) -> None:

@@ -222,11 +222,11 @@ def test_another_config_under_the_same_name_is_refused(
     assert path.read_bytes() == before
 
 
-def test_published_figures_are_never_replaced_by_chance(trial: Toy) -> None:
+def test_imported_figures_are_never_replaced_by_chance(trial: Toy) -> None:
     RunRecord(
-        name="toy", source="published", label="", config=trial().model_dump(), results=[]
+        name="toy", source="imported", label="", config=trial().model_dump(), results=[]
     ).save()
-    with pytest.raises(RecordError, match="is the record of published figures; give this run"):
+    with pytest.raises(RecordError, match="is the record of imported figures; give this run"):
         fpcore.run(trial())
 
 

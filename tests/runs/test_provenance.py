@@ -53,7 +53,7 @@ def committed(path: Path) -> RunRecord:
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
 def test_every_committed_record_is_current(path: Path) -> None:
     record = committed(path)
-    if record.source == "published":
+    if record.source == "imported":
         assert code_of(record) == {}
         return
     roles: tuple[str, ...] = RUN

@@ -74,7 +74,7 @@ def trace_ends(records: list[RunRecord]) -> Check:
     wrong = tuple(
         f"{name}: 推移 {percent(end)}、要約 {percent(told)}"
         for name, end, told, source in ends
-        if not math.isclose(end, told, abs_tol=PRINTED if source == "published" else 1e-9)
+        if not math.isclose(end, told, abs_tol=PRINTED if source == "imported" else 1e-9)
     )
     if wrong:
         settle = "どちらが正しいかを記録の元で確かめる"
@@ -149,6 +149,8 @@ def early_stop(records: list[RunRecord]) -> Check:
     if said:
         texts, settles = zip(*said, strict=True)
         return Check(title, CARE, "; ".join(texts), "、".join(settles))
+    if unknown := [r.name for r in trained if "select_on" not in r.config]:
+        return Check(title, CARE, f"選び方の記録がない: {'、'.join(unknown)}", "この本で実行し直す")
     return Check(title, OK, "どれも同じ条件で止め、開発テキストで選んでいる")
 
 

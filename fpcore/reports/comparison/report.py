@@ -9,8 +9,9 @@ from fpcore.analysis import factors
 from fpcore.analysis.checks import run_checks
 from fpcore.analysis.checks.check import Verdicts
 from fpcore.analysis.comparison import Comparison, load_comparison
-from fpcore.notation import Markdown
+from fpcore.notation import Markdown, escaped
 from fpcore.paths import reports, together, write_atomically
+from fpcore.records.record import RunRecord
 from fpcore.reports import figures
 from fpcore.reports.comparison import conclusions, sections  # noqa: F401  (they register)
 from fpcore.reports.comparison.opening import gist
@@ -113,12 +114,19 @@ def _image(name: str) -> str:
     return f"![{FIGURES[name].caption}]({name}.png)"
 
 
+def _taken(record: RunRecord) -> str:
+    """Say where figures are from that were not measured here."""
+    if record.document:
+        return f"原文 {record.document} から転記"
+    return f"{escaped(record.origin.file)} から取り込み" if record.origin else "取り込み"
+
+
 @section(7, "## 比べた記録", concludes=True)
 def _provenance(c: Comparison, checked: Verdicts) -> str:
     """Say where both sides come from: every number below is read from these records."""
     lines = [f"**比較対象**: {c.a.name}（a） vs {c.b.name}（b）、差分はすべて b − a"]
     for r in c.records:
-        source = "この本で測定" if r.source == "measured" else f"原文 {r.document} から転記"
+        source = "この本で測定" if r.source == "measured" else _taken(r)
         date = f"、{r.started[:10]}" if r.started else ""
         lines.append(f"- `reports/runs/{r.name}.json`（{source}{date}、シード n={r.seeds}）")
     left_out = sum(len(r.results) for r in c.whole) - len(c.a.results) - len(c.b.results)

@@ -245,7 +245,7 @@ def progression(c: Comparison) -> Markdown:
 
 def _computed(c: Comparison) -> str:
     """Say what differences are taken of: print gives rounded values."""
-    printed = [record.name for record in (c.a, c.b) if record.source == "published"]
+    printed = [record.name for record in (c.a, c.b) if record.source == "imported"]
     if not printed:
         return "丸める前に計算"
     return f"{'、'.join(printed)} は印刷された、丸めた値"

@@ -1,0 +1,5 @@
+"""Records taken elsewhere: tables, MLflow runs, TensorBoard events."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""Results that were made elsewhere, read into records: tables, JSON, logs and reports."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
