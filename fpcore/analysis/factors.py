@@ -5,6 +5,8 @@ A factor is a tuple of knobs that can only change together; mostly it is one kno
 
 from collections.abc import Iterable, Sequence
 
+from typing import Any
+
 import yaml
 
 from fpcore.analysis.comparison import shared_iterations
@@ -161,7 +163,8 @@ def missing_runs(a: RunRecord, b: RunRecord, records: Iterable[RunRecord]) -> di
 
 def _missing(a: RunRecord, b: RunRecord, factor: Factor) -> RunConfig:
     """Return the config of the run that is `a` but for one factor of `b`."""
-    whole = {"val_tokens": None} if a.source == "published" else {}  # print cut no conversation
+    elsewhere = a.source == "imported"  # where no conversation was cut
+    whole: dict[str, Any] = {"val_tokens": None} if elsewhere else {}
     base = RunConfig(**whole | a.config | {"name": a.name.removesuffix("-published")})
     return base.varied(**{knob: b.config[knob] for knob in factor})
 

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from fpcore.analysis.token_classes import changes, gaps
-from fpcore.reports.figures.style import legend, run_styles, whole_axis
+from fpcore.reports.figures.looks import run_styles
+from fpcore.reports.figures.style import legend, whole_axis
 
 if TYPE_CHECKING:  # it loads torch
     from fpcore.runs.looks import Look
