@@ -4,7 +4,6 @@ A factor is a tuple of knobs that can only change together; mostly it is one kno
 """
 
 from collections.abc import Iterable, Sequence
-
 from typing import Any
 
 import yaml
