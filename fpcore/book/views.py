@@ -18,6 +18,7 @@ from fpcore.records.pairs import different_texts
 from fpcore.records.record import RunRecord
 from fpcore.reports import figures, scaling
 from fpcore.reports.comparison import report, sections
+from fpcore.stats.scaling import LEAST_SIZES
 
 BY_ITERATION = {
     "convergence_rate": METRICS["convergence_rate"].on_axis,
@@ -199,7 +200,7 @@ def alpha(choice: Choice) -> View:
         for record in records
         for found in [windows(curve(record), record.sizes)]
         for law in [found[-1][2] if found else None]
-        if law
+        if law and law.n >= LEAST_SIZES
     ]  # fmt: skip
     text = f"サイズ {first}–{last} の PPL = A・トークン^α。\n\n{scaling.fits_table(records)}"
     ax = figures.power_laws(records, figures.axes())

@@ -33,7 +33,7 @@ from fpcore.runs.earlier import (
     sample,
 )
 from fpcore.runs.lock import held
-from fpcore.runs.progress import Progress, Stopwatch, clock, planned
+from fpcore.runs.progress import Progress, Stopwatch, clock, note, planned
 from fpcore.runs.provenance import code_digests, environment, roles_of
 from fpcore.runs.training import Training
 from fpcore.runs.trial import Trial
@@ -84,7 +84,7 @@ def recorded(
                 return earlier
         elif not (force or config.name) and (other := _under_another_name(config, work)):
             return other
-        reading.say(work.data, config.samples)
+        note(reading.said(work.data, config.samples))
         record = made(config, work)
         record.save()
         saved()

@@ -1,6 +1,5 @@
 """What was read, in one sentence, before anything is trained on it."""
 
-import sys
 from collections.abc import Sequence
 
 from fpcore.data.dataset import Data
@@ -25,12 +24,6 @@ def said(data: Data, samples: Sequence[int]) -> str:
     shown = "".join(c if c.isprintable() else "\ufffd" for c in cut)
     text = f"corpus {corpus.name}: {', '.join(parts)}; the first begins: {shown}"
     return text + _repeated(data)
-
-
-def say(data: Data, samples: Sequence[int]) -> None:
-    """Print it, whatever the terminal's encoding."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(said(data, samples).encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _repeated(data: Data) -> str:

@@ -46,7 +46,7 @@ def test_the_report_does_not_contradict_itself(
     assert cannot == [bool(open_)] * 2
     told = "この変更によると読める" in text
     assert told is (len(acting) == 1) and not (told and any(cannot))
-    assert ("と同じものを `params/` に書いて実行する" in text) is bool(open_)
+    assert ("と同じものを `my/` に書いて実行する" in text) is bool(open_)
     assert {*factors.missing_runs(a, b, c.records)} == {*_names(a, b, open_)}
     assert ("は効いていない" in opening) is bool(factors.inert(a, b, c.records))
 
@@ -62,11 +62,10 @@ def test_the_command_of_a_missing_run_needs_no_file_and_no_default(tmp_path: Pat
     c = compare_runs(a, b)
     text = conclusions.next_steps(c, conclusions.checked(c))
     blocks = [block.split("```")[0] for block in text.split("```bash\n")[1:]]
-    (tmp_path / "params").mkdir()
     for block in blocks[:2]:
         script = f'papermill() {{ test -f "${{@: -1}}"; }}\n{block}'
         assert subprocess.run(["bash", "-ec", script], cwd=tmp_path).returncode == 0
-    made = {path.stem: yaml.safe_load(path.read_text()) for path in tmp_path.glob("params/*")}
+    made = {path.stem: yaml.safe_load(path.read_text()) for path in tmp_path.glob("my/*")}
     assert {*made} == {"a-max_iter100", "a-gradient_clip2.0"}
     for name, knobs in made.items():
         assert {*knobs} == {*RunConfig.model_fields} and RunConfig(**knobs).name == name

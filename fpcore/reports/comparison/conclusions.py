@@ -134,11 +134,11 @@ def _step(check: Check) -> str:
 def _missing(c: Comparison, name: str, text: str) -> str:
     path = params_file(c, name)
     command = (
-        f"cat > params/{name}.yaml <<'END'\n{text}END\n"
+        f"mkdir -p my && cat > my/{name}.yaml <<'END'\n{text}END\n"
         f"papermill --log-output notebooks/run.ipynb reports/runs/{name}.ipynb "
-        f"-f params/{name}.yaml"
+        f"-f my/{name}.yaml"
     )
-    return f"`{path}` と同じものを `params/` に書いて実行する:\n\n```bash\n{command}\n```"
+    return f"`{path}` と同じものを `my/` に書いて実行する:\n\n```bash\n{command}\n```"
 
 
 def _again(c: Comparison, names: list[str]) -> list[str]:
