@@ -56,7 +56,7 @@ comparison.summary(c)
 comparison.effective_rank(c)
 
 # %%
-ax = figures.effective_rank([c.a, c.b], figures.axes())
+both = figures.effective_rank_of_pair(c, figures.stacked())
 
 # %% [markdown]
 # ## 2. PPLの変化
@@ -65,7 +65,7 @@ ax = figures.effective_rank([c.a, c.b], figures.axes())
 comparison.perplexity(c)
 
 # %%
-ax = figures.perplexity([c.a, c.b], figures.axes())
+both = figures.perplexity_of_pair(c, figures.stacked())
 
 # %% [markdown]
 # ## 3. αスケーリングの変化
@@ -86,7 +86,7 @@ ax = figures.power_laws([c.a, c.b], figures.axes())
 comparison.convergence(c)
 
 # %%
-ax = figures.convergence(c.traces, figures.axes())
+both = figures.convergence_of_pair(c, figures.stacked())
 
 # %%
 ax = figures.phase1_loss(c.traces, figures.axes())

@@ -31,7 +31,7 @@ STYLE = """
 .fpcore svg { max-width: 100%; height: auto; background: #fff; }
 .fpcore table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .fpcore th, .fpcore td { padding: 3px 7px; border-bottom: 1px solid #d8dee6; white-space: nowrap; }
-.fpcore th { white-space: normal; }
+.fpcore th { white-space: normal; overflow-wrap: normal; word-break: keep-all; }
 .fpcore td:first-child { white-space: normal; min-width: 8em; }
 .fpcore .verdict { border-radius: 3px; padding: 1px 6px; color: #1d2430; }
 .fpcore .wrong { background: #fde3df; } .fpcore .care { background: #fdf1d3; }

@@ -6,13 +6,17 @@ import pandas as pd
 
 from fpcore import notation
 from fpcore.analysis.comparison import compare_among
-from fpcore.book.views import Choice, View, view
+from fpcore.book.views import Choice, View, mixed, under, view
 from fpcore.notation import DASH, METRICS, Markdown
 from fpcore.records.by_seed import moments, values
 from fpcore.records.record import RunRecord
 
 COLUMNS = ("val_ppl", "bits_per_byte", "val_acc", "val_er", "convergence_rate")
-SORTS = {METRICS[metric].label: metric for metric in COLUMNS} | {"名前": "run"}
+SORTS = {
+    **{METRICS[metric].label: metric for metric in COLUMNS},
+    **{f"{METRICS[metric].label} の差": f"{metric}_difference" for metric in COLUMNS},
+    "名前": "run",
+}
 
 
 @view("一覧", "filter base sort")
@@ -25,11 +29,12 @@ def overview(choice: Choice) -> View:
     rows = pd.DataFrame([_row(base, record, [*choice.every]) for record in records])
     if rows.empty:
         return View(Markdown("絞り込みに合う実行がない。"), rows)
-    best_first = choice.sort != "run" and METRICS[choice.sort].better > 0
+    metric = METRICS.get(choice.sort.removesuffix("_difference"))
+    best_first = metric is not None and metric.better > 0
     rows = rows.sort_values(choice.sort, ascending=not best_first, kind="stable")
     said = [f"差は {notation.code(base.name)} から（同じサイズ、シードは対）。区間は報告にある。",
             f"{DASH} は、記録がないか比べられない。"]  # fmt: skip
-    return View(Markdown(f"{''.join(said)}\n\n{_table(rows)}"), rows)
+    return View(under(["".join(said), *mixed(records)], _table(rows)), rows)
 
 
 def _row(base: RunRecord, record: RunRecord, every: list[RunRecord]) -> dict[str, object]:

@@ -119,9 +119,9 @@ def curves(choice: Choice) -> View:
         ax.yaxis.set_major_formatter(figures.Distinct("%", 1))
     elif x != "train_tokens":
         ax.yaxis.set_major_formatter(figures.Distinct())
-    notes = [*_mixed(choice.chosen, ax), *_logged(ax, rows[column], choice.log)]
+    notes = [*mixed(choice.chosen, ax), *_logged(ax, rows[column], choice.log)]
     ends = _ends(rows.dropna(subset=[x, column]), x, column)
-    return View(_under(notes, _ends_table(ends, x, column, label)), ends, _figure(ax))
+    return View(under(notes, _ends_table(ends, x, column, label)), ends, _figure(ax))
 
 
 @view("結果", "filter runs samples")
@@ -142,7 +142,7 @@ def results(choice: Choice) -> View:
             "秒": [number(v, 0) for v in rows["seconds"]],
         }
     )
-    return View(_under(_mixed(choice.chosen), notation.table(shown)), rows)
+    return View(under(mixed(choice.chosen), notation.table(shown)), rows)
 
 
 @view("設定の違い", "filter runs")
@@ -185,7 +185,7 @@ def er_ppl(choice: Choice) -> View:
              for r in shown.itertuples(index=False)]  # fmt: skip
     for i, point in enumerate(means[["val_er", "val_ppl"]].to_numpy()):
         ax.plot(*point, "o", ms=16, alpha=0.01, gid=f"hint-{i}")  # easier to hit than what is seen
-    text = _under(_mixed(choice.chosen, ax), notation.table(shown))
+    text = under(mixed(choice.chosen, ax), notation.table(shown))
     return View(text, means, _figure(ax), tuple(hints))
 
 
@@ -204,7 +204,7 @@ def alpha(choice: Choice) -> View:
     ]  # fmt: skip
     text = f"サイズ {first}–{last} の PPL = A・トークン^α。\n\n{scaling.fits_table(records)}"
     ax = figures.power_laws(records, figures.axes())
-    return View(_under(_mixed(records, ax), text), pd.DataFrame(rows), _figure(ax))
+    return View(under(mixed(records, ax), text), pd.DataFrame(rows), _figure(ax))
 
 
 @view("A/B 比較", "filter a b")
@@ -215,7 +215,7 @@ def comparison(choice: Choice) -> View:
     return View(Markdown(text), c.summary)
 
 
-def _mixed(records: list[RunRecord], ax: Axes | None = None) -> list[str]:
+def mixed(records: list[RunRecord], ax: Axes | None = None) -> list[str]:
     """Say which runs read another text or vocabulary than the first one, in a figure, too."""
     others: dict[str, list[str]] = {}
     for record in records[1:]:
@@ -240,7 +240,8 @@ def _logged(ax: Axes, values: pd.Series, wanted: bool) -> list[str]:
     return []
 
 
-def _under(notes: list[str], text: str) -> Markdown:
+def under(notes: list[str], text: str) -> Markdown:
+    """Return a text under its notes."""
     return Markdown("\n\n".join([*notes, text]))
 
 

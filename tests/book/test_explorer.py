@@ -126,6 +126,9 @@ def test_the_overview_is_sorted_and_has_the_differences_of_a_comparison() -> Non
     assert own.loc[["v5-small", "v5-published"], "val_ppl_difference"].isna().all()
     ranks = VIEWS["一覧"](replace(every, sort="val_er")).rows["val_er"].tolist()
     assert ranks == sorted(ranks, reverse=True)  # the best first
+    gains = VIEWS["一覧"](replace(every, base="v5-small", sort="val_acc_difference")).rows
+    known = gains["val_acc_difference"].dropna().tolist()
+    assert known == sorted(known, reverse=True) and gains["run"].tolist()[-1] in every.filtered
     few = VIEWS["一覧"](replace(every, filtered=("study",)))
     assert few.rows["run"].tolist() == ["study"]
     assert "絞り込みに合う実行がない" in VIEWS["一覧"](replace(every, filtered=())).text
