@@ -61,6 +61,7 @@ def far_back(seen: "Look", ax: Axes) -> Axes:
     if len(rows):
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter(PercentFormatter(1))
+        ax.yaxis.set_minor_formatter(PercentFormatter(1, decimals=0))
         legend(ax)
     whole_axis(ax)
     places = int(rows["places"].iloc[0]) if len(rows) else 0
