@@ -22,7 +22,7 @@ runs = ["v5-small", "v6-small"]
 controls = ["v5-small-contextszero", "v5-small-contextsuntrained"]
 samples = 200
 seed = 42
-conversation = 0  # of the validation text
+conversation = 10  # of the validation text, from 0
 token = 40  # of the conversation: the contexts nearest to its own are shown
 
 # %%

@@ -81,6 +81,7 @@ def test_the_first_lines_answer_by_rule() -> None:
 
 def test_what_is_compared_once_is_not_shown_twice() -> None:
     assert "上の表" in look.versus_zero(seen("zero trained"))
+    assert "上の表" in look.versus_zero(seen("trained zero"))
     other = seen("untrained trained zero")
     assert "untrained-run" in look.classes(other) and "zero-run" not in look.classes(other)
     assert "zero-run" in look.versus_zero(other)

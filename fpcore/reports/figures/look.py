@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
 from fpcore.analysis.token_classes import changes, gaps
 from fpcore.reports.figures.looks import run_styles
@@ -61,7 +61,9 @@ def far_back(seen: "Look", ax: Axes) -> Axes:
         ax.fill_between(shown["back"], low, shown["high"], color=style.color, alpha=0.15, lw=0)
     if len(rows):
         ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=[1, 2, 5]))
         ax.yaxis.set_major_formatter(PercentFormatter(1))
+        ax.yaxis.set_minor_formatter(NullFormatter())
         legend(ax)
     whole_axis(ax)
     places = int(rows["places"].iloc[0]) if len(rows) else 0

@@ -7,7 +7,7 @@ from fpcore.analysis.token_classes import Gap
 from fpcore.notation import Markdown, number, percent
 from fpcore.reports.look.words import CONTEXTS, class_name, interval
 from fpcore.reports.sentences import UNCLEAR
-from fpcore.runs.looks import Look, Reading
+from fpcore.runs.looks import FAR, Look, Reading
 from fpcore.stats.metrics import perplexity
 
 __all__ = [
@@ -89,7 +89,7 @@ def _how_far(seen: Look, trained: Reading) -> str:
     heard = [int(k) for k in own.index[own["low"] >= HEARD]]
     least = percent(HEARD, 0)
     reach = (
-        f"{least} 以上と言えるのは {max(heard)} 番目まで"
+        f"{least} 以上と言えるのは{'測った最後の' if heard[-1] == FAR else ''} {heard[-1]} 番目まで"
         if heard
         else f"{least} 以上と言えるトークンはない"
     )

@@ -48,8 +48,10 @@ def classes(seen: Look) -> Markdown:
 def versus_zero(seen: Look) -> Markdown:
     """訓練した文脈とゼロ文脈: the same, where that is not what is compared."""
     pair = trained_and_zero(seen)
-    if pair is None or pair == _compared(seen):
-        return Markdown("上の表がその比較である。" if pair else "ゼロ文脈の実行がない。")
+    if pair is None:
+        return Markdown("ゼロ文脈の実行がない。")
+    if {one.name for one in pair} == {one.name for one in _compared(seen)}:
+        return Markdown("上の表がその比較である。")
     return _classes(seen, *pair)
 
 
