@@ -8,7 +8,7 @@ import statistics
 
 import torch
 from torch import Tensor
-from torch.autograd import DeviceType
+from torch._C._autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from fpcore.benchmark.cards import BATCH, ITERATION, PIECE, RECURRENCE, Measured

@@ -258,7 +258,7 @@ def _similar(model: LanguageModel, val: HeldOut, places: Tensor) -> Tensor:
     contexts = model.contexts(val.ids)[-1].cpu()
     contexts = contexts - contexts.mean(0)
     contexts = contexts / contexts.norm(dim=1, keepdim=True).clamp(min=1e-30)
-    found = contexts[places] @ contexts.T
+    found: Tensor = contexts[places] @ contexts.T
     found[val.conversation[places][:, None] == val.conversation[None]] = -2
     return found
 

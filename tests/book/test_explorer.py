@@ -151,8 +151,12 @@ def test_figures_speak_english_where_that_is_chosen_and_nowhere_else() -> None:
     saved: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         real = explorer.svg
-        patch.setattr(explorer, "svg", lambda f, hints: saved.append(figures.described(f))
-                      or real(f, hints))  # fmt: skip
+
+        def drawn(figure: Any, hints: Any) -> Any:
+            saved.append(figures.described(figure))
+            return real(figure, hints)
+
+        patch.setattr(explorer, "svg", drawn)
         made.controls["lang"].value = "en"
     assert "validation perplexity" in saved[-1]
     assert figures.said("反復") == "反復"

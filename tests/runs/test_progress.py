@@ -98,7 +98,7 @@ def test_papermill_keeps_what_a_notebook_shows_so_it_is_shown_less_often(
     monkeypatch.setattr(progress, "_in_notebook", lambda: True)
     parent = SimpleNamespace(cmdline=command.split)
     process = SimpleNamespace(parent=lambda: parent)
-    monkeypatch.setattr(progress.psutil, "Process", lambda: process)
+    monkeypatch.setattr("fpcore.runs.progress.psutil.Process", lambda: process)
     shown, hands = outside_pytest(monkeypatch)
     told: list[str] = []
     monkeypatch.setattr(shown, "_show", told.append)

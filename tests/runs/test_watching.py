@@ -118,7 +118,7 @@ def test_without_a_name_all_runs_are_shown_anew_until_none_is_in_work(
     interrupt(config.model_copy(update={"name": "left"}), 4, monkeypatch)
     interrupt(config, 12, monkeypatch)
     looks: list[float] = []
-    monkeypatch.setattr(watching.time, "sleep", looks.append)
+    monkeypatch.setattr("fpcore.reports.watching.time.sleep", looks.append)
     monkeypatch.setattr(lock, "holder", lambda name: (
         {"process": 7, "host": "h"} if name == "toy" and len(looks) < 3 else None
     ))  # fmt: skip
@@ -140,7 +140,7 @@ def test_watching_ends_when_it_is_interrupted(
     def stop(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(watching.time, "sleep", stop)
+    monkeypatch.setattr("fpcore.reports.watching.time.sleep", stop)
     with held("toy"):
         assert "`toy`" in fpcore.watch()
 
