@@ -33,9 +33,9 @@ class Fused:
     """A chain that writes to tensors it is given, compiled at its first call for any rows.
 
     How many columns there are stays: a kernel that has to ask divides for every element. Kernels
-    are not chosen by timing where that would change the order of sums, and there is one for all
-    rows, made for the same number of them in every process: so a run that goes on in another one
-    ends as it would have here.
+    are not chosen by timing where that would change the order of sums, and are made for the same
+    number of rows in every process. Where PyTorch makes another one for other texts all the same,
+    what a process met first decides the last bits; records say that they are not deterministic.
     """
 
     def __init__(self, chain: Callable[..., None]) -> None:

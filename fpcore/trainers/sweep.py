@@ -58,12 +58,14 @@ class Sweep:
         tuned = tuning(inputs.table.device)
         D, like, rows = block.context_dim, inputs.table, chunks[0].stop
         self._size = min(rows, max(1, tuned.block // D))
-        self._scratch = [like.new_empty(self._size, D) for _ in range(2)]
+        self._compiled = compiles(like.device)
+        # On a CPU the last bits of a sum depend on where it lies; compilers want two of their own.
+        both = like.new_empty(2, self._size, D)
+        self._scratch = [half.clone() for half in both] if self._compiled else list(both)
         self._row_ones, self._row_zeros = (
             like.new_ones(self._size, 1),
             like.new_zeros(self._size, 1),
         )
-        self._compiled = compiles(like.device)
         self._ones, self._zeros = like.new_ones(D), like.new_zeros(D)
         self._terms = block.empty_terms(self._table, tuned.multiple)
         halves = token_halves(block, inputs, self._table, self._terms, chunks)
