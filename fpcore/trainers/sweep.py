@@ -106,7 +106,8 @@ class Sweep:
 
     def spare(self, part: slice) -> Tensor:
         """Return room [R, D] for a block, which `forward` and `backward` overwrite."""
-        return self._scratch[1][: part.stop - part.start]
+        spare: Tensor = self._scratch[1][: part.stop - part.start]
+        return spare
 
     def rounded(self, part: slice) -> Tensor | None:
         """Return where else a chain writes those contexts, where products are in another format."""
