@@ -8,7 +8,10 @@ import statistics
 
 import torch
 from torch import Tensor
+<<<<<<< HEAD
 from torch._C._autograd import DeviceType
+=======
+>>>>>>> gpu
 from torch.profiler import ProfilerActivity, profile
 
 from fpcore.benchmark.cards import BATCH, ITERATION, PIECE, RECURRENCE, Measured
@@ -43,7 +46,7 @@ def measured(work: Work, times: int = 1) -> Measured:
     with profile(activities=[ProfilerActivity.CPU, *on_gpu], acc_events=True) as found:
         seconds(work)
     events = [e for e in found.events() or [] if not e.is_user_annotation]
-    ran = [e for e in events if e.device_type == DeviceType.CUDA]
+    ran = [e for e in events if e.device_type.name == "CUDA"]
     asked = [e for e in events if e.name.startswith("cu") and any(w in e.name for w in STARTS)]
     busy = sum(e.time_range.elapsed_us() for e in ran) / 1e6
     return Measured(took / times, busy / times, len(ran) / times, len(asked) / times)

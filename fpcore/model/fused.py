@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental import _config
 from torch.nn import functional as F
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from fpcore.model.optimiser import gradient_of
 from fpcore.stats.draws import normal_rows
@@ -25,6 +25,7 @@ Rows = tuple[Tensor, Tensor, Tensor, Tensor]  # scale and shift [D], and room fo
 
 EPS = 1e-5  # what every LayerNorm adds to the variance
 ROUNDING = 64  # a spread of up to so many units of rounding error counts as none
+ROWS = 4096  # that kernels are made for; they work for any
 _spent = [0.0]
 
 
@@ -32,9 +33,9 @@ class Fused:
     """A chain that writes to tensors it is given, compiled at its first call for any rows.
 
     How many columns there are stays: a kernel that has to ask divides for every element. Kernels
-    are not chosen by timing where that would change the order of sums, and there is one for all
-    rows: which of several is taken would depend on what was done before. So a run that goes on in
-    another process ends as it would have here.
+    are not chosen by timing where that would change the order of sums, and are made for the same
+    number of rows in every process. Where PyTorch makes another one for other texts all the same,
+    what a process met first decides the last bits; records say that they are not deterministic.
     """
 
     def __init__(self, chain: Callable[..., None]) -> None:
@@ -59,28 +60,46 @@ class Fused:
         _spent[0] += time.perf_counter() - start
 
     def _first(self, *given: Any) -> None:
-        """Compile while doing the chain for the first time, or leave it as it is."""
-        _keep_columns(given)
+        """Compile and do the chain, or leave it as it is."""
         options: dict[str, Any] = {"deterministic": True}
         self._compiled = torch.compile(self._chain, dynamic=True, options=options)
         try:
-            self._compiled(*given)
+            self._compiled(*tree_map_only(Tensor, _Stands(), given))
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # compilers fail in many ways, none of which matters here
             warnings.warn(f"The slower path is used, for nothing compiles: {error}", stacklevel=3)
             self._compiled = self._chain
-            self._chain(*given)
+        self._compiled(*given)
 
 
-def _keep_columns(given: tuple[Any, ...]) -> None:
-    """Tell the compiler which lengths stay: all but those of the rows of the first matrix."""
-    tensors = _tensors(given)
-    rows = next((len(t) for t in tensors if t.ndim == 2), None)
-    for t in tensors:
-        for n, length in enumerate(t.shape):
-            if n > 0 or length != rows:
-                torch._dynamo.mark_static(t, n)
+class _Stands:
+    """Makes zeros to compile for: matrices have ROWS rows, whatever the first text has.
+
+    The compiler is told that all other lengths stay. A tensor that is given twice is one.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[int, Tensor] = {}
+
+    def __call__(self, given: Tensor) -> Tensor:
+        """Return what stands for a tensor."""
+        if isinstance(given, nn.Parameter):
+            return given
+        if id(given) not in self._made:
+            self._made[id(given)] = self._zeros(given)
+        return self._made[id(given)]
+
+    def _zeros(self, given: Tensor) -> Tensor:
+        if given.ndim < 2:
+            made = torch.zeros_like(given)
+        elif given._base is None:
+            made = given.new_zeros(ROWS, given.shape[1])
+        else:  # part of a larger one, as it is
+            made = given.new_zeros(ROWS + 1, given.stride(0))[:ROWS, : given.shape[1]]
+        for n in range(given.ndim > 1, given.ndim):
+            torch._dynamo.mark_static(made, n)
+        return made
 
 
 def _tensors(given: tuple[Any, ...]) -> list[Tensor]:
@@ -115,13 +134,13 @@ def add_noise(
 def normalise(logits: Tensor, p: Tensor, log_sum: Tensor) -> None:
     """Write the softmax of logits [B, V] to `p` [B, V], and its divisor's logarithm to `log_sum`.
 
-    The latter is [B].
+    The latter is [B, 1].
     """
     # So written, a compiler finds maximum and sum in one pass.
     top = logits.amax(1, keepdim=True)
     powers = torch.exp(logits - top)
     whole = powers.sum(1, keepdim=True)
-    log_sum.copy_((top + whole.log()).squeeze(1))
+    log_sum.copy_(top + whole.log())
     p.copy_(powers / whole)
 
 
@@ -135,15 +154,15 @@ def arrive(
 ) -> None:
     """Let LayerNorm(c + ReLU(z)) take the place of `old`, all [R, D].
 
-    `rooms` get the change [R, D] and its norm by row [R]; the sums of the new rows [D] and that of
-    their squares [1] are added to the other two, which may be in a wider format. (A compiler loses
-    what is added to a tensor without dimensions.)
+    `rooms` get the change [R, D] and its norm by row [R, 1]; the sums of the new rows [D] and that
+    of their squares [1] are added to the other two, which may be in a wider format. (A compiler
+    loses what is added to a tensor without dimensions.)
     """
     change, distance, total, squares = rooms
     new = _settle(c, z, rows)
     found = new - old
     change.copy_(found)
-    distance.copy_(found.square().sum(1).sqrt())
+    distance.copy_(found.square().sum(1, keepdim=True).sqrt())
     total.add_(new.sum(0))
     squares.add_(new.square().sum(1).sum(0, keepdim=True))
     old.copy_(new)

@@ -150,7 +150,7 @@ class Head:
             logits = self._without_filling(self._biased(product(h, weights.T, store)))
             p, log_sum = torch.empty_like(logits, dtype=h.dtype), logits.new_empty(len(h))
             if compiles(h.device):
-                normalised(logits, p, log_sum)
+                normalised(logits, p, log_sum.unsqueeze(1))
             else:
                 logs = torch.log_softmax(logits, 1)
                 torch.sub(logits[:, 0], logs[:, 0], out=log_sum)

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from fpcore.config.run_config import RunConfig
+from fpcore.model.tuning import compiles
 from fpcore.paths import ROOT
 from fpcore.stats.draws import first_stream
 
@@ -181,11 +182,16 @@ def load() -> float | None:
 def environment(device: torch.device, precision: str, roles: Iterable[str] = RUN) -> dict[str, Any]:
     """Return the versions, the device and the settings that a result may depend on.
 
-    On a GPU the gradients of attention and of recurrent networks are added in any order; what the
-    fixed-point model uses is always added in the same one.
+    On a GPU the gradients of attention and of recurrent networks are added in any order. What the
+    fixed-point model uses is always added in the same one, but chains of operations may be compiled
+    for the texts that a process met first; so another process can round in another way.
     """
     on_gpu = device.type == "cuda"
+<<<<<<< HEAD
     busy = load()
+=======
+    any_order = on_gpu and ("networks" in roles or compiles(device))
+>>>>>>> gpu
     return {
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
@@ -197,7 +203,7 @@ def environment(device: torch.device, precision: str, roles: Iterable[str] = RUN
         "threads": torch.get_num_threads(),
         **({} if busy is None else {"load": busy}),
         "precision": precision,
-        "deterministic": not (on_gpu and "networks" in roles),
+        "deterministic": not any_order,
         "first_contexts": first_stream(device),
         "commit": _commit(),
     }

@@ -61,7 +61,8 @@ class ChunkLoss:
 
     def rooms(self, part: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return where a chain writes what `add` does; compilers know no scalars, so [1]."""
-        return self._change[part], self._distance[part], self._total, self._squares.view(1)
+        distance = self._distance[part].unsqueeze(1)
+        return self._change[part], distance, self._total, self._squares.view(1)
 
     def finish(self, rows: int, weight: float, norm: nn.LayerNorm, sums: Sums) -> None:
         """Add the chunk's terms to the sums, and prepare its gradient, which shall weigh `weight`.

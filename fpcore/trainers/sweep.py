@@ -58,12 +58,14 @@ class Sweep:
         tuned = tuning(inputs.table.device)
         D, like, rows = block.context_dim, inputs.table, chunks[0].stop
         self._size = min(rows, max(1, tuned.block // D))
-        self._scratch = like.new_empty(2, self._size, D)
+        self._compiled = compiles(like.device)
+        # On a CPU the last bits of a sum depend on where it lies; compilers want two of their own.
+        both = like.new_empty(2, self._size, D)
+        self._scratch = [half.clone() for half in both] if self._compiled else list(both)
         self._row_ones, self._row_zeros = (
             like.new_ones(self._size, 1),
             like.new_zeros(self._size, 1),
         )
-        self._compiled = compiles(like.device)
         self._ones, self._zeros = like.new_ones(D), like.new_zeros(D)
         self._terms = block.empty_terms(self._table, tuned.multiple)
         halves = token_halves(block, inputs, self._table, self._terms, chunks)
@@ -104,12 +106,13 @@ class Sweep:
 
     def spare(self, part: slice) -> Tensor:
         """Return room [R, D] for a block, which `forward` and `backward` overwrite."""
-        return self._scratch[1, : part.stop - part.start]
+        spare: Tensor = self._scratch[1][: part.stop - part.start]
+        return spare
 
     def rounded(self, part: slice) -> Tensor | None:
         """Return where else a chain writes those contexts, where products are in another format."""
         inner = self._own(self._layers[0].inner[part])
-        return None if inner.dtype == self._scratch.dtype else inner
+        return None if inner.dtype == self._scratch[0].dtype else inner
 
     def forward(self, part: slice, c: Tensor, index: Tensor, old: Tensor, loss: ChunkLoss) -> None:
         """Apply the block to a block of rows, whose outputs replace the contexts `old` [R, D].
@@ -117,8 +120,9 @@ class Sweep:
         `part` counts from the start of the chunk, and `c` is what `room` returned. `loss` gets what
         it needs of both.
         """
-        for layer in self._layers[:-1]:
-            c = self._settled(layer, c, self._z(layer, part, c, index), self.spare(part))
+        for depth, layer in enumerate(self._layers[:-1]):
+            out = self._scratch[1 - depth % 2][: len(c)]
+            c = self._settled(layer, c, self._z(layer, part, c, index), out)
         last = self._layers[-1]
         z = self._z(last, part, c, index)
         if self._compiled:
@@ -188,7 +192,7 @@ class Sweep:
         """
         rows, normed = len(gradient), layer.normed[n]
         gradient_of(layer.norm.bias).add_(gradient.sum(0))
-        product = torch.mul(gradient, normed, out=self._scratch[0, :rows])
+        product = torch.mul(gradient, normed, out=self._scratch[0][:rows])
         gradient_of(layer.norm.weight).add_(product.sum(0))
         result: Tensor = torch.ops.aten.native_layer_norm_backward(
             gradient.mul_(layer.rstd[n]),
