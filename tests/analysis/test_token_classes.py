@@ -64,8 +64,9 @@ def test_a_planted_difference_is_found_where_it_is_and_nowhere_else() -> None:
     rows = tokens(draw, 60)
     a = draw.exponential(4, len(rows))
     b = a + draw.normal(0, 0.3, len(rows)) - 0.5 * rows["copied"].to_numpy()
-    found = gaps(rows, a, b).set_index(["grouping", "class"])
-    yes, no = (found.loc[("copied", name)] for name in ("yes", "no"))
+    found = gaps(rows, a, b).to_dict("records")
+    by_class = {(row["grouping"], row["class"]): row for row in found}
+    yes, no = (by_class["copied", name] for name in ("yes", "no"))
     assert yes["direction"] == "down" and yes["low"] < -0.5 < yes["high"]
     assert no["direction"] == "unclear"
     inside = rows["copied"].to_numpy()
@@ -90,8 +91,8 @@ def test_changes_are_means_over_places_with_intervals_of_conversations() -> None
         {"run": "a", "contexts": "trained", "conversation": [0, 0, 1], "change": [0.2, 0.4, 0.3]}
     )
     table = pd.concat([rows.assign(back=1), rows.assign(back=2, change=0.0)])
-    found = changes(table).set_index("back")
-    assert found.loc[1, "mean"] == pytest.approx(0.3) and found.loc[1, "places"] == 3
-    assert found.loc[1, "low"] <= 0.3 <= found.loc[1, "high"]
-    assert found.loc[2, ["mean", "low", "high"]].tolist() == [0, 0, 0]
+    first, second = changes(table).to_dict("records")
+    assert first["mean"] == pytest.approx(0.3) and first["places"] == 3
+    assert first["low"] <= 0.3 <= first["high"]
+    assert [second[key] for key in ("back", "mean", "low", "high")] == [2, 0, 0, 0]
     assert changes(table.iloc[:0]).empty

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -21,9 +22,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     knobs = toy_knobs(folder) | {"samples": [40], "epochs": 3}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FPCORE_HOME", str(folder))
-        for name, more in {"a": {}, "b": {"max_iter": 4}, "z": {"contexts": "zero"}}.items():
+        runs: dict[str, dict[str, Any]] = {"a": {}, "b": {"max_iter": 4}, "z": {"contexts": "zero"}}
+        for name, more in runs.items():
             fpcore.run(fpcore.RunConfig(**knobs | more | {"name": name}))
-    shown = {"conversation": 1, "token": 3, "samples": 40}
+    shown: dict[str, Any] = {"conversation": 1, "token": 3, "samples": 40}
     output = folder / "reports" / "look" / "look.ipynb"
     output.parent.mkdir()
     done = papermill(
