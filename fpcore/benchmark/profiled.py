@@ -8,10 +8,6 @@ import statistics
 
 import torch
 from torch import Tensor
-<<<<<<< HEAD
-from torch._C._autograd import DeviceType
-=======
->>>>>>> gpu
 from torch.profiler import ProfilerActivity, profile
 
 from fpcore.benchmark.cards import BATCH, ITERATION, PIECE, RECURRENCE, Measured

@@ -67,11 +67,7 @@ def run(
     }
     progress.finish(f"{len(rows)} sizes timed")
     found = pd.DataFrame(rows).T.fillna(0.0).rename_axis("tokens")
-<<<<<<< HEAD
     return found[[*STAGES, *found.columns.difference([*STAGES])]]
-=======
-    return found[[*STAGES, *found.columns.difference(list(STAGES))]]
->>>>>>> gpu
 
 
 def beside_plain(ids: Tensor, weights: Tensor, shapes: Shapes, repeats: int = 3) -> pd.DataFrame:

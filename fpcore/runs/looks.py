@@ -241,16 +241,16 @@ def _near(model: LanguageModel, val: HeldOut) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "back": back,
-            "same": float(_same(val, places, nearest, back - 1)),
-            "chance": float(_same(val, places, places[order], back - 1)),
+            "same": _same(val, places, nearest, back - 1),
+            "chance": _same(val, places, places[order], back - 1),
         }
         for back in range(1, NEAR + 1)
     )
 
 
-def _same(val: HeldOut, places: Tensor, others: Tensor, back: int) -> Tensor:
+def _same(val: HeldOut, places: Tensor, others: Tensor, back: int) -> float:
     same: Tensor = val.ids[places - back] == val.ids[(others - back).clamp(min=0)]
-    return same.double().mean()
+    return float(same.double().mean())
 
 
 def _similar(model: LanguageModel, val: HeldOut, places: Tensor) -> Tensor:

@@ -187,11 +187,8 @@ def environment(device: torch.device, precision: str, roles: Iterable[str] = RUN
     for the texts that a process met first; so another process can round in another way.
     """
     on_gpu = device.type == "cuda"
-<<<<<<< HEAD
     busy = load()
-=======
     any_order = on_gpu and ("networks" in roles or compiles(device))
->>>>>>> gpu
     return {
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
