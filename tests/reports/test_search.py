@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import yaml
 from helpers.records import DATA, DIGESTS, KNOBS
@@ -88,7 +89,7 @@ def test_tables_and_files(plan: Search) -> None:
     assert (path.parent / "report.html").is_file()
     ax = figures.search(e.record, figures.axes())
     steps = next(line for line in ax.get_lines() if line.get_label() == "それまでの最良")
-    assert steps.get_ydata()[-1] == pytest.approx(80)
+    assert np.asarray(steps.get_ydata())[-1] == pytest.approx(80)
     plt.close("all")
 
 
