@@ -11,6 +11,7 @@ from fpcore.config.baseline import KneserNeyConfig, NeuralConfig
 from fpcore.data.dataset import Data, prepare
 from fpcore.model.precision import device_of
 from fpcore.records.record import RunRecord, SizeResult, columns
+from fpcore.runs import memory
 from fpcore.runs.experiment import Work, recorded
 from fpcore.runs.progress import Bar, Progress, Stopwatch, clock, timed
 from fpcore.runs.provenance import KNESER_NEY, NEURAL
@@ -48,6 +49,7 @@ def _work(config: Config) -> Work:
         return Work(data, CPU, "float32", KNESER_NEY, lambda: _counted(config, data))
     device = device_of(config.device)
     data = prepare(config.fixed_point())
+    memory.check_network(config, len(data.weights), device)
     return Work(data, device, "float32", NEURAL, Networks(config, data, device).train)
 
 

@@ -1,5 +1,6 @@
 """Runs on many workers through Dask: a cluster of this machine, or one at an address."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, Status, get_worker, wait
 from distributed.client import FutureCancelledError, FuturesCancelledError
+from distributed.comm.addressing import get_address_host_port
 
 from fpcore.errors import ConfigError, FpcoreError
 from fpcore.paths import cache, home, shown
@@ -129,6 +131,7 @@ def _cluster(count: int) -> Any:
 @contextmanager
 def _at(scheduler: str) -> Iterator[Client]:
     try:
+        _reach(scheduler)
         client = _patiently(Client, scheduler, timeout=PATIENCE)
     except TypeError:
         raise ConfigError(
@@ -149,6 +152,26 @@ def _at(scheduler: str) -> Iterator[Client]:
                 "--nthreads 1`."
             ) from None
         yield client
+
+
+def _reach(scheduler: str) -> None:
+    """Wait until somebody listens at an address: a Client that fails leaves its event loop behind.
+
+    Such loops are closed whenever Python collects garbage, also while the next one starts, and
+    then both wait for each other.
+
+    Raises:
+        OSError: nobody does.
+        ValueError: it is no address.
+    """
+    place, end = get_address_host_port(scheduler), time.monotonic() + PATIENCE
+    while True:
+        try:
+            return socket.create_connection(place, PATIENCE).close()
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 class _Conductor:

@@ -12,9 +12,11 @@ from pathlib import Path
 import psutil
 import torch
 
+from fpcore.config.baseline import NeuralConfig
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import TrainingError
 from fpcore.model.precision import stored_dtype
+from fpcore.runs.earlier import Recordable
 from fpcore.runs.trial import Trial
 
 GB = 1e9
@@ -26,6 +28,9 @@ ADVICE = {
     "bfloat16",
     "inputs": "lower context_dim, layers, input_tokens or samples",
     "parameters": "lower context_dim, layers, embed_dim or input_tokens",
+    "parameters of the network": "lower context_dim, layers, embed_dim or input_tokens, with which "
+    "it has as many",
+    "logits": "lower streams or segment, or take a smaller tokenizer",
     "effective rank": "lower context_dim",
     "embedding": "lower embed_dim, or take a smaller tokenizer",
 }
@@ -42,7 +47,22 @@ def check(trial: Trial) -> None:
     _compare(parts, _free(trial.device), f"training on {tokens:,} tokens")
 
 
-def check_embedding(config: RunConfig) -> None:
+def check_network(config: NeuralConfig, vocabulary: int, device: torch.device) -> None:
+    """Refuse a baseline that cannot fit: its parameters are as many as the fixed-point model's.
+
+    Raises:
+        TrainingError: as `check`.
+    """
+    logits = config.streams * config.segment * vocabulary
+    parts = {
+        "embedding": 4 * vocabulary * config.embed_dim,
+        "parameters of the network": 4 * 4 * sum(_blocks(config)),  # gradient, both moments
+        "logits": 2 * 4 * logits,  # and their gradient
+    }
+    _compare(parts, _free(device), f"training {config.name}")
+
+
+def check_embedding(config: Recordable) -> None:
     """Refuse an embedding that cannot fit, before it is drawn or factorised.
 
     Raises:
@@ -60,7 +80,7 @@ def _parts(
     """Return the bytes of what is held at once in phase 1, and of the spectrum after it."""
     E, D, L, T = config.embed_dim, config.context_dim, config.layers, config.input_tokens
     size, trained = stored_dtype(config).itemsize, config.contexts == "trained"
-    first, second = L * D * (D + E * T), L * E * (D + E)
+    first, second = _blocks(config)
     return {
         "contexts": tokens * D * contexts.itemsize * (1 if config.contexts == "zero" else L),
         "inputs": (types * E + types * D * L * T * trained) * size + tokens * T * 8,
@@ -68,6 +88,12 @@ def _parts(
         "effective rank": 0 if config.contexts == "zero" else 2 * D * D * 8,
         "embedding": vocabulary * E * size,
     }
+
+
+def _blocks(config: RunConfig | NeuralConfig) -> tuple[int, int]:
+    """Return the parameters of the matrices of both blocks (spec section 1)."""
+    E, D, L, T = config.embed_dim, config.context_dim, config.layers, config.input_tokens
+    return L * D * (D + E * T), L * E * (D + E)
 
 
 def _compare(parts: dict[str, int], free: float, what: str) -> None:

@@ -1,5 +1,6 @@
 import json
 import math
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -426,6 +427,23 @@ def test_numbers_that_are_not_finite_stop_the_run(trial: Toy, max_iter: int) -> 
     with pytest.raises(TrainingError, match=r"not finite.*phase1_lr below"):
         fpcore.run(trial(phase1_lr=1e30, max_iter=max_iter))
     assert not paths.runs().exists()
+
+
+REALS = [name for name, value in RunConfig().model_dump().items() if isinstance(value, float)]
+
+
+@pytest.mark.parametrize("knob", REALS)
+def test_of_what_diverges_the_sentence_names_the_knob_that_did_it(trial: Toy, knob: str) -> None:
+    """Every other knob is bounded to where nothing diverges."""
+    for value in (1e6, 1e12, 1e30):
+        with suppress(ConfigError):
+            try:
+                fpcore.run(trial(**{knob: value}), force=True)
+            except TrainingError as error:
+                assert f"; a {knob} below {value} may help." in str(error)
+                break
+    else:
+        assert knob not in ("phase1_lr", "phase2_lr")
 
 
 def test_a_learning_rate_that_breaks_phase_2_stops_the_run(trial: Toy) -> None:

@@ -13,8 +13,10 @@ from helpers.toy import Toy
 
 import fpcore
 from fpcore import TrainingError
+from fpcore.config.baseline import NeuralConfig
 from fpcore.data.dataset import prepare
 from fpcore.runs import experiment, memory
+from fpcore.runs.baseline import Networks, run_baseline
 from fpcore.runs.training import Training
 from fpcore.runs.trial import Trial
 
@@ -43,6 +45,47 @@ def test_a_training_that_cannot_fit_is_not_begun(
     text = str(caught.value)
     assert re.search(r"needs at least [\d,.]+ GB of memory, most of it for", text), text
     assert "but 8.0 GB are free; " in text and advice in text and "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("knobs", "advice"),
+    [
+        (
+            {"context_dim": 30_000},
+            "lower context_dim, layers, embed_dim or input_tokens, with which",
+        ),
+        (
+            {"embed_dim": 2**30, "embedding": "random"},
+            "lower embed_dim, or take a smaller tokenizer",
+        ),
+        ({"streams": 100_000}, "lower streams or segment, or take a smaller tokenizer"),
+    ],
+)
+def test_a_baseline_that_cannot_fit_is_not_begun(
+    trial: Toy, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, Any], advice: str
+) -> None:
+    monkeypatch.setattr(Networks, "train", never)
+    monkeypatch.setattr(memory, "_free", lambda device: 2e9)
+    shared = {"corpus", "tokenizer", "embed_dim", "context_dim", "samples", "val_samples"}
+    own = trial().model_dump(include=shared) | {"name": "lstm", "model": "lstm"}
+    with pytest.raises(TrainingError, match=re.escape(advice)):
+        run_baseline(NeuralConfig(**own | knobs))
+
+
+def test_the_estimate_of_a_network_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = NeuralConfig(
+        name="a", model="lstm", embed_dim=16, context_dim=50, layers=2, input_tokens=3, streams=4,
+        segment=10,
+    )  # fmt: skip
+    found: dict[str, int] = {}
+    monkeypatch.setattr(memory, "_compare", lambda parts, *_: found.update(parts))
+    memory.check_network(config, 300, torch.device("cpu"))
+    blocks = 2 * 50 * (50 + 48) + 2 * 16 * (50 + 16)
+    assert found == {
+        "embedding": 300 * 16 * 4,
+        "parameters of the network": 4 * blocks * 4,
+        "logits": 4 * 10 * 300 * 4 * 2,
+    }
 
 
 def test_the_estimate_by_hand(trial: Toy) -> None:

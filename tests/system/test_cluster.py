@@ -218,7 +218,7 @@ def test_a_hung_worker_costs_only_its_own_run(
                 if "fpcore.runs.notebook" in child.cmdline()
                 and "name: long\n" in child.cmdline()[-3]
             )
-            assert worker is not None
+            assert worker in psutil.Process().children(recursive=True)
             stopped.append(worker)
             worker.send_signal(signal.SIGSTOP)
 
