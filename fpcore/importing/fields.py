@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, Literal
 
 from fpcore.config.run_config import RunConfig
@@ -121,6 +122,7 @@ KNOBS = {
 }
 
 
+@lru_cache(10_000)
 def bare(name: str) -> str:
     """Return a name as names are compared: without case, brackets and what parts its words."""
     text = re.sub(r"[(\[].*?[)\]]", "", plain(name)).lower()
@@ -144,10 +146,16 @@ def named(name: str, *tables: dict[str, Field]) -> Field | None:
     whole = re.sub(r"_(pct|percent|min|minutes|sec|ms|h)$", "", name.strip())
     for key in (bare(name), bare(whole)):
         for table in tables:
-            for field in table.values():
-                if key in (bare(field.name), *field.names):
-                    return field
+            if found := _index(tuple(table.values())).get(key):
+                return found
     return None
+
+
+@lru_cache
+def _index(table: tuple[Field, ...]) -> dict[str, Field]:
+    """Return the fields of a table by every name; of two that share one the first counts."""
+    words = [(word, field) for field in table for word in (bare(field.name), *field.names)]
+    return dict(reversed(words))
 
 
 def near(name: str, *tables: dict[str, Field]) -> str:

@@ -4,10 +4,9 @@ import hashlib
 import re
 from pathlib import Path
 
-from fpcore.claims.aligned import code_tables
-from fpcore.importing import logs, objects, reports, tables
+from fpcore.importing import aligned, logs, objects, reports, tables
 from fpcore.importing.found import Found, ImportingError, Place
-from fpcore.importing.rows import Line, Table, read_table
+from fpcore.importing.rows import read_table
 from fpcore.paths import file_content, shown
 from fpcore.records.record import Origin
 
@@ -56,7 +55,10 @@ def find(path: Path, text: str, columns: dict[str, str]) -> Found:
     elif kind == "lines":
         objects.read_lines(text, found, columns)
     elif kind:
-        read_table(tables.read(text, kind, columns), found, columns)
+        table = tables.read(text, kind, columns)
+        short = [row for row in table.rows if len(row.cells) != len(table.heads)]
+        for part in [table] if short else tables.by_run(table, columns):
+            read_table(part, found, columns)
     else:
         _log(text, found, columns)
     return found
@@ -65,8 +67,8 @@ def find(path: Path, text: str, columns: dict[str, str]) -> Found:
 def _kind(text: str, columns: dict[str, str]) -> str:
     """Return the kind of a text: JSON, a report, the separator of a table, or nothing: a log."""
     head = text.lstrip()[:1]
-    if head in ("{", "["):
-        first = text.lstrip().splitlines()[0].rstrip()
+    if re.match(r"\s*[\[{]\s*[\"\[{\]}]", text):
+        first = text.lstrip().split("\n")[0].rstrip()
         several = len(text.strip().splitlines()) > 1
         return "lines" if several and head == "{" and first.endswith("}") else "json"
     if sign := tables.separator(text, columns):
@@ -76,11 +78,9 @@ def _kind(text: str, columns: dict[str, str]) -> str:
 
 def _log(text: str, found: Found, columns: dict[str, str]) -> None:
     """Read a log, and the tables with aligned columns in it."""
-    grids, rest = code_tables(list(enumerate(text.split("\n"), 1)))
-    for heads, *body in grids:
-        rows = [Line(row[0].line, [cell.text for cell in row]) for row in body]
-        names = [cell.text for cell in heads]
-        read_table(Table(names, heads[0].line, rows, strict=False), found, columns)
+    parted, rest = aligned.split(list(enumerate(text.split("\n"), 1)))
+    for table in parted:
+        read_table(table, found, columns)
     logs.read(rest, found, columns, Place())
 
 

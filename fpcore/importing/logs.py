@@ -10,6 +10,7 @@ from fpcore.importing.found import Found, Phase, Place
 from fpcore.importing.rows import STEPS, Line, Table, read_table
 from fpcore.importing.values import plain
 
+QUOTES = str.maketrans("'\"{}", "    ")
 MOST = 10  # lines that are named
 LONGEST = 2000  # characters of a line that is read
 STAMP = re.compile(
@@ -67,7 +68,7 @@ def read(
     log = _Log(found, place)
     passed = []
     for number, text in lines:
-        read = _line(log, number, STAMP.sub(" ", plain(text[:LONGEST])), columns)
+        read = _line(log, number, STAMP.sub(" ", plain(text[:LONGEST]).translate(QUOTES)), columns)
         if not read and any(map(str.isdigit, text)):
             passed.append(number)
     for rows in log.rows.values():

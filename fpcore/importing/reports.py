@@ -1,6 +1,7 @@
 """Reports in Markdown: their tables and raw data as `fpcore.claims` reads them, by run."""
 
 import re
+from dataclasses import replace
 from itertools import groupby
 
 from fpcore.claims import Fact, read_facts, read_report
@@ -8,7 +9,7 @@ from fpcore.claims.document import CodeLine, Sentence
 from fpcore.claims.facts import place_label
 from fpcore.claims.grid import Grid
 from fpcore.claims.grid import Place as Section
-from fpcore.importing import fields, logs
+from fpcore.importing import aligned, fields, logs
 from fpcore.importing.fields import KEYS, KNOBS, RESULTS
 from fpcore.importing.found import Figure, Found, Place
 from fpcore.importing.rows import Line, Table, knob_value, number, read_table
@@ -23,6 +24,9 @@ DATE = re.compile(r"(?:実験日|日付|実施日|日時|Date)\W{0,6}(?=\d{4})",
 HEAD = re.compile(r"^#{2,6}\s", re.MULTILINE)
 BESIDE = "変更 差分 変化 備考 説明 意味 change difference note comment".split()
 TOLD = re.compile(r"([\w -]{1,40}?)\s*[:=]\s*(\S{1,40})")
+SETTINGS = re.compile(
+    r"(?:設定|条件|実験条件|パラメータ|Settings?|Config|Parameters?)\s*:\s*", re.I
+)
 ADVICE = "推奨 今後 提案 Recommend recommend Future future Next next".split()
 VALUE = {"値", "value", "設定", "setting", "設定値", "default"}
 
@@ -102,17 +106,21 @@ def _settings(grid: Grid, found: Found) -> None:
 
 
 def _told(sentence: Sentence, found: Found) -> None:
-    """Read a line of a list that gives a knob, such as `max_iter: 60`, unless it is advice."""
-    m = TOLD.fullmatch(sentence.text.strip())
-    own = fields.named(m[1], KNOBS) if m else None
-    if m is None or own is None or any(word in " ".join(sentence.place.titles) for word in ADVICE):
+    """Read a line that gives a knob, `max_iter: 60`, or lists some; advice tells of no run."""
+    text = sentence.text.strip()
+    listed = SETTINGS.match(text)
+    told = TOLD.finditer(text, listed.end()) if listed else filter(None, [TOLD.fullmatch(text)])
+    if any(word in " ".join(sentence.place.titles) for word in ADVICE):
         return
-    try:
-        value = knob_value(own.name, m[2])
-    except ValueError:
-        return  # prose
-    place = Place(above=_place(sentence.place).above)
-    found.settings.append(Figure(sentence.line, place, own.name, value))
+    for m in told:
+        own = fields.named(m[1], KNOBS)
+        try:
+            value = knob_value(own.name, m[2].rstrip(",、")) if own else None
+        except ValueError:
+            continue  # prose
+        if own:
+            place = Place(above=_place(sentence.place).above)
+            found.settings.append(Figure(sentence.line, place, own.name, value))
 
 
 def _beside(head: str) -> bool:
@@ -122,7 +130,10 @@ def _beside(head: str) -> bool:
 
 def _trace(lines: list[CodeLine], found: Found, columns: dict[str, str]) -> None:
     place = _place(lines[0].place)
-    logs.read(((line.line, line.text) for line in lines), found, columns, place)
+    parted, rest = aligned.split([(line.line, line.text) for line in lines])
+    for table in parted:
+        read_table(replace(table, place=place), found, columns)
+    logs.read(rest, found, columns, place)
 
 
 def _date(text: str, found: Found) -> None:

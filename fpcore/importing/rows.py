@@ -1,5 +1,6 @@
 """Tables of any origin: heads and rows of cells, read by the names of their columns."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,6 +15,7 @@ from fpcore.importing.found import Figure, Found, Phase, Place, Row
 STEPS: dict[Phase, str] = {"phase1": "iteration", "phase2": "epoch"}
 KINDS = {"phase1": (KEYS, PHASE1, KNOBS), "phase2": (KEYS, PHASE2, KNOBS)}
 OUTCOMES = {"val_er", "train_er", "train_tokens", "alpha", "bits_per_byte"}  # not in a trace
+SIZE = re.compile(r"[(\[](\d[\d,]*)\s*(?:samples?|conversations?|サンプル|会話)", re.IGNORECASE)
 LEFT_OUT = "-"  # what a column is called that is not to be read
 
 
@@ -50,7 +52,7 @@ def phase_of(heads: list[str], columns: dict[str, str]) -> Phase | None:
     """Return the phase that a table traces; None for a table of results."""
     heads = [columns.get(head, head) for head in heads]
     outcomes = {f.name for head in heads if (f := fields.named(head, KEYS, RESULTS))}
-    for phase, table in (("phase1", PHASE1), ("phase2", PHASE2)):
+    for phase, table in (("phase2", PHASE2), ("phase1", PHASE1)):
         known = {f.name for head in heads if (f := fields.named(head, table))}
         beside = outcomes & (OUTCOMES | ({"val_ppl", "train_ppl"} if phase == "phase1" else set()))
         if STEPS[phase] in known and len(known) > 1 and not beside:  # type: ignore[index]
@@ -192,9 +194,16 @@ class _Reader:
 
     def _place(self, known: dict[str, Figure]) -> Place:
         own, above = {name: f.value for name, f in known.items()}, self.table.place
-        run = frozenset({own["run"].lower()}) if "run" in own else frozenset[str]()
-        seed, samples = own.get("seed", above.seed), own.get("samples", above.samples)
+        run, size = run_of(own["run"]) if "run" in own else (frozenset[str](), None)
+        seed, samples = own.get("seed", above.seed), own.get("samples", size or above.samples)
         return Place(above.run | run, seed, samples, above.above)
+
+
+def run_of(cell: str) -> tuple[frozenset[str], int | None]:
+    """Return the run that a cell names, and the size in its brackets: `v4 (800 samples)`."""
+    size = SIZE.search(cell)
+    name = re.sub(r"[(\[].*?[)\]]", "", cell).strip().lower()
+    return frozenset({name or cell.lower()}), int(size[1].replace(",", "")) if size else None
 
 
 def number(cell: str, own: Field, comma: bool, unit: str) -> values.Printed:

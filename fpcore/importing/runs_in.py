@@ -50,14 +50,10 @@ def _names(found: Found) -> set[str]:
     In a report these are heads of columns and of rows; words of headings only where nothing else
     tells figures apart that differ.
     """
-    own = {word for one in found.everything for word in one.place.run if _in_short(one.place)}
+    own = {word for one in found.everything for word in one.place.run if len(one.place.run) == 1}
     if own:
         return own | _headings(found, own)
     return _headings(found, set()) if _differ(found.figures) else set()
-
-
-def _in_short(place: Place) -> bool:
-    return 0 < len(place.run) <= 3
 
 
 def _headings(found: Found, own: set[str]) -> set[str]:
@@ -86,8 +82,8 @@ def alike(x: Figure, y: Figure) -> bool:
 
 
 def _is_of(place: Place, meant: str, others: set[str]) -> bool:
-    if place.run:
-        return meant in place.run
+    if place.run:  # a further word tells of another quantity, such as "without noise"
+        return place.run in ({meant}, {*meant.split()})
     return meant in place.above or not place.above
 
 

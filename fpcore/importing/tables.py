@@ -3,9 +3,10 @@
 import csv
 import io
 import re
+from dataclasses import replace
 
-from fpcore.importing.fields import ALL, named
-from fpcore.importing.found import ImportingError
+from fpcore.importing.fields import ALL, LOSSES, RESULTS, named
+from fpcore.importing.found import ImportingError, Place
 from fpcore.importing.rows import Line, Table
 
 SEPARATORS = ",;\t|"
@@ -44,6 +45,35 @@ def read(text: str, sign: str, columns: dict[str, str]) -> Table:
     known = [named(columns.get(head, head), *ALL) for head in heads]
     parted = [j for j, own in enumerate(known) if own and own.kind not in ("text", "whole", "seed")]
     return Table(heads, first.line, body, comma=sign != "," and _commas(body, parted))
+
+
+def by_run(table: Table, columns: dict[str, str]) -> list[Table]:
+    """Return a table for each run where heads name runs and fields (`v5 val_ppl`), else the table.
+
+    Columns that name no run are of all of them.
+    """
+    parts = [_of_run(columns.get(head, head)) for head in table.heads]
+    runs = dict.fromkeys(run for run, _ in parts if run)
+    if len(runs) < 2:
+        return [table]
+    found = []
+    for run in runs:
+        kept = [j for j, (own, _) in enumerate(parts) if own in ("", run)]
+        rows = [replace(row, cells=[row.cells[j] for j in kept]) for row in table.rows]
+        place = Place(frozenset({run.lower()}))
+        heads = [parts[j][1] for j in kept]
+        found.append(replace(table, heads=heads, rows=rows, place=place))
+    return found
+
+
+def _of_run(head: str) -> tuple[str, str]:
+    """Return the run that a head names before a field, and the field; no run for other heads."""
+    if named(head, *ALL):
+        return "", head
+    for m in re.finditer(r"[\s_/-]+", head):
+        if m.start() and named(head[m.end() :], RESULTS, LOSSES):
+            return head[: m.start()].strip(), head[m.end() :]
+    return "", head
 
 
 def _rows(text: str, sign: str) -> list[Line]:

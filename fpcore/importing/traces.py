@@ -1,6 +1,7 @@
 """The traces of an imported run, and what their ends tell of it."""
 
 from collections import defaultdict
+from dataclasses import replace
 from itertools import pairwise
 from math import exp, isclose, log
 from typing import Any
@@ -23,13 +24,21 @@ def traces(found: Found, rates: dict[int, float]) -> dict[Key, Rows]:
     """
     rows: dict[tuple[Phase, int | None, int | None], list[Row]] = defaultdict(list)
     for row in found.rows:
-        rows[row.phase, row.place.seed, row.place.samples].append(row)
+        _add(rows[row.phase, row.place.seed, row.place.samples], row)
     traced: dict[Key, Rows] = defaultdict(dict)
     for (phase, seed, samples), own in rows.items():
         size = samples if samples is not None else _size(found, own, rates)
         if size is not None and _grows(found, own):
             traced[seed, size][phase] = own
     return traced
+
+
+def _add(rows: list[Row], row: Row) -> None:
+    """Add a row to a trace; one that tells more of the same step goes into the row before."""
+    if rows and rows[-1].step == row.step and not rows[-1].values.keys() & row.values.keys():
+        rows[-1] = replace(rows[-1], values=rows[-1].values | row.values)
+    else:
+        rows.append(row)
 
 
 def _size(found: Found, rows: list[Row], rates: dict[int, float]) -> int | None:

@@ -92,7 +92,11 @@ def recorded(
 
 
 def made(config: Recordable, work: Work) -> RunRecord:
-    """Train what a config asks for, and return its record, which is not saved."""
+    """Train what a config asks for, and return its record, which is not saved.
+
+    Raises:
+        TrainingError: no room in memory, or a loss that is not finite.
+    """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     plan = planned(config.run_name, getattr(config, "seeds", []), config.samples)
     with memory.told(f"{config.run_name}: training"), plan:

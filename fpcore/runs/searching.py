@@ -26,7 +26,7 @@ from fpcore.errors import ConfigError, TrainingError
 from fpcore.paths import cache, shown
 from fpcore.records.record import SizeResult
 from fpcore.records.searches import SearchRecord, SearchTrial, load_best, save_best
-from fpcore.runs import checkpoint
+from fpcore.runs import checkpoint, memory
 from fpcore.runs.checkpoint import Checkpoint
 from fpcore.runs.experiment import made, work_of
 from fpcore.runs.lock import held
@@ -219,6 +219,7 @@ def _config(plan: Search, knobs: dict[str, Any], number: int) -> RunConfig:
 
 def _trained(config: RunConfig, tell: Callable[[Row], None]) -> SizeResult:
     """Train the one seed and size of a trial, or take it up where it was stopped."""
+    memory.check_embedding(config)
     work = work_of(config)
     trial = Trial(config, work.data, config.seeds[0], config.samples[0], work.device)
     own = Checkpoint(trial)

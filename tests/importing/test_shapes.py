@@ -86,6 +86,20 @@ val_er=70.8% val_ppl=406.9 val_acc=19.6 %
 | 50 | 62,891 | 71.0% | 598.6 | 17.8% |
 | 100 | 122,795 | 70.8% | **406.9** | 19.6% |
 """,
+    "wide.csv": """samples,tokens,v6 Val ER,v7 Val ER,v6_val_ppl,v7_val_ppl,v6 Acc,v7 Acc
+50,62891,66.9%,71.0%,592.6,598.6,17.8%,17.8%
+100,122795,66.4%,70.8%,409.8,406.9,19.4%,19.6%
+""",
+    "tight.md": """# v7
+
+### v7 詳細結果
+
+```text
+      Config Seed Samples  Tokens P1 Iter Val ER V.PPL   Acc
+1L_181d_1tok    –      50  62,891       –  71.0% 598.6 17.8%
+1L_181d_1tok    –     100 122,795       –  70.8% 406.9 19.6%
+```
+""",
     "runs.md": """# v6 と v7
 
 | 実験 | Samples | Tokens | Val ER | Val PPL | Acc |
@@ -151,6 +165,39 @@ samples=100, iter 30 conv 25% loss -0.4358
     assert (first.val_ppl, first.best_epoch, first.epochs_run) == (544.6, 2, 3)
     assert first.train_ppl == math.exp(5.9)
     assert second.phase1["loss"] == [-0.4358]
+
+
+def test_what_python_prints_of_both_texts(take: Import) -> None:
+    """A line for training and one for validation, as dicts, are one row of an epoch."""
+    log = """samples: 50
+{'epoch': 1, 'train_loss': 6.1}
+{'epoch': 1, 'val_loss': 5.9, 'lr': 0.001}
+{'epoch': 2, 'train_loss': 5.5}
+{'epoch': 2, 'val_loss': 6.0, 'lr': 0.001}
+"""
+    (one,) = take("out.log", log).results
+    assert one.phase2 == {"epoch": [1, 2], "train_loss": [6.1, 5.5], "val_loss": [5.9, 6.0]}
+    assert (one.best_epoch, one.val_ppl) == (1, math.exp(5.9))
+
+
+@pytest.mark.parametrize(("name", "seed"), [("v5-small", 42), ("v6-small", 42)])
+def test_the_books_own_report_comes_back(
+    name: str, seed: int, take: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every figure that a comparison prints of a run is the record's, as far as it is printed."""
+    report = (ROOT / "reports" / "v5-small-vs-v6-small" / "report.md").read_bytes()
+    record = take("report.md", report, called=name)
+    monkeypatch.setenv("FPCORE_HOME", str(ROOT))
+    own = load_record(name)
+    assert record.alpha is not None and record.label == own.label and own.results
+    assert record.config["max_iter"] == own.config["max_iter"]
+    for one, due in zip(record.results, own.results, strict=True):
+        assert (one.seed, one.samples, one.train_tokens) == (seed, due.samples, due.train_tokens)
+        for field in ("train_er", "val_er", "val_acc"):
+            assert getattr(one, field) == pytest.approx(getattr(due, field), abs=5.01e-4)
+        for field in ("train_ppl", "val_ppl", "unigram_ppl"):
+            assert getattr(one, field) == pytest.approx(getattr(due, field), abs=0.0501)
+        assert one.train_er_clean is None  # printed beside, but not taken for another figure
 
 
 def test_traces_as_tables(take: Import) -> None:

@@ -18,7 +18,7 @@ from fpcore.records.searches import SearchRecord, folder, load_best
 from fpcore.runs import searching
 from fpcore.runs.searching import search
 
-RANGES: dict[str, Any] = {
+RANGES: dict[str, dict[str, Any]] = {
     "phase2_lr": {"log": [0.001, 0.1]},
     "output_bias": {"choice": ["none", "unigram"]},
 }
@@ -159,5 +159,5 @@ def test_a_trial_is_a_run(plan: Plan, trial: Toy) -> None:
             due.phase2["dev_loss"]
         )
     again = load_best("own")[0]
-    whole = fpcore.run(trial(samples=[10], select_on="dev", name="again", epochs=5, seeds=[5, 6]))
-    assert [r.val_ppl for r in again.results] == [r.val_ppl for r in whole.results]
+    same = fpcore.run(trial(samples=[10], select_on="dev", name="again", epochs=5, seeds=[5, 6]))
+    assert [r.val_ppl for r in again.results] == [r.val_ppl for r in same.results]
