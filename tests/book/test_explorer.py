@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from fpcore.analysis.comparison import load_comparison
 from fpcore.book import explorer
@@ -145,10 +146,14 @@ def test_the_filter_narrows_the_lists_and_keeps_what_is_chosen() -> None:
 def test_figures_speak_english_where_that_is_chosen_and_nowhere_else() -> None:
     made = explorer.Explorer(load_records())
     saved: list[str] = []
+    real = explorer.svg
+
+    def noting(figure: Figure, hints: tuple[str, ...]) -> str:
+        saved.append(figures.described(figure))
+        return real(figure, hints)
+
     with pytest.MonkeyPatch.context() as patch:
-        real = explorer.svg
-        patch.setattr(explorer, "svg", lambda f, hints: saved.append(figures.described(f))
-                      or real(f, hints))  # fmt: skip
+        patch.setattr(explorer, "svg", noting)
         made.controls["lang"].value = "en"
     assert "validation perplexity" in saved[-1]
     assert figures.said("反復") == "反復"
