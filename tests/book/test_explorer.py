@@ -106,6 +106,8 @@ def test_values_are_logarithmic_where_they_can_be() -> None:
     wanted = replace(choice("v5-small", curve="Val PPL（トークン）"), log=True)
     view = VIEWS["曲線"](wanted)
     assert view.figure and view.figure.axes[0].get_yscale() == "log" and "対数" not in view.text
+    ticks = [label.get_text() for label in view.figure.axes[0].get_yticklabels()]
+    assert ticks and all(re.fullmatch(r"[\d,.]+", text) for text in ticks if text)
     view = VIEWS["曲線"](replace(wanted, curve="多様性の項（diversity term）（反復）"))
     assert view.figure and view.figure.axes[0].get_yscale() == "linear"
     assert "対数目盛にはできない" in view.text
