@@ -17,9 +17,9 @@ FEW_POINTS = 12  # a line of fewer points has each of them marked
 def draw_lines(
     rows: pd.DataFrame, x: str, y: str, hue: str, ax: Axes, legend_title: str = ""
 ) -> None:
-    """Draw means over seeds (of logged metrics geometric ones), with a band from the smallest to the largest where there are more.
+    """Draw means over seeds, with a band from the smallest to the largest where there are more.
 
-    A line is called as the column `title` says, where the rows have one, else as `hue` does.
+    The mean of a metric that is logged is the geometric one. A line is called as the column `title` says, where the rows have one, else as `hue` does.
     """
     few = rows[x].nunique() < FEW_POINTS
     middle = gmean if y in METRICS and METRICS[y].logged else np.mean  # as the tables' means
