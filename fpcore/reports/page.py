@@ -147,11 +147,12 @@ def font_data(text: str) -> str:
 def publish(target: Path, text: str, drawn: Mapping[str, Callable[[], object]]) -> Path:
     """Write `report.md`, `<name>.png` and `.svg` of every figure, and `report.html` to a folder.
 
-    `drawn` maps names to functions that draw on the current figure. Returns the path of
+    `drawn` maps names to functions that draw on the current figure, in the language that figures
+    have (`figures.use_style`). Returns the path of
     `report.md`.
     """
     target.mkdir(parents=True, exist_ok=True)
-    figures.use_style()
+    figures.use_style(figures.spoken())
     for name, draw in drawn.items():
         draw()
         _save(plt.gcf(), target / name)

@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from fpcore.analysis.comparison import load_comparison
 from fpcore.book import explorer
@@ -109,6 +110,8 @@ def test_values_are_logarithmic_where_they_can_be() -> None:
     wanted = replace(choice("v5-small", curve="Val PPL（トークン）"), log=True)
     view = VIEWS["曲線"](wanted)
     assert view.figure and view.figure.axes[0].get_yscale() == "log" and "対数" not in view.text
+    ticks = [label.get_text() for label in view.figure.axes[0].get_yticklabels()]
+    assert ticks and all(re.fullmatch(r"[\d,.]+", text) for text in ticks if text)
     view = VIEWS["曲線"](replace(wanted, curve="多様性の項（diversity term）（反復）"))
     assert view.figure and view.figure.axes[0].get_yscale() == "linear"
     assert "対数目盛にはできない" in view.text
@@ -149,14 +152,14 @@ def test_the_filter_narrows_the_lists_and_keeps_what_is_chosen() -> None:
 def test_figures_speak_english_where_that_is_chosen_and_nowhere_else() -> None:
     made = explorer.Explorer(load_records())
     saved: list[str] = []
+    real = explorer.svg
+
+    def noting(figure: Figure, hints: tuple[str, ...]) -> str:
+        saved.append(figures.described(figure))
+        return real(figure, hints)
+
     with pytest.MonkeyPatch.context() as patch:
-        real = explorer.svg
-
-        def drawn(figure: Any, hints: Any) -> Any:
-            saved.append(figures.described(figure))
-            return real(figure, hints)
-
-        patch.setattr(explorer, "svg", drawn)
+        patch.setattr(explorer, "svg", noting)
         made.controls["lang"].value = "en"
     assert "validation perplexity" in saved[-1]
     assert figures.said("反復") == "反復"

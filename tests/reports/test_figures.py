@@ -24,9 +24,9 @@ from fpcore.analysis.comparison import Comparison, load_comparison
 from fpcore.book import views
 from fpcore.errors import ConfigError
 from fpcore.paths import reports
-from fpcore.records.frames import epochs, frame, traces
+from fpcore.records.frames import curve, epochs, frame, traces
 from fpcore.records.record import load_record, load_records
-from fpcore.reports import figures
+from fpcore.reports import figures, page
 from fpcore.reports.comparison.report import FIGURES, Drawn
 from fpcore.reports.figures import looks as figures_looks
 from fpcore.reports.figures.looks import MARKERS, line_styles, run_styles
@@ -195,6 +195,30 @@ def test_every_figure_speaks_english_on_request_with_the_same_numbers() -> None:
         assert re.findall(NUMBER, ja) == re.findall(NUMBER, en)
     with pytest.raises(ConfigError, match="lang must be ja or en, not 'fr'"):
         figures.use_style("fr")  # type: ignore[arg-type]
+
+
+def test_a_report_is_written_with_figures_in_their_language(tmp_path: Path) -> None:
+    def draw() -> Axes:
+        return figures.effective_rank([load_record("v5-small")], figures.axes())
+
+    figures.use_style("en")
+    page.publish(tmp_path / "en", "# a\n\n![b](er.png)\n", {"er": draw})
+    figures.use_style()
+    page.publish(tmp_path / "ja", "# a\n\n![b](er.png)\n", {"er": draw})
+    whole = {lang: (tmp_path / lang / "report.html").read_text() for lang in ("en", "ja")}
+    alt = {lang: re.findall('alt="([^"]*)"', text)[0] for lang, text in whole.items()}
+    assert "training tokens" in alt["en"] and "訓練トークン" in alt["ja"]
+    drawing = (tmp_path / "en" / "er.svg").read_text()
+    assert "<text" not in drawing and 'width="460.8pt"' in drawing  # shapes, 6.4 inches
+    page.publish(tmp_path / "again", "# a\n\n![b](er.png)\n", {"er": draw})
+    for name in ("er.svg", "er.png"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "ja" / name).read_bytes()
+
+
+def test_the_mean_of_a_figure_is_that_of_the_tables() -> None:
+    ax = figures.perplexity([load_record("study")], figures.axes())
+    means = curve(load_record("study"))
+    assert ax.lines[0].get_ydata() == pytest.approx(means["val_ppl"].to_numpy(), rel=1e-12)
 
 
 def test_what_is_seen_names_every_line_and_where_it_goes() -> None:

@@ -102,7 +102,6 @@ def token_axis(ax: Axes, tokens: pd.Series) -> None:
 def ppl_axis(ax: Axes) -> None:
     """Make perplexity logarithmic (see `ticks.log_axis`)."""
     log_axis(ax)
-    ax.yaxis.set_major_formatter(Distinct())
     ax.set_ylabel(said("Val PPL（対数）"))
 
 

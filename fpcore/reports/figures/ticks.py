@@ -53,7 +53,9 @@ def log_axis(ax: Axes) -> None:
     """
     if ax.dataLim.y1 > MOST_PPL:
         ax.set_ylim(min(ax.dataLim.y0, MOST_PPL) / 2, MOST_PPL)
+    written = ax.yaxis.get_major_formatter()
     ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(written if isinstance(written, Distinct) else Distinct())
     low, high = ax.get_ylim()
     steps = [1.0, 2.0, 5.0]
     if high < WIDE * low:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from fpcore.errors import ConfigError
 from fpcore.notation import METRICS
 
-__all__ = ["Language", "said", "speak"]
+__all__ = ["Language", "said", "speak", "spoken"]
 
 Language = Literal["ja", "en"]
 # By what the code says. A text that is not here (a name, a number) is the same in both languages.
@@ -132,6 +132,11 @@ def speak(language: Language) -> None:
     if language not in ("ja", "en"):
         raise ConfigError(f"lang must be ja or en, not {language!r}.")
     _spoken[0] = language
+
+
+def spoken() -> Language:
+    """Return the language of the figures."""
+    return _spoken[0]
 
 
 def said(text: str, **fields: Any) -> str:
