@@ -274,12 +274,13 @@ def worth(record: RunRecord, controls: Sequence[RunRecord], share: float) -> str
     found = [compare_runs(record, control, level=share) for control in controls]
     if not found:
         return ""
-    said = "。".join(_said(c) for c in found)
+    said = "。".join(beside_control(c) for c in found)
     of = f"差は対照の Val PPL − `{record.name}`、[ ] は {level(share)} 区間"
     return f"Phase 1 の訓練は（{of}）、{said}。"
 
 
-def _said(c: Comparison) -> str:
+def beside_control(c: Comparison) -> str:
+    """Say how a trained run (a) stands beside a control (b) in Val PPL, at every size."""
     kind = c.b.config["contexts"]
     if "val_ppl" in c.incomparable:
         return f"{kind} に対しては、{c.incomparable['val_ppl']}"

@@ -35,7 +35,7 @@ def in_short(e: Evidence) -> str:
     """Return the answer in a sentence or two: of the knobs, of contexts, or of effective rank."""
     if e.cut_short:
         return _refusal(e)
-    said = knobs.in_short(e) + clips.answer(e) + worth.of_contexts(e)
+    said = knobs.in_short(e) + clips.answer(e) + worth.in_short(e)
     said = said + ranks.in_short(e) or _best(e)
     if e.seeds < 2:
         return f"{said}シードが 1 つなので、確からしさは判定できない"

@@ -3,6 +3,7 @@
 from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.study import Evidence
 from fpcore.notation import percent
+from fpcore.records.record import RunRecord
 from fpcore.reports import sentences
 from fpcore.reports.study import ranks
 
@@ -12,6 +13,20 @@ COUNTED = {"up": "役に立つと言える", "down": "害になると言える"}
 def answer(e: Evidence) -> str:
     """Say what training contexts is worth, and whether an effective rank stands out."""
     return of_contexts(e) + ranks.optimum(e)
+
+
+def in_short(e: Evidence) -> str:
+    """Say of the base and of the best run alone what training their contexts is worth."""
+    shown = {r.name: r for r in (e.base, e.best) if e.controls[r.name]}
+    if len([r for r in e.records if e.controls[r.name]]) < 2 or not shown:
+        return of_contexts(e)
+    said = "。".join(f"{e.said(r)} は {_beside(e, r)}" for r in shown.values())
+    return f"文脈を訓練する価値（対照の Val PPL − 訓練の差）: {said}。"
+
+
+def _beside(e: Evidence, record: RunRecord) -> str:
+    controls = e.controls[record.name]
+    return "、".join(sentences.beside_control(e.compared(record, c)) for c in controls)
 
 
 def of_contexts(e: Evidence) -> str:
