@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 FACTOR_DIGITS = 1e9  # factors from here on are written with an exponent
+MOST_DIGITS = 6  # that an end of an interval gets to be told from 0
 DASH = "–"  # stands for a value that a record does not know
 # White space, and what cannot be shown or turns the direction in which a line is read.
 CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
@@ -126,7 +127,7 @@ METRICS = {
     ),
     "best_epoch": Metric("最良エポック", counted=True, beside=True),
     "alpha": Metric(
-        "α（スケーリング係数）", 4, difference_digits=3, printed="alpha", summary=3,
+        "α（スケーリング指数）", 4, difference_digits=3, printed="alpha", summary=3,
         of_phase2=True, needs="tokens", measured=False,
     ),
     "seconds": Metric(
@@ -198,9 +199,25 @@ def interval(name: str, low: float, high: float) -> str:
     """Return the interval of a difference of a metric; a dash where it is unknown."""
     if math.isnan(low) or math.isnan(high):
         return DASH
-    ends = [difference(name, value) for value in (low, high)]
-    unit = _difference_unit(METRICS[name])
-    return f"[{', '.join(end.removesuffix(unit) for end in ends)}]{unit}"
+    facts = METRICS[name]
+    digits = facts.digits if facts.difference_digits is None else facts.difference_digits
+    shown = ends(facts.scaled(low), facts.scaled(high), digits)
+    return f"[{', '.join(shown)}]{_difference_unit(facts)}"
+
+
+def ends(low: float, high: float, digits: int, unit: str = "") -> list[str]:
+    """Write both ends of an interval, signed.
+
+    An end that is not 0 but would look so gets as many more digits as tell it from 0, so that
+    what is said of the interval can be seen in it.
+    """
+    while digits < MOST_DIGITS and any(_looks_like_zero(end, digits) for end in (low, high)):
+        digits += 1
+    return [number(end, digits, unit, signed=True) for end in (low, high)]
+
+
+def _looks_like_zero(value: float, digits: int) -> bool:
+    return value != 0 and math.isfinite(value) and float(f"{value:.{digits}f}") == 0
 
 
 def difference(name: str, value: float | None) -> str:
@@ -273,6 +290,11 @@ def knob_value(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(v) for v in value)
     return "null" if value is None else str(value)
+
+
+def counted(n: int) -> str:
+    """Write a number of things: つ up to nine, 個 from ten on."""
+    return f"{n} {'つ' if n < 10 else '個'}"
 
 
 def sizes(samples: Iterable[int]) -> str:

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # 同じトークンの基準モデル（baselines）
+# # 同じトークンのベースライン（baselines）
 #
 # 固定点モデルと同じ会話・同じ tokenizer・同じ検証トークンで、n-gram（modified Kneser-Ney）、
 # LSTM、小さな GPT を訓練し、同じ表に並べる。ニューラルの 2 つは、訓練されるパラメータの数を
@@ -38,16 +38,22 @@ records = [fpcore.load_record(name) for name in given["runs"]]
 # %% [markdown]
 # ## 訓練
 #
-# 同じ設定・同じ digest の記録があれば、それを使う。
+# 同じ設定・同じ digest（中身の指紋）の記録があれば、それを使う。
 
 # %%
 others = [fpcore.run_baseline(plan) for plan in plans]
 
 # %% [markdown]
-# ## 固定点モデルの位置
+# ## 要点
+
+# %%
+baselines.gist(records, others)
+
+# %% [markdown]
+# ## モデルどうしの差
 #
-# 区間は、検証会話（とシード）を選び直した対の bootstrap。隣り合うトークンは独立でないので、
-# 会話を単位にする。
+# 区間には、シードと検証会話の両方のばらつきが入る。隣り合うトークンは独立でないので、会話を
+# 単位にする。
 
 # %%
 baselines.standing(records, others)

@@ -26,6 +26,13 @@ from fpcore.reports import comparison, figures
 figures.use_style()
 names = fpcore.parameters.check(globals(), a=str, b=str, others=list)
 c = fpcore.load_comparison(**names)
+checked = comparison.checked(c)
+
+# %% [markdown]
+# ## 要点
+
+# %%
+comparison.gist(c, checked)
 
 # %% [markdown]
 # ## 実験条件の違い
@@ -72,7 +79,7 @@ ax = figures.power_laws([c.a, c.b], figures.axes())
 # %% [markdown]
 # ## 4. Phase 1 収束の推移
 #
-# 収束率は、ノイズのある学習中の 1 歩の変化がしきい値未満のトークンの割合で、
+# 収束率は、ノイズのある学習中の、1 反復の変化がしきい値未満のトークンの割合で、
 # 固定点に着いた割合ではない。
 
 # %%
@@ -117,7 +124,6 @@ comparison.recommended(c)
 # ### 今後の検討
 
 # %%
-checked = comparison.checked(c)
 comparison.next_steps(c, checked)
 
 # %% [markdown]

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # どこまで固定点か（fixed point）
+# # 文脈はどこまで固定点に近づいたか（fixed point）
 #
 # Phase 1 の「収束」は、雑音（noise）が入り重みが動いている間の、1 反復の変化が閾値より小さいこと。
 # ここでは重みを止め、雑音を切って並列の反復（parallel map）を続け、文脈が本当の固定点から
@@ -32,6 +32,14 @@ given = fpcore.parameters.check(globals(), config=str, samples=int, seed=int, it
 
 # %%
 d = fpcore.diagnose(**given)
+
+# %% [markdown]
+# ## 要点
+
+# %%
+fixed_point.gist(d)
+
+# %%
 fixed_point.setting(d)
 
 # %% [markdown]

@@ -74,10 +74,17 @@ one_run.config_table(config)
 # %% [markdown]
 # ## 訓練
 #
-# 同じ設定・同じ digest（データとコード）の記録があれば、それを使い、そう表示する。
+# 同じ設定・同じ digest（中身の指紋。データとコード）の記録があれば、それを使い、そう表示する。
+# 名前を付けない実行は、同じ設定なら別の名前の記録も使う。
 
 # %%
 record = fpcore.run(config, force=force, share=share)
+
+# %% [markdown]
+# ## 要点
+
+# %%
+one_run.gist(record)
 
 # %% [markdown]
 # ## Phase 1: 収束率・損失・Effective Rank
@@ -105,7 +112,7 @@ ax = figures.phase2_by_size(record, figures.axes())
 # %% [markdown]
 # ## 結果
 #
-# ER は D に対する比。unigram は同じトークンで数えた 1-gram モデルの Val PPL で、
+# ER は文脈の次元 D に対する比。unigram は同じトークンで数えた 1-gram モデルの Val PPL で、
 # これを下回らないうちは文脈が役に立っているとは言えない。
 
 # %%
@@ -119,3 +126,9 @@ one_run.fits_table([record])
 
 # %%
 ax = figures.power_laws([record], figures.axes())
+
+# %% [markdown]
+# ## 検証
+
+# %%
+one_run.checked(record).listed()

@@ -25,6 +25,12 @@ runs = fpcore.parameters.check(globals(), runs=list)["runs"]
 records = [fpcore.load_record(name) for name in runs] if runs else fpcore.load_records()
 
 # %% [markdown]
+# ## 要点
+
+# %%
+scaling.gist(records)
+
+# %% [markdown]
 # ## 当てはめ
 
 # %%
@@ -51,7 +57,7 @@ ax = figures.power_laws(records, figures.axes())
 scaling.laws_table(records)
 
 # %% [markdown]
-# ### 隣り合うサイズの間の α
+# ### 隣り合うサイズの間の傾き
 #
 # べき乗則が正しければ、どこでも同じになる。
 

@@ -34,14 +34,20 @@ plan = fpcore.Study.load(given.pop("study"))
 
 # %%
 book = Book()
-book.train(plan.configs(), force=False, **given)
+book.train(plan.configs(), force=False, pages=False, **given)
 book.check()
+
+# %% [markdown]
+# ## 要点
+
+# %%
+e = fpcore.gather(plan)
+report.gist(e)
 
 # %% [markdown]
 # ## 問いと答え
 
 # %%
-e = fpcore.gather(plan)
 report.question(e)
 
 # %%

@@ -15,11 +15,11 @@ from fpcore.analysis.difference import MetricDifference
 from fpcore.errors import RecordError
 from fpcore.notation import METRICS, metrics_where
 from fpcore.records.by_seed import alphas, seconds, windows, without_seeds
-from fpcore.records.frames import curve, frame, traces
+from fpcore.records.frames import curve, frame, over_seeds, traces
 from fpcore.records.pairs import incomparable, restricted
 from fpcore.records.record import RunRecord, load_record, load_records
 from fpcore.stats.priors import NO_PRIOR, Prior
-from fpcore.stats.scaling import PowerLaw
+from fpcore.stats.scaling import LEAST_SIZES, PowerLaw
 from fpcore.stats.uncertainty import LEVEL, difference
 
 # What the summary always gives, and what it gives where it is known.
@@ -63,7 +63,11 @@ class Comparison:
     @cached_property
     def incomparable(self) -> dict[str, str]:
         """The metrics that cannot be compared between the two runs, and why."""
-        return incomparable(self.a, self.b)
+        found = incomparable(self.a, self.b)
+        if len(self._curved) < LEAST_SIZES:
+            few = f"共通のサイズが {len(self._curved)} で、{LEAST_SIZES} 未満なので求めない"
+            found["alpha"] = few
+        return found
 
     @cached_property
     def conditions(self) -> pd.DataFrame:
@@ -89,7 +93,8 @@ class Comparison:
             return [*self.windows.values()][-1]
         if metric == "seconds":
             a, b = (seconds(*pair) for pair in self._pairs)
-            return said(metric, difference(a, b, self.level), self.level)
+            blocked = metric in self.incomparable
+            return said(metric, difference(a, b, self.level), self.level, blocked)
         return self.by_size(metric)[self.samples[-1]]
 
     @cached_property
@@ -130,9 +135,11 @@ class Comparison:
     def windows(self) -> dict[tuple[int, int], MetricDifference]:
         """α by window of 4 sizes (first and last, in conversations), the last one over all.
 
-        The mean over seeds is that of the seeds' geometric mean.
+        The mean over seeds is that of the seeds' geometric mean. From fewer than LEAST_SIZES sizes
+        nothing is known of it.
         """
-        a, b = (alphas(*pair, self._curved) for pair in self._pairs)
+        enough = len(self._curved) >= LEAST_SIZES
+        a, b = (alphas(*pair, self._curved) if enough else {} for pair in self._pairs)
         found = [w for w in a if w in b] or [(self.samples[0], self.samples[-1])]
         blocked = "alpha" in self.incomparable
         return {
@@ -178,10 +185,9 @@ class Comparison:
     @cached_property
     def er_ppl(self) -> pd.DataFrame:
         """Val ER beside Val PPL of all records: `run, samples, val_er, val_ppl`, seeds averaged."""
-        rows = frame(self.records).astype({"val_er": float, "val_ppl": float})
+        rows = frame(self.records)
         whole = rows[rows["samples"].isin(self.samples)].dropna(subset=["val_er", "val_ppl"])
-        groups = whole.groupby(["run", "samples"], sort=False, as_index=False)
-        return pd.DataFrame(groups[["val_er", "val_ppl"]].mean())
+        return over_seeds(whole, ["run", "samples"], ["val_er", "val_ppl"])
 
     @cached_property
     def shared_iterations(self) -> pd.DataFrame:
@@ -189,7 +195,12 @@ class Comparison:
         return shared_iterations(self.a, self.b)
 
     def fits(self, record: RunRecord) -> list[tuple[int, int, PowerLaw]]:
-        """Return first size, last size and fit of each window of a run, the last one over all."""
+        """Return first size, last size and fit of each window of a run, the last one over all.
+
+        Nothing from fewer than LEAST_SIZES sizes.
+        """
+        if len(self._curved) < LEAST_SIZES:
+            return []
         return windows(curve(record), self._curved)
 
     @cached_property

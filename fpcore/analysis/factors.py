@@ -115,6 +115,21 @@ def inert(a: RunRecord, b: RunRecord, records: Iterable[RunRecord] = ()) -> list
     return found
 
 
+def alive(a: RunRecord, b: RunRecord, records: Iterable[RunRecord] = ()) -> list[Factor]:
+    """Return the changed factors that are not known to have done nothing (`inert`)."""
+    dead = inert(a, b, records)
+    return [factor for factor in changed_factors(a, b) if factor not in dead]
+
+
+def unseparated(a: RunRecord, b: RunRecord, records: Iterable[RunRecord] = ()) -> list[Factor]:
+    """Return the factors of several that may have acted of which no single-factor run is there."""
+    records = list(records)
+    acting = alive(a, b, records)
+    if len(acting) < 2:
+        return []
+    return [factor for factor in acting if single(a, b, factor, records) is None]
+
+
 def single(
     a: RunRecord, b: RunRecord, factor: Factor, records: Iterable[RunRecord]
 ) -> RunRecord | None:
@@ -128,16 +143,15 @@ def single(
 
 
 def missing_runs(a: RunRecord, b: RunRecord, records: Iterable[RunRecord]) -> dict[str, str]:
-    """Return the YAML of each missing run that is `a` but for one factor of `b`, by its name.
+    """Return the whole YAML of each missing run that is `a` but for one factor of `b`, by its name.
 
-    Empty where one factor at most differs, where the config of `a` is not known or no longer
-    allowed, or where one of them is a baseline, which has knobs of its own.
+    Those are missing that would tell apart what may have acted (`unseparated`); none where the
+    config of `a` is not known or no longer allowed, or where one is a baseline with its own knobs.
     """
-    factors, records = changed_factors(a, b), list(records)
     foreign = {*a.config, *b.config} - {*RunConfig.model_fields}
-    if len(factors) < 2 or "corpus" not in a.config or foreign:
+    if "corpus" not in a.config or foreign:
         return {}
-    lacking = [f for f in factors if single(a, b, f, records) is None]
+    lacking = unseparated(a, b, records)
     try:
         missing = {factor: _missing(a, b, factor) for factor in lacking}
     except ConfigError:
@@ -147,7 +161,8 @@ def missing_runs(a: RunRecord, b: RunRecord, records: Iterable[RunRecord]) -> di
 
 def _missing(a: RunRecord, b: RunRecord, factor: Factor) -> RunConfig:
     """Return the config of the run that is `a` but for one factor of `b`."""
-    base = RunConfig(**a.config | {"name": a.name.removesuffix("-published")})
+    whole = {"val_tokens": None} if a.source == "published" else {}  # print cut no conversation
+    base = RunConfig(**whole | a.config | {"name": a.name.removesuffix("-published")})
     return base.varied(**{knob: b.config[knob] for knob in factor})
 
 
@@ -158,11 +173,9 @@ def flow(value: object) -> str:
 
 
 def _yaml(a: RunRecord, b: RunRecord, factor: Factor, config: RunConfig) -> str:
-    """Return the YAML of a missing run: only what differs from the defaults."""
-    fields = RunConfig.model_fields
-    given = {k: v for k, v in config.model_dump().items() if v != fields[k].default}
+    """Return the YAML of a missing run: every knob, so that no other default comes in."""
     comment = f"# {a.name} with {', '.join(factor)} of {b.name} alone\n"
-    return comment + "".join(f"{k}: {flow(v)}\n" for k, v in given.items())
+    return comment + "".join(f"{k}: {flow(v)}\n" for k, v in config.model_dump().items())
 
 
 def beside(record: RunRecord, others: Sequence[RunRecord]) -> list[RunRecord]:

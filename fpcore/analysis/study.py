@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fpcore.analysis import factors
-from fpcore.analysis.checks.check import OK, ORDER, Check, Registered, Verdicts
+from fpcore.analysis.checks.check import OK, ORDER, Check, Registered, Verdicts, details
 from fpcore.analysis.checks.registry import CHECKS
 from fpcore.analysis.clipping import Clipping, clipping
 from fpcore.analysis.comparison import Comparison, compare_runs
@@ -287,5 +287,5 @@ def _of_pairs(check: Registered, e: Evidence) -> Check:
         max((check.verdict for check in bad.values()), key=ORDER.index),
         f"基準との {len(found)} 個の比較のうち {len(bad)} 個",
         settle,
-        tuple(f"{name}: {check.evidence}" for name, check in bad.items()),
+        details((name, check.evidence) for name, check in bad.items()),
     )

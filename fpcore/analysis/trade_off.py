@@ -10,7 +10,7 @@ from scipy import stats
 
 from fpcore.analysis.comparison import compare_runs
 from fpcore.notation import number, sizes
-from fpcore.records.frames import frame
+from fpcore.records.frames import frame, over_seeds
 from fpcore.records.pairs import cut_short, distinct, incomparable
 from fpcore.records.record import RunRecord
 from fpcore.stats.uncertainty import Array, simultaneous
@@ -65,8 +65,7 @@ def trade_off(records: Iterable[RunRecord], samples: list[int] | None = None) ->
     first run's are left out.
     """
     kept = _comparable(distinct(list(records)))
-    rows = frame(kept).astype({"val_er": float, "val_ppl": float})
-    means = rows.groupby(["samples", "run"])[["val_er", "val_ppl"]].mean().dropna().reset_index()
+    means = over_seeds(frame(kept), ["samples", "run"], ["val_er", "val_ppl"]).dropna()
     counts = means["samples"].value_counts()
     at = samples[-1] if samples else max(counts.index, key=lambda n: (counts[n], n), default=None)
     own = means[means["samples"] == at]

@@ -3,7 +3,10 @@
 import sys
 
 from fpcore.benchmark.timing import main
-from fpcore.errors import printable
+from fpcore.errors import FpcoreError, printable
 
 printable()
-sys.exit(main(sys.argv[1:]))
+try:
+    sys.exit(main(sys.argv[1:]))
+except FpcoreError as error:
+    sys.exit(str(error))

@@ -42,7 +42,7 @@ def stages(counted: dict[str, Counts]) -> dict[str, Counts]:
         f"Phase 1 の反復、{SIZES[-1]:,} トークン": once + chunk * chunks[-1],
         f"Phase 2 のバッチ（{FULL.phase2_batch:,}）": batch,
         "評価の 1 区切り（8,192）": piece,
-        "漸化式 256 歩": replace(counted["recurrence of 256 steps"], launches=1),
+        "漸化式 256 ステップ": replace(counted["recurrence of 256 steps"], launches=1),
         f"v5 の Phase 1（5 サイズ、{ITERATIONS} 反復）": (once * len(SIZES) + chunk * sum(chunks))
         * ITERATIONS,
         f"v5 の Phase 2（5 サイズ、{EPOCHS} エポック）": (
@@ -69,7 +69,7 @@ def section(counted: dict[str, Counts]) -> Markdown:
         f"{FULL.context_dim:,}、E {FULL.embed_dim}、{FULL.tokenizer}）。"
         "H100 と L4 の欄は測定ではなく計算で、起動 1 回を 10 µs とした時間と、"
         "カタログの演算速度とメモリ帯域で割った時間の、大きい方である。"
-        "漸化式は 256 歩を 1 つのグラフに記録して、1 回で起動する。\n\n"
+        "漸化式は 256 ステップを 1 つのグラフに記録して、1 回で起動する。\n\n"
         + table(pd.DataFrame(shown))
     )
 

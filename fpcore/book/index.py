@@ -12,9 +12,10 @@ from fpcore.analysis.checks import run_checks
 from fpcore.analysis.comparison import SUMMARY, compare_among
 from fpcore.book.pages import GROUPS, Page
 from fpcore.paths import together
-from fpcore.records.frames import curve, frame
+from fpcore.records.frames import curve, frame, over_seeds
 from fpcore.records.record import RunRecord
-from fpcore.stats.scaling import fit_power_law
+from fpcore.reports.opening import HEADING, SAID
+from fpcore.stats.scaling import LEAST_SIZES, fit_power_law
 
 ABOUT = (
     "固定点文脈は、ここまでの文が何についてだったかを表すベクトルである。全部の位置で同時に作り直し、"
@@ -33,8 +34,7 @@ def index(pages: list[Page], records: list[RunRecord]) -> str:
     for group in GROUPS.values():
         own = [page for page in pages if page.group == group and _stands_alone(page, pages)]
         if own:
-            items = "".join(f"<li>{_link(page)}{cards.get(page.path, _lines(page))}</li>"
-                            for page in own)  # fmt: skip
+            items = "".join(f"<li>{_link(page)}{_card_of(page, cards)}</li>" for page in own)
             parts.append(f'<h2 id="s{number}">{group}</h2><ul class="cards">{items}</ul>')
             number += 1
     return "\n".join(parts)
@@ -86,6 +86,24 @@ def _link(page: Page) -> str:
     return f'<h3><a href="{quote(page.path)}">{escape(page.title)}</a></h3>'
 
 
+def _card_of(page: Page, cards: dict[str, str]) -> str:
+    """Return the answer of a page, as its 要点 says it, and what else its card holds."""
+    answer = _answer(page)
+    return answer + cards.get(page.path, "" if answer else _lines(page))
+
+
+def _answer(page: Page) -> str:
+    """Return what can be said, the second of the three lines; empty where a page has none."""
+    soup = BeautifulSoup(page.body, "html.parser")
+    heading = next((h for h in soup.find_all("h2") if h.get_text(strip=True) == HEADING), None)
+    points = heading.find_next("ul") if heading else None
+    said = [item.get_text(" ", strip=True) for item in points.find_all("li")] if points else []
+    text = next(
+        (line.removeprefix(SAID).lstrip(" :") for line in said if line.startswith(SAID)), ""
+    )
+    return f"<p>{escape(text)}</p>" if text else ""
+
+
 def _lines(page: Page) -> str:
     """Return the first sentences of a page."""
     paragraph = BeautifulSoup(page.body, "html.parser").find("p")
@@ -123,10 +141,10 @@ def _runs(pages: list[Page], records: list[RunRecord]) -> dict[str, str]:
 def _run(record: RunRecord) -> str:
     rows = frame([record])
     last = rows[rows["samples"] == rows["samples"].max()]
-    means = last[OF_RUN].astype(float).mean()
+    means = over_seeds(last, ["run"], OF_RUN).iloc[0]
     facts = {notation.METRICS[m].label: notation.metric(m, means[m]) for m in OF_RUN}
     points = curve(record)
-    if points["train_tokens"].nunique() > 1:
+    if points["train_tokens"].nunique() >= LEAST_SIZES:
         fit = fit_power_law(points["train_tokens"].tolist(), points["val_ppl"].tolist())
         facts[notation.METRICS["alpha"].label] = notation.metric("alpha", fit.alpha)
     source = "この本で測定" if record.source == "measured" else "原文から転記"

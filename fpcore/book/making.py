@@ -36,9 +36,11 @@ class Book:
         force: bool,
         scheduler: str = "",
         workers: int = 0,
+        pages: bool = True,
     ) -> None:
         """Execute `run` for every config (itself, or a name or path); a failure stops no other.
 
+        Without `pages`, only records count: runs whose records are current are not executed.
         Where and how many at once: `cluster.train`. Configs that differ in `max_iter` and in what
         phase 1 does not read alone (`OFF_THE_PATH`) share phase 1, the shortest first.
 
@@ -48,9 +50,10 @@ class Book:
         from fpcore.runs import cluster  # it loads torch and Dask
 
         jobs = self._jobs(configs, force)
-        chains = _chains(list(jobs.values()))
+        there = [] if pages or force else _recorded(list(jobs.values()))
+        chains = _chains([job for job in jobs.values() if job.name not in there])
         made, failed = cluster.train(chains, scheduler, workers) if chains else ([], {})
-        self.runs += [name for name in jobs if name in made]
+        self.runs += [name for name in jobs if name in (*there, *made)]
         self.failures += [f"{name} failed: {failed[name]}" for name in jobs if name in failed]
 
     def compare(self) -> None:
@@ -109,6 +112,16 @@ class Book:
 def _called(source: str | RunConfig) -> str:
     """Return what a sentence calls a config that was given."""
     return source.run_name if isinstance(source, RunConfig) else quoted(str(source))[1:-1]
+
+
+def _recorded(jobs: list[Job]) -> list[str]:
+    """Return, and say, which runs have current records."""
+    from fpcore.runs.current import current  # it loads torch
+
+    found = [record.name for record in current(job.config for job in jobs)]
+    if found:
+        print(f"{len(found)} of {len(jobs)} runs have current records, which are read as they are.")
+    return found
 
 
 def _chains(jobs: list[Job]) -> list[list[Job]]:

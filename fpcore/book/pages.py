@@ -171,7 +171,8 @@ def record_page(record: RunRecord) -> Page:
         columns=["パラメータ", "値"],
     )
     text = (
-        f"# {record.name}\n\n記録 `reports/runs/{record.name}.json`（シード n={record.seeds}）\n\n"
+        f"# {record.name}\n\n## 要点\n\n{one_run.gist(record)}\n\n"
+        f"## 記録\n\n`reports/runs/{record.name}.json`（シード n={record.seeds}）\n\n"
         f"## 設定\n\n{notation.table(knobs, 'パラメータ')}\n\n"
         f"## 結果\n\n{one_run.runs_table(frame([record]))}\n\n"
         f"## スケーリング: PPL = A・トークン^α\n\n{scaling.fits_table([record])}\n"

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import gmean
 
 from fpcore import notation
 from fpcore.analysis.comparison import SUMMARY, load_comparison
 from fpcore.notation import DASH, METRICS, Markdown, metrics_where, number, percent
 from fpcore.records.by_seed import windows
-from fpcore.records.frames import curve, epochs, frame, traces
+from fpcore.records.frames import curve, epochs, frame, over_seeds, traces
 from fpcore.records.pairs import different_texts
 from fpcore.records.record import RunRecord
 from fpcore.reports import figures, scaling
 from fpcore.reports.comparison import report, sections
+from fpcore.stats.scaling import LEAST_SIZES
 
 BY_ITERATION = {
     "convergence_rate": METRICS["convergence_rate"].on_axis,
@@ -164,9 +166,9 @@ def settings(choice: Choice) -> View:
 @view("ER と PPL", "filter runs samples lang")
 def er_ppl(choice: Choice) -> View:
     """ER と PPL: means over seeds; the points say which run they are."""
-    rows = frame(choice.chosen).astype({"val_er": float, "val_ppl": float})
-    groups = rows.dropna(subset=["val_er", "val_ppl"]).groupby(["run", "samples"], as_index=False)
-    means = groups.agg(val_er=("val_er", "mean"), val_ppl=("val_ppl", "mean"), n=("seed", "size"))
+    rows = frame(choice.chosen).dropna(subset=["val_er", "val_ppl"])
+    counts = rows.groupby(["run", "samples"], as_index=False).agg(n=("seed", "size"))
+    means = over_seeds(rows, ["run", "samples"], ["val_er", "val_ppl"]).merge(counts)
     titles = means["run"].map(figures.called(choice.chosen))
     ax = figures.er_ppl(means.assign(title=titles), figures.axes())
     shown = pd.DataFrame(
@@ -197,7 +199,7 @@ def alpha(choice: Choice) -> View:
         for record in records
         for found in [windows(curve(record), record.sizes)]
         for law in [found[-1][2] if found else None]
-        if law
+        if law and law.n >= LEAST_SIZES
     ]  # fmt: skip
     text = f"サイズ {first}–{last} の PPL = A・トークン^α。\n\n{scaling.fits_table(records)}"
     ax = figures.power_laws(records, figures.axes())
@@ -261,7 +263,9 @@ def _ends(rows: pd.DataFrame, x: str, column: str) -> pd.DataFrame:
     keys = ["run", "samples"]
     last = rows[rows[x] == rows.groupby(keys)[x].transform("max")].astype({column: float})
     groups = last.groupby(keys, sort=False)
-    stats = groups[column].agg(["mean", "min", "max"]).assign(n=groups["seed"].size())
+    middle = gmean if column in METRICS and METRICS[column].logged else "mean"
+    stats = groups[column].agg(["min", "max"]).assign(n=groups["seed"].size())
+    stats["mean"] = groups[column].agg(middle)
     return stats.reset_index().merge(last.drop_duplicates(keys)[[*keys, x]], on=keys)
 
 

@@ -54,7 +54,8 @@ def check(namespace: dict[str, Any], **types: type) -> dict[str, Any]:
 def run_config(namespace: dict[str, Any]) -> tuple[RunConfig, bool, str]:
     """Return the config that the parameters of the `run` notebook describe, `force` and `share`.
 
-    A knob that the notebook's own cell does not list has its default, and can still be given.
+    A knob that the notebook's own cell does not list has its default, and can still be given. Where
+    that cell was changed, the values of it that nothing else was given for are named.
 
     Raises:
         ConfigError: as `check` and `RunConfig` do.
@@ -68,7 +69,27 @@ def run_config(namespace: dict[str, Any]) -> tuple[RunConfig, bool, str]:
     if type(force) is not bool:
         raise ConfigError(f"force must be {WORDS[bool]}, not {quoted(force)}.")
     check_share(share)
-    return RunConfig(**values), force, share
+    config = RunConfig(**values)
+    _say_changed(config, {*types} - _injected(namespace.get("In", [])))
+    return config, force, share
+
+
+def _say_changed(config: RunConfig, own: set[str]) -> None:
+    """Name the knobs of the notebook's own cell that are not the defaults.
+
+    JupyterLab saves a changed cell into the notebook, and every later run would take it.
+    """
+    fields = RunConfig.model_fields
+    found = [
+        f"{name} = {quoted(value)} (default {quoted(fields[name].default)})"
+        for name, value in config.model_dump().items()
+        if name in own and value != fields[name].default
+    ]
+    if found:
+        print(
+            f"The parameters cell of the notebook itself says {', '.join(found)}, and this run was "
+            "given nothing else; later runs of this file take that, too."
+        )
 
 
 def _given(
@@ -117,7 +138,7 @@ def _assigned(cells: list[str]) -> list[str]:
 
     Code that is run outside of a notebook has no cells.
     """
-    own, injected = ([n for n, cell in enumerate(cells) if _begins(cell, h)] for h in HEADS)
+    own, injected = _places(cells)
     if any(cells) and not own:
         raise ConfigError(f"No parameters cell was run; {BEGIN}.")
     if injected and injected[0] < own[0]:
@@ -126,7 +147,22 @@ def _assigned(cells: list[str]) -> list[str]:
             'them; give that cell the tag "parameters".'
         )
     latest = [cells[found[-1]] for found in (own, injected) if found]
-    return [_name(statement) for source in latest for statement in _parsed(source)]
+    return [name for source in latest for name in _names(source)]
+
+
+def _injected(cells: list[str]) -> set[str]:
+    """Return the names that papermill was given."""
+    found = _places(cells)[1]
+    return {*_names(cells[found[-1]])} if found else set()
+
+
+def _places(cells: list[str]) -> list[list[int]]:
+    """Return where the notebook's own parameters cells are, and where papermill's."""
+    return [[n for n, cell in enumerate(cells) if _begins(cell, head)] for head in HEADS]
+
+
+def _names(source: str) -> list[str]:
+    return [_name(statement) for statement in _parsed(source)]
 
 
 def _begins(cell: str, head: str) -> bool:

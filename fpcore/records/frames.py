@@ -6,6 +6,7 @@ from typing import get_args, get_origin
 import numpy as np
 import pandas as pd
 
+from fpcore.notation import METRICS
 from fpcore.records.record import VOLATILE, RunRecord, SizeResult
 
 
@@ -35,6 +36,18 @@ def frame(records: Iterable[RunRecord]) -> pd.DataFrame:
         for result in record.results
     ]
     return pd.DataFrame(rows, columns=["run", *COLUMNS, "seconds"])
+
+
+def over_seeds(rows: pd.DataFrame, keys: list[str], metrics: list[str]) -> pd.DataFrame:
+    """Return the means of some metrics over seeds, a row for each value of `keys`.
+
+    Those of metrics that are compared by ratios are the geometric ones, as everywhere.
+    """
+    logged = [metric for metric in metrics if METRICS[metric].logged]
+    values = rows.astype(dict.fromkeys(metrics, float))
+    values = values.assign(**{metric: np.log(values[metric]) for metric in logged})
+    means = values.groupby(keys, sort=False, as_index=False)[metrics].mean()
+    return pd.DataFrame(means.assign(**{metric: np.exp(means[metric]) for metric in logged}))
 
 
 def curve(record: RunRecord, seeds: Iterable[int | None] | None = None) -> pd.DataFrame:

@@ -31,6 +31,7 @@ TINY = 1e-9  # what binary fractions leave of a rounded value
 # How many decimals print gives of a figure: shares stand there in percent.
 PRINTED = {name: m.digits + 2 * (m.unit == "%") for name, m in METRICS.items()} | {"loss": 4}
 OF_PHASE2 = metrics_where(lambda m: m.of_phase2)  # what a longer training would change
+OTHERS_RAN = 0.5  # threads more than a run's own that say that something else ran beside it
 CUT_SHORT = "最良エポックが `epochs` の上限で、Phase 2 が終わっていない"
 
 
@@ -122,7 +123,36 @@ def incomparable(a: RunRecord, b: RunRecord) -> dict[str, str]:
     for metric, rows in OF_ROWS.items():
         if _known(a, rows) and _known(b, rows) and _known(a, rows) != _known(b, rows):
             reasons[metric] = "測った行数が違うので、比べられない"
+    if why := other_times(a, b):
+        reasons["seconds"] = f"{why}ので、比べられない"
     return reasons
+
+
+def other_times(a: RunRecord, b: RunRecord) -> str:
+    """Return why the times of two runs cannot be compared; empty where they can.
+
+    They can between runs of one machine with one number of threads, alone on it as far as that is
+    known. Print compares its own runs.
+    """
+    if a.document and a.document == b.document:
+        return ""
+    machines, threads = ([r.environment.get(k) for r in (a, b)] for k in ("machine_id", "threads"))
+    if None in (*machines, *threads):
+        return "どの計算機で測ったかの記録がない"
+    if machines[0] != machines[1]:
+        return "別の計算機で測った"
+    if threads[0] != threads[1]:
+        return "スレッド数が違う"
+    crowded = [r.name for r in (a, b) if was_crowded(r)]
+    return f"{'、'.join(crowded)} はほかの計算と同時に測った" if crowded else ""
+
+
+def was_crowded(record: RunRecord) -> bool:
+    """Whether a run is known to have shared its machine with something else that computed."""
+    threads, load = (record.environment.get(k) for k in ("threads", "load"))
+    if not isinstance(threads, int) or not isinstance(load, int | float):
+        return False
+    return load > threads + OTHERS_RAN
 
 
 def different_texts(a: RunRecord, b: RunRecord) -> list[str]:

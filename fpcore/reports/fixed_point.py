@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from fpcore import notation
 from fpcore.notation import DASH, Markdown, number, percent, percentage_points
 from fpcore.paths import reports
-from fpcore.reports import figures
+from fpcore.reports import figures, opening
 from fpcore.reports.figures.fixed_point import QUANTILES, SPREADS
 from fpcore.reports.page import publish
 from fpcore.runs.diagnosis import LOOKS, Diagnosis, TextDiagnosis
@@ -31,10 +31,47 @@ def setting(d: Diagnosis) -> Markdown:
     return Markdown(
         f"`{c.run_name}`（{c.label}、シード {c.seeds[0]}）の Phase 1 を {c.samples[0]} サンプル"
         f"（{d.train.tokens:,} トークン）で {len(d.phase1) + 1} 反復訓練し、重みを止め、"
-        f"雑音を切って {_steps(d)} 歩反復した。検証は {d.val.tokens:,} トークン。"
-        "訓練テキストは最後の P から、Phase 1 が見ていない検証テキストは、反復 1 と同じく"
-        "乱数から始める。"
+        f"雑音を切って {_steps(d)} ステップ反復した。検証は {d.val.tokens:,} トークン。"
+        "訓練テキストは、Phase 1 が最後に持っていた全トークンの文脈 P から、Phase 1 が見ていない"
+        "検証テキストは、反復 1 と同じく乱数から始める。"
     )
+
+
+def gist(d: Diagnosis) -> Markdown:
+    """要点: what was looked at, how far from fixed the contexts are, and what to do next."""
+    first, last = d.train.settling.iloc[0], d.train.settling.iloc[-1]
+    start, end = (
+        f"{_small(row['median'])}（90 % 点 {_small(row['q90'])}）" for row in (first, last)
+    )
+    c = d.config
+    what = (
+        f"`{c.run_name}` を {c.samples[0]} サンプルで訓練し、重みを止め、雑音を切って "
+        f"{_steps(d)} ステップ反復した（シード {c.seeds[0]}）"
+    )
+    said = (
+        f"訓練が数える「収束」は {percent(d.phase1['convergence_rate'].iloc[-1])} だが、"
+        f"固定点にいるトークンは {percent(first['fixed'], 2)}、{_steps(d)} ステップ目でも "
+        f"{percent(last['fixed'], 2)}。相対残差の中央値は {start}から {end}になった"
+    )
+    return opening.three_lines("調べたこと", what, said, _next(d, last))
+
+
+def _next(d: Diagnosis, last: pd.Series) -> str:
+    """Say whether more iterations would reach the fixed point, or other weights are needed."""
+    left = _left(d, last)
+    if last["median"] <= TOLERANCE:
+        return "中央値は固定点の範囲にある。ほかのシードとサイズでも確かめる"
+    if left is None:
+        return "反復では近づかないので、`dist_reg_weight` や `max_iter` を変えた訓練で調べる"
+    return f"この速さなら、中央値が固定点に着くまであと約 {left} ステップ（`-p iterations`）"
+
+
+def _left(d: Diagnosis, last: pd.Series) -> int | None:
+    """Return how many steps more it takes at this rate; None where contexts do not approach."""
+    local = float(d.train.settling["local_median"].median())
+    if not local < 1 or last["median"] <= TOLERANCE:
+        return None
+    return math.ceil(math.log(TOLERANCE / last["median"]) / math.log(local))
 
 
 def settled(d: Diagnosis) -> Markdown:
@@ -44,23 +81,24 @@ def settled(d: Diagnosis) -> Markdown:
     rows = {
         f"訓練中の収束率（反復 {last['iteration']:.0f}、雑音あり、重みは動く）": (
             percent(last["convergence_rate"]), DASH),
-        "同じ閾値を満たす割合（雑音なし、1 歩目）": (train["converged", 0], DASH),
-        f"同じ閾値を満たす割合（{steps} 歩目）": (train["converged", -1], val["converged", -1]),
-        "固定点にいる割合（1 歩目）": (train["fixed", 0], DASH),
-        f"固定点にいる割合（{steps} 歩目）": (train["fixed", -1], val["fixed", -1]),
-        "相対残差の中央値（1 歩目）": (train["median", 0], DASH),
-        f"相対残差の中央値（{steps} 歩目）": (train["median", -1], val["median", -1]),
+        "同じ閾値を満たす割合（雑音なし、1 ステップ目）": (train["converged", 0], DASH),
+        f"同じ閾値を満たす割合（{steps} ステップ目）": (
+            train["converged", -1], val["converged", -1]),
+        "固定点にいる割合（1 ステップ目）": (train["fixed", 0], DASH),
+        f"固定点にいる割合（{steps} ステップ目）": (train["fixed", -1], val["fixed", -1]),
+        "相対残差の中央値（1 ステップ目）": (train["median", 0], DASH),
+        f"相対残差の中央値（{steps} ステップ目）": (train["median", -1], val["median", -1]),
         "縮小率（局所、中央値 [10 %, 90 %]）": (_local(d.train), _local(d.val)),
         "縮小率（全体、RMS）": (_typical(d.train, "rms"), _typical(d.val, "rms")),
         "逐次の文脈との相対距離（Phase 2 が訓練に使う文脈）": (_far(d.parallel), DASH),
-        f"逐次の文脈との相対距離（{steps} 歩の後）": (_far(d.train.left), _far(d.val.left)),
+        f"逐次の文脈との相対距離（{steps} ステップの後）": (_far(d.train.left), _far(d.val.left)),
     }  # fmt: skip
     shown = [{"測ったもの": k, "訓練": a, "検証": b} for k, (a, b) in rows.items()]
     note = (
         f"固定点は相対残差 ‖f(z) − z‖ / ‖f(z)‖ が {TOLERANCE:g} 未満のこと。"
-        "縮小率は 1 歩の変化と、それを生んだ前の歩の変化（1 つ前のトークン）の比で、"
-        "歩についての中央値。距離は中央値（99 % 点）。"
-        f"乱数から始めた検証の 1 歩目は意味がないので {DASH}。"
+        "縮小率は 1 ステップの変化と、それを生んだ前のステップの変化（1 つ前のトークン）の比で、"
+        "ステップについての中央値。距離は中央値（99 % 点）。"
+        f"乱数から始めた検証の 1 ステップ目は意味がないので {DASH}。"
     )
     return Markdown(f"{notation.table(pd.DataFrame(shown))}\n\n{note}")
 
@@ -70,12 +108,12 @@ def meaning(d: Diagnosis) -> Markdown:
     first, last = d.train.settling.iloc[0], d.train.settling.iloc[-1]
     rate = d.phase1["convergence_rate"].iloc[-1]
     lines = [
-        f"訓練が数える「収束」は {percent(rate)}。重みを止め雑音を切った 1 歩目で同じ閾値を"
+        f"訓練が数える「収束」は {percent(rate)}。重みを止め雑音を切った 1 ステップ目で同じ閾値を"
         f"満たすのは {percent(first['converged'])}、"
         f"**固定点にいるのは {percent(first['fixed'], 2)}** で、"
-        f"相対残差の中央値は {percent(first['median'])}。",
-        f"閾値 {d.config.convergence_threshold:g} は相対残差 {percent(d.threshold)} にあたる。"
-        "「収束」は歩幅がそれより小さいという意味で、固定点のことではない。",
+        f"相対残差の中央値は {_small(first['median'])}。",
+        f"閾値 {d.config.convergence_threshold:g} は相対残差 {_small(d.threshold)} にあたる。"
+        "「収束」は 1 ステップの動きがそれより小さいという意味で、固定点のことではない。",
         _approach(d, last),
         _gap(d),
     ]
@@ -87,9 +125,9 @@ def residuals(d: Diagnosis) -> Markdown:
     trace = d.train.settling
     rows = trace[trace["step"].isin([*LOOKS, _steps(d)])].to_dict("records")
     shown = [
-        {"歩": number(row["step"], 0)}
+        {"ステップ": number(row["step"], 0)}
         | {label: _small(row[k]) for k, label in QUANTILES.items()}
-        | {"閾値未満": percent(row["converged"]), "固定点": percent(row["fixed"])}
+        | {"閾値未満": percent(row["converged"]), "固定点": percent(row["fixed"], 2)}
         | {"縮小率（局所）": number(row["local_median"], 3), "（全体）": number(row["rms"], 3)}
         for row in rows
     ]
@@ -101,7 +139,7 @@ def spectra(d: Diagnosis) -> Markdown:
     both = d.train.spectra.merge(d.val.spectra, on="step", suffixes=("_train", "_val"))
     names = SPREADS
     shown = [
-        {"歩": number(row["step"], 0)}
+        {"ステップ": number(row["step"], 0)}
         | {f"訓練 {label}": percent(row[f"{k}_train"]) for k, label in names.items()}
         | {f"検証 {label}": percent(row[f"{k}_val"]) for k, label in names.items()}
         for row in both.to_dict("records")
@@ -109,9 +147,10 @@ def spectra(d: Diagnosis) -> Markdown:
     start, end = (both["er_train"].iloc[i] for i in (0, -1))
     val = both["er_val"].iloc[-1]
     note = (
-        f"PR は participation ratio (Σλ)² / Σλ²。どれも D に対する比で、各 {d.rows:,} 行。"
+        "PR は participation ratio (Σλ)² / Σλ²（λ は共分散の固有値）。どれも文脈の次元 "
+        f"D = {d.config.context_dim} に対する比で、各 {d.rows:,} 行。"
         f"雑音を含む最後の P の訓練 ER {percent(start)} と検証 ER {percent(val)} の差は "
-        f"{percentage_points(start - val)}、同じ雑音なしの {_steps(d)} 歩の後どうしでは "
+        f"{percentage_points(start - val)}、同じ雑音なしの {_steps(d)} ステップの後どうしでは "
         f"{percentage_points(end - val)}。"
     )
     return Markdown(f"{notation.table(pd.DataFrame(shown))}\n\n{note}")
@@ -135,8 +174,9 @@ def render(d: Diagnosis) -> Markdown:
     """Return the whole report as Markdown; figures are linked by file name."""
     shown = {name: f"![{caption}]({name}.png)" for name, (_, caption) in FIGURES.items()}
     parts = [
-        f"# どこまで固定点か: {d.title}",
-        setting(d),
+        f"# 文脈はどこまで固定点に近づいたか: {d.title}",
+        f"## {opening.HEADING}\n\n{gist(d)}",
+        f"## 対象\n\n{setting(d)}",
         f"## 収束と固定点\n\n{settled(d)}\n\n{meaning(d)}",
         f"## 相対残差\n\n{residuals(d)}\n\n{shown['residuals']}",
         f"## Effective Rank\n\n{spectra(d)}\n\n{shown['spectra']}",
@@ -183,16 +223,17 @@ def _gained(first: pd.Series, last: pd.Series) -> str:
 def _approach(d: Diagnosis, last: pd.Series) -> str:
     """Say whether further iterations lead to the fixed point, and how many it would take."""
     steps, local = _steps(d), float(d.train.settling["local_median"].median())
-    at = f"{steps} 歩目に固定点にいるのは {percent(last['fixed'])}、"
+    at = f"{steps} ステップ目に固定点にいるのは {percent(last['fixed'], 2)}、"
     at += f"残差の中央値は {_small(last['median'])}"
     if math.isnan(local):
         return f"変化は初めから固定点の範囲にある。{at}。"
     if local >= 1:
-        return f"1 歩ごとの変化は縮まない（局所の中央値 ×{number(local, 3)}）。{at}。"
-    text = f"1 歩ごとの変化は ×{number(local, 3)}（局所の中央値）に縮み、固定点に近づく。{at}。"
-    if last["median"] > TOLERANCE:
-        left = math.ceil(math.log(TOLERANCE / last["median"]) / math.log(local))
-        text += f"この速さなら中央値が {TOLERANCE:g} を下回るまで、あと約 {left} 歩。"
+        return f"1 ステップごとの変化は縮まない（局所の中央値 ×{number(local, 3)}）。{at}。"
+    text = (
+        f"1 ステップごとの変化は ×{number(local, 3)}（局所の中央値）に縮み、固定点に近づく。{at}。"
+    )
+    if (left := _left(d, last)) is not None:
+        text += f"この速さなら中央値が {TOLERANCE:g} を下回るまで、あと約 {left} ステップ。"
     return text
 
 
@@ -201,8 +242,8 @@ def _gap(d: Diagnosis) -> str:
     before, after = d.parallel["median"], d.train.left["median"]
     text = (
         f"Phase 2 が訓練に使う文脈は、検証に使う逐次の文脈と、相対距離の中央値で {_small(before)}"
-        f"（99 % 点 {_small(d.parallel['q99'])}）違う。雑音なしの反復を {_steps(d)} 歩続けると "
-        f"{_small(after)}"
+        f"（99 % 点 {_small(d.parallel['q99'])}）違う。"
+        f"雑音なしの反復を {_steps(d)} ステップ続けると {_small(after)}"
     )
     return f"{text} に{'縮む' if after < before else 'なり、縮まない'}。"
 

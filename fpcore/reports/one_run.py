@@ -6,6 +6,7 @@ import pandas as pd
 
 from fpcore.config.run_config import RunConfig
 from fpcore.notation import (
+    DASH,
     METRICS,
     Markdown,
     code,
@@ -18,7 +19,9 @@ from fpcore.notation import (
 )
 from fpcore.records.frames import curve
 from fpcore.records.record import RunRecord
-from fpcore.stats.scaling import PowerLaw, fit_power_law
+from fpcore.reports.run_summary import checked as checked
+from fpcore.reports.run_summary import gist as gist
+from fpcore.stats.scaling import LEAST_SIZES, PowerLaw, fit_power_law
 
 COLUMNS = metrics_where(lambda m: m.column)
 
@@ -62,13 +65,16 @@ def _columns(points: pd.DataFrame) -> tuple[list[float], list[float]]:
 
 
 def fits_table(records: Iterable[RunRecord]) -> Markdown:
-    """Return the power law of each run over all its sizes; a dash for runs of a single size."""
+    """Return the power law of each run over all its sizes; dashes for too few sizes."""
     rows = []
     for record in records:
         points = curve(record)
-        fit = fit_power_law(*_columns(points)) if points["train_tokens"].nunique() > 1 else None
+        enough = points["train_tokens"].nunique() >= LEAST_SIZES
+        fit = fit_power_law(*_columns(points)) if enough else None
         rows.append({"run": record.name, **law_row(fit, len(points))})
-    return table(pd.DataFrame(rows))
+    few = any(row["α"] == DASH for row in rows)
+    note = f"\n\nα はサイズが {LEAST_SIZES} 以上の実行だけで求める。" if few else ""
+    return Markdown(f"{table(pd.DataFrame(rows))}{note}")
 
 
 def law_row(fit: PowerLaw | None, n: int) -> dict[str, str]:

@@ -9,13 +9,17 @@ import pandas as pd
 from scipy import stats
 
 from fpcore import notation
+from fpcore.analysis.bending import FEW_SIZES, RARE
+from fpcore.analysis.chance import worse_than_chance
 from fpcore.notation import DASH, Markdown, number, percent, table
 from fpcore.records.frames import curve
 from fpcore.records.record import RunRecord
+from fpcore.reports import opening
 from fpcore.reports.one_run import fits_table as fits_table
 from fpcore.reports.one_run import law_row
 from fpcore.reports.one_run import runs_table as runs_table
 from fpcore.stats.scaling import (
+    LEAST_SIZES,
     fit_power_law,
     fit_saturating_law,
     local_exponents,
@@ -45,10 +49,38 @@ FEW_DOF = 3  # with fewer degrees of freedom a law is not put to the test by its
 TRIALS = 1000
 POWER, SATURATING = "べき乗則", "飽和則"
 COLUMNS = (
-    "run", "法則", "パラメータと 95 % 区間", "bootstrap の区間", "Huber",
-    "残差 RMS (nat)", "自由度", "p",
+    "run", "法則", "パラメータと 95 % 区間", "リサンプリングの区間", "Huber",
+    "残差 RMS（nat）", "自由度", "p",
 )  # fmt: skip
 _NAMES = {"alpha": "α", "floor": "E∞", "B": "B", "beta": "β"}
+
+
+def gist(records: Iterable[RunRecord]) -> Markdown:
+    """要点: which runs are fitted, their exponents with intervals, and what would tell more."""
+    records = list(records)
+    known = {record.name: _columns(curve(record)) for record in records}
+    enough = {name: own for name, own in known.items() if len(set(own[0])) >= LEAST_SIZES}
+    what = f"{len(known)} 実行の Val PPL に、べき乗則と飽和則を当てはめた"
+    few = len(known) - len(enough)
+    rest = f"。ほかの {few} 実行はサイズが {LEAST_SIZES} 未満で、α を求めない" if few else ""
+    said = "、".join(_exponent(name, *own) for name, own in enough.items())
+    high = {record.name: worse for record in records if (worse := worse_than_chance(record))}
+    care = "".join(f"**注意**　`{name}` の Val PPL が {worse}。" for name, worse in high.items())
+    more = any(len(own[0]) < FEW_SIZES for own in known.values())
+    following = (
+        f"サイズを {FEW_SIZES} 以上に増やす" if more else "最大のサイズの予測が当たったかを見る"
+    )
+    said = f"{care}{said or 'α を言える実行がない'}{rest}"
+    return opening.three_lines("当てはめたもの", what, said, following)
+
+
+def _exponent(name: str, tokens: list[float], ppl: list[float]) -> str:
+    law, better = fit_power_law(tokens, ppl), "飽和則の方が合うとは言えない"
+    if not undetermined(SATURATING, tokens, ppl):
+        p = saturation_p(law, fit_saturating_law(tokens, ppl), tokens, ppl)
+        better = "飽和則の方が合う" if p < RARE else better
+    ends = _ends(power_interval(law), 3)
+    return f"`{name}` は α = {number(law.alpha, 3)} {ends}（95 % 区間）で、{better}"
 
 
 def laws_table(records: Iterable[RunRecord]) -> Markdown:
@@ -61,9 +93,9 @@ def laws_table(records: Iterable[RunRecord]) -> Markdown:
         "べき乗則 log PPL = log A + α·log トークン（区間は Student の t）、"
         "飽和則 L = E∞ + B·トークン^−β（区間は profile likelihood）。p は、べき乗則が正しいときに"
         "飽和則の方がこれ以上よく合う確率（F 検定。E∞ ≥ 0 なので高々この値）。"
-        f"bootstrap は、当てはめた法則からデータを {DRAWS:,} 回引いて当てはめ直した区間"
-        "（parametric）。Huber は、外れたサイズを弱めた当てはめで、最小二乗と離れていれば、"
-        "1 つのサイズが結果を決めているかもしれない。"
+        f"リサンプリングは、当てはめた法則からデータを {DRAWS:,} 回引いて当てはめ直した区間"
+        "（parametric bootstrap）。Huber は、外れたサイズを弱めた当てはめで、最小二乗と離れて"
+        "いれば、1 つのサイズが結果を決めているかもしれない。nat は損失（自然対数）の単位。"
     )
     if few:
         note += (
@@ -74,7 +106,7 @@ def laws_table(records: Iterable[RunRecord]) -> Markdown:
 
 
 def local_table(records: Iterable[RunRecord]) -> Markdown:
-    """Return α between each two neighbouring sizes of each run."""
+    """Return the slope between each two neighbouring sizes of each run."""
     rows: list[tuple[str, dict[tuple[int, int], float]]] = []
     for record in records:
         points = curve(record)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fpcore import notation
 from fpcore.analysis.comparison import Comparison, compare_runs
 from fpcore.analysis.difference import MetricDifference
-from fpcore.notation import METRICS, glued, number, percent, sizes
+from fpcore.notation import METRICS, ends, glued, number, percent, sizes
 from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord
-from fpcore.stats.scaling import PowerLaw
+from fpcore.stats.scaling import LEAST_SIZES, PowerLaw
 from fpcore.stats.uncertainty import LEVEL, Direction
 
 UNCLEAR = "差があるとは言えない"
@@ -19,9 +19,9 @@ HELPS = {"up": "役に立つと言える", "down": "害になると言える", "
 
 
 def certainty(c: Comparison) -> str:
-    """Say what the differences rest on."""
+    """Say what the differences of several seeds rest on; of one seed 要点 says it."""
     if c.seeds < 2:
-        return "確からしさは判定できない（シード1）。"
+        return ""
     known = f"± はシード間の標準偏差（シード n={c.seeds}）。"
     return f"{known}方向は差の {level(c.level)} 区間が 0 を含まないときだけ言う。"
 
@@ -46,9 +46,32 @@ def with_interval(d: MetricDifference) -> str:
     if math.isnan(d.low) or d.direction == "unknown" or d.seeds < 2:
         return gap(d)
     if not METRICS[d.metric].logged:
-        return f"{gap(d)} {notation.interval(d.metric, d.low, d.high)}"
-    ends = ", ".join(percent(end, signed=True) for end in d.ends)
-    return f"{gap(d)} [{ends}]".replace("+inf%", "∞")
+        shown = notation.interval(d.metric, d.low, d.high)
+        return f"{gap(d).removesuffix(shown.partition(']')[2])} {shown}"
+    return f"{gap(d)} [{', '.join(percent_ends(d))}]"
+
+
+def percent_ends(d: MetricDifference) -> list[str]:
+    """Write the ends of the interval of what is compared by ratios, in percent."""
+    low, high = (100 * end for end in d.ends)
+    return [end.replace("+inf%", "∞") for end in ends(low, high, 1, "%")]
+
+
+def verdict(d: MetricDifference) -> str:
+    """Say in a word what may be said of a difference."""
+    match d.certain:
+        case "up" | "down":
+            return ("高い" if d.certain == "up" else "低い") + (f"（{SMALL}）" if d.small else "")
+        case "same":
+            return "同じ"
+        case "tiny":
+            return TINY
+    return f"差は {below(d.metric)}" if d.negligible else UNCLEAR
+
+
+def said(d: MetricDifference) -> str:
+    """Say of a difference what may be said, with its interval."""
+    return "同じ" if d.certain == "same" else glued(with_interval(d), f"で{verdict(d)}")
 
 
 def margin(name: str) -> str:
@@ -121,7 +144,7 @@ def combined_interval(c: Comparison) -> str:
         *(["シード"] if d.by_seeds.known else []),
         *(["検証会話"] if d.by_text.known else []),
     ]
-    low, high = (percent(v, 1, signed=True) for v in d.ends)
+    low, high = percent_ends(d)
     said = f"{c.samples[-1]} サンプルの差の {level(c.level)} 区間（{'と'.join(sources)}による）は "
     said += f"{low} から {high}"
     return said + ("で、0 を含む。" if d.direction == "unclear" else "。")
@@ -141,7 +164,7 @@ def alpha(c: Comparison) -> str:
             return f"全体の α に{TINY}。"
         case "unclear":
             return f"全体の α に{UNCLEAR}{gap}。"
-    return "共通のサイズが 2 つ未満なので、α は比べられない。"
+    return f"α は {LEAST_SIZES} サイズ以上で求める（共通のサイズが足りない）。"
 
 
 def intervals(c: Comparison) -> str:
@@ -167,7 +190,7 @@ def progression(c: Comparison, record: RunRecord) -> list[str]:
     """Give α and R² of each window of a run, and Δα from the first window to the last."""
     fits = c.fits(record)
     if not fits:
-        return ["- 共通のサイズが 2 つ未満なので α は求まらない。"]
+        return [f"- α は {LEAST_SIZES} サイズ以上で求める（共通のサイズが足りない）。"]
     lines = [
         f"- {title}: α = {number(fit.alpha, 3)}, R² = {number(fit.r_squared, 3)}"
         for title, (_, _, fit) in zip(window_names(fits), fits, strict=True)
@@ -213,37 +236,60 @@ def by_size(found: Mapping[int, MetricDifference]) -> str:
     return "、".join(told) + (f"、{sizes(rest)}では{UNCLEAR}" if rest else "")
 
 
-def not_comparable(c: Comparison) -> list[str]:
-    """Say which metrics cannot be compared, and why; one sentence for each reason."""
+def not_comparable(c: Comparison, metrics: Iterable[str] = METRICS) -> list[str]:
+    """Say which of some metrics cannot be compared, and why; one sentence for each reason."""
     reasons: dict[str, list[str]] = {}
-    for name, why in c.incomparable.items():
-        reasons.setdefault(why, []).append(notation.METRICS[name].label)
-    return [f"{'、'.join(names)} は、{why}。" for why, names in reasons.items()]
+    for name in metrics:
+        if why := c.incomparable.get(name):
+            reasons.setdefault(why, []).append(METRICS[name].label)
+    return [f"{glued('、'.join(names), 'は、')}{why}。" for why, names in reasons.items()]
+
+
+def per_size(found: Mapping[int, MetricDifference], word: Callable[[MetricDifference], str]) -> str:
+    """Give each verdict, the sizes that it holds at, and the interval at the largest of these."""
+    places: dict[str, list[int]] = {}
+    for n, d in found.items():
+        if d.direction != "unknown":
+            places.setdefault(word(d), []).append(n)
+    parts = []
+    for said, own in places.items():
+        whole = len(own) == sum(map(len, places.values())) > 1
+        where = f"全 {len(own)} サイズ" if whole else sizes(own)
+        last, at = found[own[-1]], f"{own[-1]} サンプルで " if len(own) > 1 else ""
+        much = "" if last.certain == "same" else f"（{at}{with_interval(last)}）"
+        parts.append(f"{where}で{said}{much}")
+    return "、".join(parts)
+
+
+def behind(text: str) -> str:
+    """Return a text to stand behind a Japanese one, with a space before Latin and digits."""
+    return f" {text}" if text[:1].isascii() and text[:1].isalnum() else text
 
 
 def worth(record: RunRecord, controls: Sequence[RunRecord], share: float) -> str:
     """Say in one sentence whether phase 1 lowers Val PPL, with intervals of the level `share`.
 
-    The difference is the control's Val PPL less the trained run's, at the largest size; other sizes
-    are named where they do not say the same.
+    The differences are the control's Val PPL less the trained run's, at every size.
     """
     found = [compare_runs(record, control, level=share) for control in controls]
     if not found:
         return ""
-    said = "、".join(_said(c) for c in found)
-    head = f"Phase 1 の訓練は（対照の Val PPL − `{record.name}`、{sizes([found[0].samples[-1]])}、"
-    return f"{head}[ ] は {level(share)} 区間）: {said}。"
+    said = "。".join(_said(c) for c in found)
+    of = f"差は対照の Val PPL − `{record.name}`、[ ] は {level(share)} 区間"
+    return f"Phase 1 の訓練は（{of}）、{said}。"
 
 
 def _said(c: Comparison) -> str:
-    d, kind = c["val_ppl"], c.b.config["contexts"]
+    kind = c.b.config["contexts"]
     if "val_ppl" in c.incomparable:
         return f"{kind} に対しては、{c.incomparable['val_ppl']}"
-    what = HELPS.get(d.certain, "役に立つとも害になるとも言えない")
-    what += f"（{SMALL}）" if d.small and what in HELPS.values() else ""
-    what += "（シード 1）" if c.seeds < 2 else ""
-    other = by_size(c.by_size("val_ppl"))
-    return f"{kind} に対して {with_interval(d)} で、{what}" + (f"（{other}）" if other else "")
+    return f"{kind} に対して{behind(per_size(c.by_size('val_ppl'), helps))}"
+
+
+def helps(d: MetricDifference) -> str:
+    """Say whether training contexts helps, of a control's metric less the trained run's."""
+    word = HELPS.get(d.certain, "役に立つとも害になるとも言えない")
+    return word + (f"（{SMALL}）" if d.small and d.certain in HELPS else "")
 
 
 def window_names(fits: Sequence[tuple[int, int, PowerLaw]]) -> list[str]:

@@ -5,13 +5,17 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
+from matplotlib.font_manager import findfont, get_font
 from torch import Tensor
 
 from fpcore import notation
 from fpcore.notation import Markdown, number
-from fpcore.reports.figures.style import whole_axis
+from fpcore.reports.figures.style import FONT, whole_axis
 from fpcore.reports.figures.words import said
 from fpcore.runs.lessons import FROZEN_STEPS, Lesson
+
+PART = "文字の一部"
+MISSING = "〓"  # what Japanese print sets for a character that the font lacks
 
 
 def residuals(contexts: list[Tensor]) -> np.ndarray:
@@ -58,7 +62,7 @@ def fixed_point(made: Lesson) -> Markdown:
 
 def next_words(made: Lesson, count: int = 12) -> Markdown:
     """Return what phase 2, trained on the text itself, predicts of the first tokens."""
-    names = dict(zip(made.ids.tolist(), made.words, strict=True))
+    names = _names(made)
     rows = [
         {"ここまで": made.words[i], "予測（最も高い）": names[int(chance.argmax())],
          "その確率": notation.percent(float(chance.max()), 0), "正解": made.words[i + 1],
@@ -73,6 +77,20 @@ def next_words(made: Lesson, count: int = 12) -> Markdown:
     return Markdown(f"{said}\n\n{notation.table(pd.DataFrame(rows))}")
 
 
+def _names(made: Lesson) -> dict[int, str]:
+    """Return what each type is called; one that stands in several characters is a part of them."""
+    names: dict[int, str] = {}
+    for kind, word in zip(made.ids.tolist(), made.words, strict=True):
+        names[kind] = word if names.get(kind, word) == word else PART
+    return names
+
+
+def drawn(words: list[str]) -> list[str]:
+    """Return words as figures can show them: what their font lacks is a mark for that."""
+    known = get_font(findfont(FONT)).get_charmap()
+    return ["".join(c if ord(c) in known else MISSING for c in word) for word in words]
+
+
 def axes(tokens: int) -> Axes:
     """Return the axes of a figure with a row for every token."""
     return plt.subplots(figsize=(7.5, 1.2 + 0.19 * tokens), layout="constrained")[1]
@@ -83,7 +101,7 @@ def heat_map(made: Lesson, contexts: list[Tensor], title: str, ax: Axes) -> Axes
     values = np.log10(np.maximum(residuals(contexts), 1e-7))
     image = ax.imshow(values, aspect="auto", cmap="viridis", vmin=-7, vmax=0.5,
                       extent=(0.5, values.shape[1] + 0.5, len(values) - 0.5, -0.5))  # fmt: skip
-    ax.set_yticks(range(len(made.words)), made.words, fontsize="x-small")
+    ax.set_yticks(range(len(made.words)), drawn(made.words), fontsize="x-small")
     whole_axis(ax)
     ax.grid(visible=False)
     shown = said("{title}　n={n} トークン", title=said(title), n=len(values))
@@ -100,10 +118,11 @@ def paths(made: Lesson, ax: Axes, shown: int = 8) -> Axes:
     _, scale, directions = torch.pca_lowrank(steps[-1] - centre, q=2, center=False)
     flat = ((steps - centre) @ directions).numpy()  # [K, N, 2]
     colors = plt.get_cmap("viridis")(np.linspace(0, 0.9, shown))
+    words = drawn(made.words[:shown])
     for i in range(min(shown, len(made.words))):
         ax.plot(*flat[:, i].T, color=colors[i], lw=0.8, alpha=0.6)
         ax.scatter(flat[-1, i, 0], flat[-1, i, 1], color=colors[i], s=24, zorder=3)
-        ax.annotate(f"{i} {made.words[i]}", flat[-1, i], (5, 3), textcoords="offset points",
+        ax.annotate(f"{i} {words[i]}", flat[-1, i], (5, 3), textcoords="offset points",
                     fontsize="small")  # fmt: skip
     share = float((scale**2).sum() / ((steps[-1] - centre) ** 2).sum())
     ax.set(xlabel=said("第 1 主成分"), ylabel=said("第 2 主成分"))

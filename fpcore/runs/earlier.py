@@ -18,11 +18,21 @@ FILES = ("corpus", "embedding")  # knobs that can name a file, in more than one 
 GROWING = ("seeds", "samples")  # knobs that a longer run has more of
 SAMPLE = "some_conversations"  # in a record's data: digests of KNOWN of its conversations
 KNOWN = 16
-ELSEWHEN = ("commit", "first_contexts", "deterministic")  # follow from the rest, or change nothing
+ELSEWHEN = (
+    "commit",
+    "first_contexts",
+    "deterministic",
+    "load",
+)  # follow from the rest, or change nothing
 
 
 class Recordable(Protocol):
     """A config of any kind: a name, sizes, and knobs."""
+
+    @property
+    def name(self) -> str:
+        """The name that was given; empty for one made from the knobs."""
+        ...
 
     @property
     def run_name(self) -> str:

@@ -16,9 +16,11 @@ from fpcore.config.run_config import RunConfig
 from fpcore.data.dataset import Data, prepare
 from fpcore.errors import TrainingError
 from fpcore.model.precision import device_of, resolve
+from fpcore.paths import shown
 from fpcore.records.record import RunRecord, SizeResult
-from fpcore.runs import checkpoint, memory
+from fpcore.runs import checkpoint, memory, reading
 from fpcore.runs.checkpoint import Checkpoint
+from fpcore.runs.current import twin
 from fpcore.runs.earlier import (
     FILES,
     SAMPLE,
@@ -31,7 +33,7 @@ from fpcore.runs.earlier import (
     sample,
 )
 from fpcore.runs.lock import held
-from fpcore.runs.progress import Progress, Stopwatch, clock, planned
+from fpcore.runs.progress import Progress, Stopwatch, clock, note, planned
 from fpcore.runs.provenance import code_digests, environment, roles_of
 from fpcore.runs.training import Training
 from fpcore.runs.trial import Trial
@@ -80,6 +82,9 @@ def recorded(
             check_texts(config, earlier, work.data)
             if _holds_all(earlier, config, work):
                 return earlier
+        elif not (force or config.name) and (other := _under_another_name(config, work)):
+            return other
+        note(reading.said(work.data, config.samples))
         started = datetime.now(UTC).isoformat(timespec="seconds")
         plan = planned(config.run_name, getattr(config, "seeds", []), config.samples)
         with memory.told(f"{config.run_name}: training"), plan:
@@ -97,6 +102,16 @@ def recorded(
         record.save()
         saved()
         return record
+
+
+def _under_another_name(config: Recordable, work: Work) -> RunRecord | None:
+    """Return a current record of the same config, for a run that was given no name of its own."""
+    digests = work.data.digests(config.samples) | code_digests(work.roles)
+    found = twin(config, digests)
+    if found is not None:
+        path = shown(found.path)
+        print(f"{config.run_name}: {found.name} is the same run, so its record is reused: {path}")
+    return found
 
 
 def _holds_all(record: RunRecord, config: Recordable, work: Work) -> bool:
@@ -121,7 +136,8 @@ def _holds_all(record: RunRecord, config: Recordable, work: Work) -> bool:
 def run(config: RunConfig, *, force: bool = False, share: str = "") -> RunRecord:
     """Train every seed and size of `config`, save the record and return it.
 
-    An earlier record of the same config with the same digests is returned as it is; one that has
+    An earlier record of the same config with the same digests is returned as it is, for a run
+    without a name of its own under whatever name; one that has
     fewer seeds (the first ones) or sizes is gone on with, if it was made on this machine. Where a
     digest has changed, the run says which one and trains again. `force` trains in any case, and
     replaces a record of the same name whatever its config. Runs that are given one name to `share`

@@ -84,7 +84,8 @@ def perform(job: Job, on_line: Callable[[str], None], gone: Callable[[], bool]) 
     environment = {"FPCORE_HOME": str(home), JOB: job.number}
     if job.threads:
         environment |= dict.fromkeys(THREADS, str(job.threads))
-    parameters = job.config.model_dump() | {"force": job.force, "share": job.share}
+    own = {"name": job.name, "force": job.force, "share": job.share}
+    parameters = job.config.model_dump() | own
     try:
         if not job.home:
             _put(record, job.record)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from fpcore.config.run_config import RunConfig
@@ -25,6 +26,8 @@ TOY = {
     "epochs": 60, "phase2_lr": 0.01, "phase2_batch": 16,
 }  # fmt: skip
 FROZEN_STEPS = 30
+HALF = "\ufffd"  # what a part of a character is decoded to
+MOST_TOKENS = 8  # that are looked at to make a character whole
 
 
 @dataclass
@@ -78,7 +81,22 @@ def _tokens(text: str) -> tuple[list[str], Tensor]:
         raise CorpusError(
             f"The text has {len(types)} different tokens; it needs more than {TOY['embed_dim']}."
         )
-    return [tokenizer.decode([i]).strip() or "␣" for i in encoded], ids
+    return _read(tokenizer, encoded), ids
+
+
+def _read(tokenizer: Tokenizer, encoded: list[int]) -> list[str]:
+    """Return the tokens as they read; those that only together make a character are numbered.
+
+    GPT-2's tokens are bytes: one of the characters of a Japanese sentence takes two or three.
+    """
+    words: list[str] = []
+    while len(words) < len(encoded):
+        rest = encoded[len(words) : len(words) + MOST_TOKENS]
+        whole = (n for n in range(1, len(rest) + 1) if HALF not in tokenizer.decode(rest[:n]))
+        count = next(whole, 1)
+        text = tokenizer.decode(rest[:count]).replace(HALF, "?").strip() or "␣"
+        words += [text] if count == 1 else [f"{text} {k}/{count}" for k in range(1, count + 1)]
+    return words
 
 
 def _settle(made: Lesson) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 LIVE, KEPT = 3.0, 10.0  # seconds between two lines that replace each other, and that are kept
+NOTES: list[str] = []  # what stays above the line, where a notebook clears all that was shown
 MARK = "▸ "  # begins every line that will be replaced, so that a log can be read for them
 WIDTH = 20  # letters of a bar
 SHOWN = {"convergence_rate": "convergence {:.0%}", "val_loss": "loss {:.3f}",
@@ -49,19 +50,27 @@ class Progress:
             self._show(text)
             if not _in_notebook() and sys.stderr.isatty():
                 print(file=sys.stderr)
+        NOTES.clear()
 
     def _show(self, text: str) -> None:
         if _in_notebook():
             from IPython.display import clear_output
 
             clear_output(wait=True)
-            print(text, flush=True)
+            print(*NOTES, text, sep="\n", flush=True)
         elif sys.stderr.isatty():
             columns = shutil.get_terminal_size().columns - 1  # a second line would stay
             lines = [_cut(line, columns) for line in text.split("\n")]
             print("\r\x1b[K" + "\n".join(lines), end="", file=sys.stderr, flush=True)
         else:
             print(text, file=sys.stderr, flush=True)
+
+
+def note(text: str) -> None:
+    """Print what stays above the lines of the run that begins, whatever the terminal's encoding."""
+    encoding = sys.stdout.encoding or "utf-8"
+    NOTES[:] = [text.encode(encoding, "backslashreplace").decode(encoding)]
+    print(*NOTES)
 
 
 @dataclass

@@ -168,6 +168,11 @@ def machine_id() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+def load() -> float | None:
+    """Return how many threads the machine had to run in the last minute; None if it cannot tell."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+
+
 def environment(device: torch.device, precision: str, roles: Iterable[str] = RUN) -> dict[str, Any]:
     """Return the versions, the device and the settings that a result may depend on.
 
@@ -175,6 +180,7 @@ def environment(device: torch.device, precision: str, roles: Iterable[str] = RUN
     fixed-point model uses is always added in the same one.
     """
     on_gpu = device.type == "cuda"
+    busy = load()
     return {
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
@@ -184,6 +190,7 @@ def environment(device: torch.device, precision: str, roles: Iterable[str] = RUN
         "cores": os.cpu_count(),
         "machine_id": machine_id(),
         "threads": torch.get_num_threads(),
+        **({} if busy is None else {"load": busy}),
         "precision": precision,
         "deterministic": not (on_gpu and "networks" in roles),
         "first_contexts": first_stream(device),

@@ -70,9 +70,9 @@ class Table:
             {
                 "実行": row.name,
                 "状態": row.state,
-                "作業者": row.worker,
+                "ワーカー": row.worker,
                 "時間": clock(row.seconds or (now - row.started if row.started else 0)),
-                "進み": row.progress,
+                "進捗": row.progress,
             }
             for row in self.rows.values()
         )

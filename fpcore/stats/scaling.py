@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, stats
 
+LEAST_SIZES = 4  # an exponent from fewer is not told: a line through them always fits
 LARGEST = math.log(sys.float_info.max)  # the largest number whose exponential is finite
 BETAS = (1e-3, 10.0)  # where exponents are looked for; beyond, a curve is a step
 FIRST = np.geomspace(*BETAS, 61)  # the search looks here, ...

@@ -45,11 +45,16 @@ def test_the_first_three_lines_answer_the_questions() -> None:
     first, second, third = answers.answer(contexts(**gaps))[:3]
     assert "収束率は上がるが Val ER が下がる設定: `max_iter` 60 → 100（3 設定の平均）" in first
     assert "Val PPL は 2.0% 高い" in first and "ER を保ったまま収束率を上げる設定" in first
-    assert "100 は +2.0% [+2.0%, +2.0%] で高い" in second and "30 は 同じ" in second
+    assert "100 は全 5 サイズで高い（400 サンプルで +2.0% [+2.0%, +2.0%]）" in second
+    assert "30 は全 5 サイズで同じ；" in second
     assert "60 よりよいと言える値は、試した中にない" in second
-    assert "`dist_reg_weight` は 0.9 と比べて（3 設定の平均、Val PPL）: 0.0 は -3.9%" in second
+    assert (
+        "`dist_reg_weight` は 0.9 と比べて（3 設定の平均、Val PPL）: 0.0 は全 5 サイズで低い"
+        in second
+    )
     assert "0.0 は 0.9 よりよいと言える" in second and "`gradient_clip`" in second
-    assert "zero に対して 10 設定で役に立つと言える" in third and "untrained に対して" in third
+    assert "zero に対して 25 サンプルで 10 設定で役に立つと言える" in third
+    assert "untrained に対して" in third
     assert "最良の dist_reg_weight 0.0" in third and "基準（Val ER 70.0%）は最良より、" in third
 
 
@@ -57,7 +62,7 @@ def test_the_answer_turns_round_with_the_records() -> None:
     gaps = by_knob(max_iter_100=-0.02, contexts_zero=-0.05, weight_0_0=0.04)
     first, second, third = answers.answer(contexts(**gaps))[:3]
     assert "Val PPL は 2.0% 低い" in first
-    assert "100 は 60 よりよいと言える" in second and "0.0 は +4.1%" in second
+    assert "100 は 60 よりよいと言える" in second and "（400 サンプルで +4.1%" in second
     assert "zero に対して" in third and "害になると言える" in third
 
 

@@ -12,10 +12,10 @@ from fpcore.reports.study import answers
 
 
 @pytest.mark.parametrize(("gap", "noise", "said"), [
-    (0.02, 0, "で、役に立つと言える"),
-    (-0.02, 0, "で、害になると言える"),
-    (0.0, 0, "±0.0% [±0.0%, ±0.0%] で、まったく同じ"),
-    (0.0, 7, "で、役に立つとも害になるとも言えない"),
+    (0.02, 0, "全 5 サイズで役に立つと言える（400 サンプルで +2.0% [+2.0%, +2.0%]）"),
+    (-0.02, 0, "全 5 サイズで害になると言える（400 サンプルで -2.0% [-2.0%, -2.0%]）"),
+    (0.0, 0, "全 5 サイズでまったく同じ。"),
+    (0.0, 7, "全 5 サイズで役に立つとも害になるとも言えない（400 サンプルで "),
 ])  # fmt: skip
 def test_what_phase_1_is_worth(gap: float, noise: int, said: str) -> None:
     """A control whose losses are `gap` nats above the trained run's."""
@@ -23,7 +23,7 @@ def test_what_phase_1_is_worth(gap: float, noise: int, said: str) -> None:
     control = arm(RunConfig(**trained.config | {"name": "c", "contexts": "zero"}), gap, noise)
     sentence = sentences.worth(trained, [control], 0.95)
     assert said in sentence and sentence.count("。") == 1
-    assert sentence.startswith("Phase 1 の訓練は（対照の Val PPL − `study`、")
+    assert sentence.startswith("Phase 1 の訓練は（差は対照の Val PPL − `study`、[ ] は 95 % 区間）")
     assert "zero に対して" in sentence
 
 
@@ -49,6 +49,6 @@ def test_studies_and_baselines_say_it_of_the_shipped_controls() -> None:
     e = evidence("controls", **{"study-contextszero": {"gap": 0.02}})
     said = "\n".join(answers.answer(e))
     assert "zero に対して" in said and "役に立つと言える" in said
-    assert "untrained に対して ±0.0%" in said
+    assert "untrained に対して全 5 サイズでまったく同じ" in said
     standing = baselines.standing(list(e.records), [])
     assert "zero に対して" in standing and "99.50 % 区間" in standing  # two controls, five sizes

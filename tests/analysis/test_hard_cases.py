@@ -134,8 +134,8 @@ def test_what_cannot_be_seen_has_no_direction() -> None:
 
 
 def test_time_is_by_seed() -> None:
-    three = seeded(record("a"), "a", {42: 0.0, 43: 1.0, 44: 2.0})
-    rows = compare_runs(three, record("b")).summary.set_index("metric")
+    three = seeded(run("a"), "a", {42: 0.0, 43: 1.0, 44: 2.0})
+    rows = compare_runs(three, run("b")).summary.set_index("metric")
     assert rows.loc["seconds", "difference"] == 0.0
 
 
@@ -229,7 +229,7 @@ def test_tied_knobs_are_one_factor() -> None:
     a = run(
         "a", {"tokenizer": "bpe-4096", "embedding": "ppmi", "embed_dim": 128, "corpus": "x.txt"}
     )
-    b = edited(a, name="b", config=a.config | knobs | {"max_iter": 100})
+    b = edited(scaled(a, "b", 1.1), config=a.config | knobs | {"max_iter": 100})
     assert factors.changed_factors(a, b)[0] == ("tokenizer", "embedding", "embed_dim")
     files = factors.missing_runs(a, b, [])
     assert len(files) == 2 and any("embed_dim: 768" in text for text in files.values())
@@ -237,7 +237,8 @@ def test_tied_knobs_are_one_factor() -> None:
 
 def test_long_names_stay_apart() -> None:
     a = edited(run("a", {"corpus": "x.txt"}), name="n" * 79)
-    b = run("b", {"corpus": "x.txt", "max_iter": 100, "gradient_clip": 2.0})
+    changed = {"corpus": "x.txt", "max_iter": 100, "gradient_clip": 2.0}
+    b = run("b", changed, phase1=trace(1.1, 1.5))
     names = set(factors.missing_runs(a, b, []))
     assert len(names) == 2 and all(len(name) <= 80 for name in names)
 
@@ -249,7 +250,7 @@ def test_printed_parts_of_a_trace_are_no_contradiction() -> None:
 
 def test_two_sizes_cannot_bend() -> None:
     short = edited(run("a"), results=run("a").results[:3])
-    assert "曲がりを調べられない" in " ".join(of_records.bending([short]).details)
+    assert "曲がりも調べられない" in " ".join(of_records.bending([short]).details)
     assert of_records.bending([short]).verdict == CARE
 
 

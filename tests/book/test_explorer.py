@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean, geometric_mean
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -18,6 +19,7 @@ from fpcore.analysis.comparison import load_comparison
 from fpcore.book import explorer
 from fpcore.book.explorer import csv, shown, svg
 from fpcore.book.views import CURVES, VIEWS, Choice
+from fpcore.notation import METRICS
 from fpcore.paths import ROOT, runs
 from fpcore.records.frames import frame, traces
 from fpcore.records.record import load_record, load_records
@@ -73,7 +75,9 @@ def test_every_curve_ends_where_its_record_ends(curve: str) -> None:
     if x == "epoch":  # seeds stop early; the end is that of the longest
         values["epoch"] = [v for v, n in zip(values["epoch"], longest, strict=True)
                            if n == max(longest)]  # fmt: skip
-    assert own["mean"] == pytest.approx(sum(values[x]) / len(values[x]))
+    logged = column in METRICS and METRICS[column].logged  # as in every table
+    mean = (geometric_mean if logged else fmean)(values[x])
+    assert own["mean"] == pytest.approx(mean)
     assert own["min"] == min(values[x]) and own["max"] == max(values[x])
 
 
@@ -170,14 +174,16 @@ def test_settings_show_differences_only() -> None:
 
 def test_alpha_is_that_of_the_window() -> None:
     wide = choice("v5-small")
-    view = VIEWS["α"](Choice(wide.records, wide.samples, wide.curve, (50, 200), "", ""))
+    view = VIEWS["α"](Choice(wide.records, wide.samples, wide.curve, (25, 200), "", ""))
     rows = frame(wide.records)
-    own = rows[rows["samples"].between(50, 200)]
+    own = rows[rows["samples"].between(25, 200)]
     fit = fit_power_law(own["train_tokens"].tolist(), own["val_ppl"].tolist())
     assert view.rows["alpha"].tolist() == pytest.approx([fit.alpha])
     assert f"{fit.alpha:.4f}" in view.text and view.rows[["first", "last"]].values.tolist() == [
-        [50, 200]
+        [25, 200]
     ]
+    few = VIEWS["α"](Choice(wide.records, wide.samples, wide.curve, (50, 200), "", ""))
+    assert few.rows.empty and "α はサイズが 4 以上" in few.text
 
 
 def test_points_of_er_and_ppl_name_their_run() -> None:

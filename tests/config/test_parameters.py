@@ -1,3 +1,5 @@
+import io
+from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
@@ -255,3 +257,25 @@ def test_numbers_are_plain_decimals(number: int, sign: str) -> None:
             assert isinstance(found, str)  # no number to YAML either, and refused as such
     with pytest.raises(ConfigError, match="samples must be a list of different whole numbers"):
         run_config(notebook(OWN, samples=f"[0{number + 1:o}]"))
+
+
+CHANGES: dict[str, Any] = {
+    "max_iter": 100, "samples": [25], "embedding": "random", "er_rows": None, "name": "mine",
+    "phase2_lr": 0.1,
+}  # fmt: skip
+SOME = st.sets(st.sampled_from(sorted(CHANGES)))
+
+
+@given(SOME, SOME)
+def test_what_the_cell_itself_changed_is_named(in_cell: set[str], injected: set[str]) -> None:
+    """Every knob that was saved into the notebook, but for what papermill was given anew."""
+    values = {name: CHANGES[name] for name in in_cell | injected}
+    cells = [OWN, *(["# Parameters\n" + "\n".join(f"{n} = 0" for n in sorted(injected))] if
+                    injected else [])]  # fmt: skip
+    out = io.StringIO()
+    with redirect_stdout(out):
+        config, *_ = run_config(notebook(*cells, **values))
+    assert config == RunConfig(**values)
+    left = in_cell - injected
+    named = {name for name in CHANGES if f" {name} = " in out.getvalue()}
+    assert named == left and bool(out.getvalue()) is bool(left)

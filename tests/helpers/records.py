@@ -5,7 +5,10 @@ from typing import Any
 from fpcore.records.record import RunRecord, SizeResult
 
 PPL = {25: 900.0, 50: 750.0, 100: 600.0, 200: 480.0, 400: 400.0}
-ENVIRONMENT = {"device": "cpu", "precision": "float32", "packages": {"torch": "1"}, "threads": 2}
+ENVIRONMENT = {
+    "device": "cpu", "precision": "float32", "packages": {"torch": "1"}, "threads": 2,
+    "processor": "p", "machine_id": "m",
+}  # fmt: skip
 DIGESTS = {"validation_ids": "v", "vocabulary": "w", "code/model": "m"}
 DATA = {"training_pool": [0, 999], "development": [1000, 1009], "validation": [1010, 1019]}
 KNOBS = {"select_on": "dev", "epochs": 20, "phase2_lr": 0.001, "seeds": [42]}

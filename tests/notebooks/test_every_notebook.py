@@ -71,7 +71,7 @@ def test_the_fixed_point_notebook_writes_its_report(
     assert done.returncode == 0, done.stderr
     report = (tmp_path / "reports" / "fixed-point" / "toy-10" / "report.md").read_text("utf-8")
     assert "シード 3）の Phase 1 を 10 サンプル" in report
-    assert "固定点にいる割合（4 歩目）" in report
+    assert "固定点にいる割合（4 ステップ目）" in report
     notebook = nbformat.read(output, as_version=4)
     stored = json.dumps(notebook, ensure_ascii=False)
     assert ran_through(notebook)

@@ -77,3 +77,21 @@ def test_a_knob_is_checked_and_a_text_too_short_is_refused() -> None:
 
 def test_the_notebook_ends_with_a_knob_to_change() -> None:
     assert "つまみを 1 つ変える" in CELLS[-1].source
+
+
+SENTENCES = "猫がマットの上に座った。犬は猫を見て、戸口まで走った。"
+
+
+@pytest.mark.parametrize("more", ["", "鬱蒼とした森😀。", "naïve café — 50 °C"])
+def test_a_japanese_text_has_no_broken_characters(more: str) -> None:
+    """Tokens that are a part of a character say which one, and figures lack no glyph."""
+    figures.use_style()
+    made = taught(SENTENCES + more, max_iter=6, epochs=1)
+    read = "".join(word.partition(" ")[0] for word in made.words if not re.search(r" [2-9]/", word))
+    assert read == (SENTENCES + more).replace(" ", "")
+    shown = tutorial.words_table(made, 99) + tutorial.next_words(made, 99)
+    assert "\ufffd" not in shown and "猫" in shown
+    ax = tutorial.heat_map(made, made.frozen, "凍結後", tutorial.axes(len(made.words)))
+    ax.figure.canvas.draw()  # a missing glyph is a warning, which is an error
+    tutorial.paths(made, figures.axes()).figure.canvas.draw()
+    plt.close("all")

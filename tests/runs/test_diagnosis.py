@@ -112,7 +112,7 @@ def test_many_steps_reach_the_sequential_contexts(small: Settled) -> None:
     row = next(
         line
         for line in fixed_point.settled(settled).splitlines()
-        if line.startswith(f"| 固定点にいる割合（{tokens + 1} 歩目）")
+        if line.startswith(f"| 固定点にいる割合（{tokens + 1} ステップ目）")
     )
     assert row.count("100.00%") == 2
 
@@ -126,10 +126,12 @@ def test_the_table_sets_converged_beside_fixed(found: Diagnosis) -> None:
     first, last = (found.train.settling.iloc[i] for i in (0, -1))
     rate = found.phase1["convergence_rate"].iloc[-1]
     assert rows["訓練中の収束率（反復 60、雑音あり、重みは動く）"] == f"{100 * rate:.1f}%"
-    assert rows["同じ閾値を満たす割合（雑音なし、1 歩目）"] == f"{100 * first['converged']:.1f}%"
-    assert rows["同じ閾値を満たす割合（6 歩目）"] == f"{100 * last['converged']:.1f}%"
-    assert rows["固定点にいる割合（6 歩目）"] == f"{100 * last['fixed']:.2f}%"
-    assert rows["相対残差の中央値（1 歩目）"] == f"{first['median']:.2g}"
+    assert (
+        rows["同じ閾値を満たす割合（雑音なし、1 ステップ目）"] == f"{100 * first['converged']:.1f}%"
+    )
+    assert rows["同じ閾値を満たす割合（6 ステップ目）"] == f"{100 * last['converged']:.1f}%"
+    assert rows["固定点にいる割合（6 ステップ目）"] == f"{100 * last['fixed']:.2f}%"
+    assert rows["相対残差の中央値（1 ステップ目）"] == f"{first['median']:.2g}"
 
 
 def changed(d: Diagnosis, **columns: Any) -> Diagnosis:
@@ -141,7 +143,7 @@ def changed(d: Diagnosis, **columns: Any) -> Diagnosis:
 def test_the_sentences_follow_the_contraction(found: Diagnosis) -> None:
     """From 0.08 at a half per step to 1e-5: ln(1.25e-4) / ln(0.5) = 12.97."""
     shrinks = fixed_point.meaning(changed(found, local_median=0.5, median=0.08))
-    assert "×0.500（局所の中央値）に縮み" in shrinks and "あと約 13 歩" in shrinks
+    assert "×0.500（局所の中央値）に縮み" in shrinks and "あと約 13 ステップ" in shrinks
     there = fixed_point.meaning(changed(found, local_median=0.5, median=1e-6))
     assert "に縮み" in there and "あと約" not in there
     grows = fixed_point.meaning(changed(found, local_median=1.2, median=0.08))

@@ -172,3 +172,19 @@ def test_a_bar_without_a_plan_says_its_stage_alone(monkeypatch: pytest.MonkeyPat
 )
 def test_durations(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def test_a_note_stays_above_lines_that_clear_a_cell(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A notebook clears all of a cell's output with every line; the next run has its own note."""
+    monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
+    monkeypatch.setattr(progress, "_in_notebook", lambda: True)
+    monkeypatch.setattr("IPython.display.clear_output", lambda wait: None)
+    for text in ("first", "second"):
+        progress.note(text)
+        capsys.readouterr()
+        progress.Progress(0.0).update("at 1")
+        assert capsys.readouterr().out == f"{text}\n▸ at 1\n"
+        progress.Progress(0.0).finish("done")
+        assert capsys.readouterr().out == f"{text}\ndone\n" and not progress.NOTES

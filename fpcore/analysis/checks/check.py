@@ -4,7 +4,7 @@ A check is a function of records, the compared pair first, with one of the decor
 `of_records`; that alone puts it among those that are run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,6 +40,14 @@ class Check:
         return "\n".join([text, *(f"    - {detail}" for detail in self.details)])
 
 
+def details(found: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return single findings, given by run; runs of which the same was found share one."""
+    names: dict[str, list[str]] = {}
+    for name, text in found:
+        names.setdefault(text, []).append(name)
+    return tuple(f"{'、'.join(own)}: {text}" for text, own in names.items())
+
+
 @dataclass(frozen=True)
 class Verdicts:
     """The outcomes of all checks on some records."""
@@ -57,8 +65,9 @@ class Verdicts:
         return "、".join(f"{v} {verdicts.count(v)}" for v in reversed(ORDER))
 
     def open(self) -> list[Check]:
-        """Return the checks that something would settle."""
-        return [check for check in self.checks if check.verdict != OK and check.settle]
+        """Return the checks that something would settle, the worst first."""
+        found = [check for check in self.checks if check.verdict != OK and check.settle]
+        return sorted(found, key=lambda check: -ORDER.index(check.verdict))
 
 
 Rule = Callable[..., Check]
@@ -69,13 +78,15 @@ class Registered:
     """A check, its place in lists of checks, and whether it looks at the first two records alone.
 
     A check of a pair is put to every run of a study beside the base. One that `compares` takes the
-    study's own comparison, too, so that it gives the verdicts of the tables beside it.
+    study's own comparison, too, so that it gives the verdicts of the tables beside it. One that
+    tells something of a run `alone` is put to single runs, too.
     """
 
     place: int
     rule: Rule
     paired: bool
     compares: bool = False
+    alone: bool = False
 
     def of(self, records: list[RunRecord], comparison: Comparison) -> Check:
         """Return the outcome on some records, of which the first two are compared."""
@@ -90,14 +101,14 @@ def of_pair(place: int, compares: bool = False) -> Callable[[Rule], Rule]:
     return _registering(place, paired=True, compares=compares)
 
 
-def of_records(place: int) -> Callable[[Rule], Rule]:
-    """Register a check of all records."""
-    return _registering(place, paired=False)
+def of_records(place: int, alone: bool = False) -> Callable[[Rule], Rule]:
+    """Register a check of all records; `alone`, one that says something of a single run, too."""
+    return _registering(place, paired=False, alone=alone)
 
 
-def _registering(place: int, paired: bool, compares: bool = False) -> Callable[[Rule], Rule]:
+def _registering(place: int, **how: bool) -> Callable[[Rule], Rule]:
     def register(rule: Rule) -> Rule:
-        REGISTERED.append(Registered(place, rule, paired, compares))
+        REGISTERED.append(Registered(place, rule, **how))
         return rule
 
     return register

@@ -10,7 +10,7 @@ from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.checks.check import CARE, OK, Check, of_pair
 from fpcore.analysis.comparison import Comparison
-from fpcore.notation import number, percent
+from fpcore.notation import counted, number, percent
 from fpcore.records.pairs import restricted, same_results
 from fpcore.records.record import RunRecord
 
@@ -26,15 +26,20 @@ def one_factor(records: list[RunRecord]) -> Check:
         f"{notation.code(k)} {_value(a, k)} → {_value(b, k)}" for f in found for k in f
     )
     if hidden:
-        evidence = f"片方の記録にしかない条件が {len(hidden)} つ" + (
+        evidence = f"片方の記録にしかない条件が {counted(len(hidden))}" + (
             f"、違う条件: {listed}" * bool(listed)
         )
         return Check(title, CARE, evidence, "条件がすべて分かる実行と比べる")
     if len(found) < 2:
         return Check(title, OK, listed or "違う条件はない")
-    missing = [f for f in found if factors.single(a, b, f, records) is None]
+    together, acting = f"{counted(len(found))}同時", factors.alive(a, b, records)
+    if len(acting) < 2:
+        names = "、".join(notation.code(k) for f in acting for k in f)
+        rest = f"効いたのは {names} だけ" if acting else "どれも効いていない"
+        return Check(title, OK, f"{together}（{listed}）だが、{rest}")
+    missing = factors.unseparated(a, b, records)
     if not missing:
-        return Check(title, OK, f"{len(found)} つ同時（{listed}）だが、1 つだけ変えた実行もある")
+        return Check(title, OK, f"{together}（{listed}）だが、1 つだけ変えた実行もある")
     runs = "、".join(
         f"`{a.name}` に {notation.code(f'{k}: {factors.flow(b.config[k])}')}"
         for f in missing
@@ -42,19 +47,22 @@ def one_factor(records: list[RunRecord]) -> Check:
     )
     files = "、".join(f"`{name}.yaml`" for name in factors.missing_runs(a, b, records))
     settle = f"1 つだけ変えた実行: {runs}" + (f"（YAML は {files}）" if files else "")
-    return Check(title, CARE, f"{len(found)} つ同時: {listed}", settle)
+    return Check(title, CARE, f"{together}: {listed}", settle)
 
 
 @of_pair(20)
 def factor_without_effect(records: list[RunRecord]) -> Check:
-    """A changed knob is named if it is known to have done nothing, or if that cannot be seen."""
+    """A changed knob is named if it is known to have done nothing, or if that cannot be seen.
+
+    What did nothing needs no further run: reports say so themselves.
+    """
     title, (a, b) = "変えた条件は効いたか", _pair(records)
     found, dead = factors.changed_factors(a, b), factors.inert(a, b, records)
     if not found:
         return Check(title, OK, "違う条件はない")
     if dead:
         names = "、".join(f"`{k}`" for f in dead for k in f)
-        return Check(title, CARE, _no_effect(a, b, dead, names), f"{names} は効いていないと書く")
+        return Check(title, CARE, _no_effect(a, b, dead, names))
     traced = [k for f in found for k in f if k in factors.TRACED_KNOBS]
     if traced and factors.same_trace(a, b) is None:
         names = "、".join(f"`{k}`" for k in traced)
@@ -79,13 +87,13 @@ def trace_sizes(records: list[RunRecord]) -> Check:
     return Check(title, OK, "推移がない" if None in sizes else f"どちらも {sizes[0]} サンプル")
 
 
-@of_pair(80, compares=True)
+@of_pair(25, compares=True)
 def seeds(records: list[RunRecord], comparison: Comparison | None = None) -> Check:
     """One seed tells nothing of the spread; a gap within the spread is no difference."""
     title = "シードは足りるか"
     c = comparison or Comparison(*_pair(records))
     if c.seeds < 2:
-        return Check(title, CARE, "確からしさは判定できない（シード1）", "`seeds` を 3 つ以上に")
+        return Check(title, CARE, "シード n=1", f"`seeds` を {counted(FEW_SEEDS)}以上に増やす")
     differences = c.by_size("val_ppl")
     open_ = {n: d for n, d in differences.items() if d.direction == "unclear" and not d.negligible}
     evidence = f"シード n={c.seeds}"

@@ -1,14 +1,13 @@
 """What a careful reader would check of all records of a comparison, by rule."""
 
 import math
-from itertools import combinations
-
-import pandas as pd
 
 from fpcore.analysis import published
-from fpcore.analysis.checks.check import CARE, OK, WRONG, Check, of_records
+from fpcore.analysis.bending import FEW_SIZES, bends
+from fpcore.analysis.chance import CURE, vocabulary_of, worse_than_chance
+from fpcore.analysis.checks.check import CARE, OK, WRONG, Check, details, of_records
 from fpcore.analysis.trade_off import FEW_RUNS, counter_examples, strength, trade_off
-from fpcore.notation import escaped, number, percent
+from fpcore.notation import counted, escaped, percent
 from fpcore.records.by_seed import without_seeds
 from fpcore.records.frames import curve, frame
 from fpcore.records.pairs import (
@@ -20,35 +19,30 @@ from fpcore.records.pairs import (
     same_results,
 )
 from fpcore.records.record import RunRecord, SizeResult
-from fpcore.stats.scaling import (
-    fit_power_law,
-    fit_saturating_law,
-    local_exponents,
-    loss_rms,
-    saturation_p,
-)
 
-ENVIRONMENT = ("device", "precision", "packages", "threads")
+ENVIRONMENT = ("device", "processor", "precision", "packages", "threads")
 PRINTED = 0.0051  # a rate printed in whole percent may be this far from the true one
-MANY_ENOUGH = 4  # sizes; fewer cannot show a bend
-FEW_SIZES = 6  # an interval of α from fewer rests on 3 degrees of freedom or less
-NOTHING = 1e-6  # a change of an exponent below this is rounding
-RARE = 0.05  # a p-value below this speaks for the saturating law
 
 
 @of_records(30)
 def environments(records: list[RunRecord]) -> Check:
-    """Device, precision, package versions and code should be the same in all records."""
+    """What a number may depend on should be the same in all records: machine, packages, code.
+
+    Another machine of the same kind gives the same numbers, but times of its own.
+    """
     title, first = "環境とコードは同じか", records[0]
     if not all(r.environment for r in records):
         return Check(title, CARE, "環境の記録がない実行がある", "同じ環境で実行し直す")
     found = tuple(
         f"{first.name} と {r.name}: {'、'.join(different)}"
         for r in records[1:]
-        if (different := _environment_differences(first, r))
+        if (different := environment_differences(first, r))
     )
     if not found:
-        return Check(title, OK, f"{'、'.join(ENVIRONMENT)}、コードが同じ")
+        apart = any(r.environment.get("machine_id") != first.environment.get("machine_id")
+                    for r in records)  # fmt: skip
+        other = "。計算機は別なので、実行時間は比べられない" if apart else ""
+        return Check(title, OK, f"{'、'.join(ENVIRONMENT)}、コードが同じ{other}")
     return Check(title, CARE, f"違うもの: {'; '.join(found)}", "同じ環境とコードで実行し直す")
 
 
@@ -56,14 +50,16 @@ def environments(records: list[RunRecord]) -> Check:
 def duplicates(records: list[RunRecord]) -> Check:
     """Runs with identical results are one observation, whatever their names."""
     title = "同じ結果の実行を重ねて数えていないか"
-    twins = [f"{a.name} = {b.name}" for a, b in combinations(records, 2) if same_results(a, b)]
-    n = len(distinct(records))
+    alike = [[r.name for r in records if r is first or same_results(first, r)]
+             for first in distinct(records)]  # fmt: skip
+    twins = [" = ".join(names) for names in alike if len(names) > 1]
+    n = len(alike)
     if not twins:
-        return Check(title, OK, f"{n} つの実行はすべて結果が違う")
+        return Check(title, OK, f"{counted(n)}の実行はすべて結果が違う")
     return Check(title, CARE, f"{'、'.join(twins)}。異なる実行は n={n}", "1 つとして数える")
 
 
-@of_records(60)
+@of_records(60, alone=True)
 def trace_ends(records: list[RunRecord]) -> Check:
     """The end of a whole trace and the summary must tell the same convergence rate."""
     title = "推移の最後と要約は一致するか"
@@ -104,7 +100,7 @@ def er_and_ppl(records: list[RunRecord]) -> Check:
     return Check(title, OK, f"{evidence}。向きを言える組はどれも同じ向き")
 
 
-@of_records(85)
+@of_records(85, alone=True)
 def phase2_ended(records: list[RunRecord]) -> Check:
     """A best epoch that is the last one allowed says that training was cut short."""
     title = "Phase 2 は終わっているか"
@@ -120,7 +116,20 @@ def phase2_ended(records: list[RunRecord]) -> Check:
     return Check(title, OK, "最良エポックはどれも上限より前")
 
 
-@of_records(90)
+@of_records(87, alone=True)
+def ppl_beside_chance(records: list[RunRecord]) -> Check:
+    """A PPL above that of word counts, or of guessing, says that something went wrong."""
+    title = "unigram モデルに勝るか"
+    found = tuple(f"{r.name}: {worse}" for r in records if (worse := worse_than_chance(r)))
+    if found:
+        return Check(title, CARE, f"{counted(len(found))}の実行で、Val PPL が高い", CURE, found)
+    if all(one.unigram_ppl for r in records for one in r.results):
+        return Check(title, OK, "どのサイズでも勝る")
+    guess = "当てずっぽう（語彙数）には勝る。" * any(map(vocabulary_of, records))
+    return Check(title, OK, f"{guess}unigram モデルの値がない実行がある")
+
+
+@of_records(90, alone=True)
 def early_stop(records: list[RunRecord]) -> Check:
     """An epoch chosen on the very text that is reported favours whom it pleases."""
     title = "エポックの選び方は公平か"
@@ -143,7 +152,7 @@ def early_stop(records: list[RunRecord]) -> Check:
     return Check(title, OK, "どれも同じ条件で止め、開発テキストで選んでいる")
 
 
-@of_records(100)
+@of_records(100, alone=True)
 def same_text(records: list[RunRecord]) -> Check:
     """PPL of different texts or vocabularies cannot be compared; overlap makes it worthless."""
     title, first = "同じ検証テキストと語彙か", records[0]
@@ -159,15 +168,20 @@ def same_text(records: list[RunRecord]) -> Check:
         evidence = f"違うもの: {'; '.join(found)}。PPL は比べられない"
         return Check(title, WRONG, evidence, "bits per byte で比べるか、同じデータで実行し直す")
     if not all(r.digests for r in records):
-        return Check(title, CARE, "digest のない記録があり、確かめられない", "この本で実行し直す")
-    return Check(title, OK, f"検証テキストと語彙の digest が同じ{_repeated(records)}")
+        return Check(
+            title,
+            CARE,
+            "digest（中身の指紋）のない記録があり、確かめられない",
+            "この本で実行し直す",
+        )
+    return Check(title, OK, f"検証テキストと語彙の digest（中身の指紋）が同じ{_repeated(records)}")
 
 
-@of_records(110)
+@of_records(110, alone=True)
 def same_rows(records: list[RunRecord]) -> Check:
     """Effective rank grows with the number of rows that it is measured on."""
     title = "ER の行数は同じか"
-    whole = frame(records)
+    whole = frame(records).dropna(subset=["train_er", "val_er"], how="all")
     known = whole.dropna(subset=["train_er_rows", "val_er_rows"])
     rows = sorted({int(n) for n in (*known["train_er_rows"], *known["val_er_rows"])})
     if len(known) < len(whole):
@@ -178,15 +192,15 @@ def same_rows(records: list[RunRecord]) -> Check:
     return Check(title, OK, f"すべて {rows[0]:,} 行" if rows else "ER の値がない")
 
 
-@of_records(120)
+@of_records(120, alone=True)
 def bending(records: list[RunRecord]) -> Check:
     """A power law whose local exponents all shrink is not one; few sizes cannot tell."""
     title = "べき乗則は曲がっていないか"
     known = {r.name: points for r in distinct(records) if len(points := curve(r)) > 1}
-    found = tuple(f"{name}: {text}" for name, points in known.items() for text in bends(points))
+    found = details((name, text) for name, points in known.items() for text in bends(points))
     if found:
         settle = f"サイズを {FEW_SIZES} 以上に増やし、飽和則と並べて読む"
-        return Check(title, CARE, f"{len(known)} つの実行で調べた", settle, found)
+        return Check(title, CARE, f"{counted(len(known))}の実行で調べた", settle, found)
     evidence = "隣り合うサイズ間の傾きに一方向の変化はなく、飽和則の方が合うとも言えない"
     return Check(title, OK, evidence if known else "2 サイズ以上の実行がない")
 
@@ -219,7 +233,8 @@ def _repeated(records: list[RunRecord]) -> str:
     return f"（検証会話のうち、訓練テキストにそのままあるもの: 最大 {max(counts)}）"
 
 
-def _environment_differences(a: RunRecord, b: RunRecord) -> list[str]:
+def environment_differences(a: RunRecord, b: RunRecord) -> list[str]:
+    """Return what differs of the environment and the code of two records, as reports name it."""
     different = [k for k in ENVIRONMENT if a.environment.get(k) != b.environment.get(k)]
     first, second = code_of(a), code_of(b)
     shared = sorted({*first} & {*second})
@@ -246,36 +261,3 @@ def _listed(ways: dict[str, str]) -> str:
     """Name the first run of each way to stop."""
     first = {way: name for name, way in reversed(ways.items())}
     return "、".join(f"{name} は {way}" for way, name in first.items())
-
-
-def bends(points: pd.DataFrame) -> list[str]:
-    """Return what speaks against a power law, or against knowing its exponent."""
-    tokens, ppl = points["train_tokens"].tolist(), points["val_ppl"].tolist()
-    different = len(set(tokens))
-    if different < 2 or (different < 3 <= len(points)) or min(ppl) < 1:
-        why = "1 未満の PPL がある" if min(ppl) < 1 else "トークン数の違うサイズが足りない"
-        return [f"n={len(points)} だが、{why}ので曲がりを調べられない"]
-    if len(points) < MANY_ENOUGH:
-        half = number(fit_power_law(tokens, ppl).half_width, 3)
-        return [f"n={len(points)} では曲がりを調べられない（α の 95 % 区間は ±{half}）"]
-    local = local_exponents(tokens, ppl)
-    power, floor = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
-    found = []
-    local = [alpha for alpha in local if not math.isnan(alpha)]
-    monotone = local in (sorted(local), sorted(local, reverse=True))
-    if monotone and abs(local[-1] - local[0]) > NOTHING:
-        shown = ", ".join(number(alpha, 3) for alpha in local)
-        found.append(f"隣り合うサイズ間の傾きは一方向に変わる（{shown}）")
-    straight = loss_rms(power, tokens, ppl) < NOTHING
-    if not straight and saturation_p(power, floor, tokens, ppl) < RARE:
-        found.append(
-            f"飽和則 L = E∞ + B·トークン^−β の方が合う（残差 RMS {number(floor.rms, 4)} nat、"
-            f"べき乗則 {number(loss_rms(power, tokens, ppl), 4)} nat。"
-            f"ただし残る自由度は {floor.dof}）"
-        )
-    if len(points) < FEW_SIZES:
-        found.append(
-            f"n={len(points)} なので α = {number(power.alpha, 3)} の 95 % 区間は "
-            f"±{number(power.half_width, 3)}（自由度 {power.n - 2}）"
-        )
-    return found

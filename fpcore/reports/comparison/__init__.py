@@ -1,5 +1,6 @@
 """The comparison of two runs: its sections, and the whole report."""
 
 from fpcore.reports.comparison.conclusions import *
+from fpcore.reports.comparison.opening import *
 from fpcore.reports.comparison.report import *
 from fpcore.reports.comparison.sections import *

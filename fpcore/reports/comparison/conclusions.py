@@ -6,12 +6,13 @@ Every sentence is chosen by rule from the comparison and the outcomes of the che
 from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.checks.check import Check, Verdicts
+from fpcore.analysis.checks.of_records import environment_differences
 from fpcore.analysis.checks.registry import run_checks
 from fpcore.analysis.comparison import SUMMARY, Comparison, compare_runs
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.factors import Factor
 from fpcore.analysis.trade_off import in_words, trade_off
-from fpcore.notation import METRICS, Markdown, glued, metrics_where, number
+from fpcore.notation import METRICS, Markdown, counted, glued, metrics_where, number
 from fpcore.paths import together
 from fpcore.reports import sentences
 from fpcore.reports.comparison.section import section
@@ -43,7 +44,7 @@ def influence(c: Comparison) -> Markdown:
         for i, factor in enumerate(found, 1)
     ]
     if len(_alive(c)) > 1:
-        parts.append(f"### {len(_alive(c))} つの変更を合わせた差\n\n{_effects(c)}")
+        parts.append(f"### {counted(len(_alive(c)))}の変更を合わせた差\n\n{_effects(c)}")
     return Markdown("\n\n".join(parts))
 
 
@@ -55,11 +56,11 @@ def findings(c: Comparison) -> Markdown:
     known = "、".join(filter(None, said))
     subject = f"{c.samples[-1]} サンプルで、{c.b.name} は {c.a.name} より"
     lines = [
-        f"{subject}: {known}。{sentences.certainty(c)}"
+        f"{subject}: {known}。"
         if _told(c)
         else f"{c.samples[-1]} サンプルで、どの指標にも方向を言える差はない。",
         *(_apart(c, d.metric) for d in headlines),
-        *sentences.not_comparable(c),
+        *sentences.not_comparable(c, [d.metric for d in headlines]),
         in_words(trade_off(c.records, c.samples)),
         _factor_finding(c),
     ]
@@ -92,7 +93,7 @@ def recommended(c: Comparison) -> Markdown:
     if contrary:
         said += f"ただし {notation.sizes(contrary)}では {worse.name} の方が低い。"
     if c.seeds < 2:
-        said += "確からしさは判定できない（シード1）ので、推奨ではなく次の実験の出発点である。"
+        said += "シードが 1 つなので、推奨ではなく次の実験の出発点である。"
     dead = {knob for factor in factors.inert(c.a, c.b, c.others) for knob in factor}
     lines = [
         f"{k} = {better.config[k]!r}" + ("  # 効いていない" if k in dead else "") for k in knobs
@@ -132,8 +133,12 @@ def _step(check: Check) -> str:
 
 def _missing(c: Comparison, name: str, text: str) -> str:
     path = params_file(c, name)
-    command = f"papermill --log-output notebooks/run.ipynb reports/runs/{name}.ipynb -f {path}"
-    return f"`{path}`:\n\n```yaml\n{text}```\n\n```bash\n{command}\n```"
+    command = (
+        f"mkdir -p my && cat > my/{name}.yaml <<'END'\n{text}END\n"
+        f"papermill --log-output notebooks/run.ipynb reports/runs/{name}.ipynb "
+        f"-f my/{name}.yaml"
+    )
+    return f"`{path}` と同じものを `my/` に書いて実行する:\n\n```bash\n{command}\n```"
 
 
 def _again(c: Comparison, names: list[str]) -> list[str]:
@@ -170,9 +175,7 @@ def _value(value: object) -> str:
 
 
 def _alive(c: Comparison) -> list[Factor]:
-    """Return the changed factors that are not known to have done nothing."""
-    dead = factors.inert(c.a, c.b, c.others)
-    return [f for f in factors.changed_factors(c.a, c.b) if f not in dead]
+    return factors.alive(c.a, c.b, c.others)
 
 
 def _told(c: Comparison) -> bool:
@@ -192,13 +195,14 @@ def _of(c: Comparison, factor: Factor) -> str:
     if alive == [factor]:
         others = len(factors.changed_factors(c.a, c.b)) > 1
         why = "効いた条件はほかにないので" if others else "変えた条件はこれだけなので"
-        return f"{why}、次の差はこの変更によると読める。\n\n{_effects(c)}"
+        apart = f"（環境の違いを除けば: {'、'.join(_elsewhere(c))}）" if _elsewhere(c) else ""
+        return f"{why}、次の差はこの変更によると読める{apart}。\n\n{_effects(c)}"
     alone = factors.single(c.a, c.b, factor, c.others)
     if alone is not None:
         only = compare_runs(c.whole[0], alone)
         return f"この条件だけを変えた {alone.name} と {c.a.name} の差:\n\n{_effects(only)}"
     return (
-        f"{len(alive)} つの条件を同時に変えたので、この変更だけの影響は分けられない。"
+        f"{counted(len(alive))}の条件を同時に変えたので、この変更だけの影響は分けられない。"
         "1 つだけ変えた実行が要る（今後の検討）。"
     )
 
@@ -225,11 +229,21 @@ def _effects(c: Comparison) -> str:
         sentences.UNCLEAR: _labels(found, "unclear"),
         sentences.TINY: _labels(found, "tiny"),
         "同じ": _labels(found, "same"),
-        "比べられない": [METRICS[d.metric].label for d in found if d.metric in c.incomparable],
+        "比べられない": [
+            METRICS[d.metric].label
+            for d in found
+            if d.metric in c.incomparable and d.metric in TELLING
+        ],
     }
     size = f"（{c.samples[-1]} サンプル）"
     parts = [f"**{k}{size}**:\n\n" + "\n".join(f"- {x}" for x in v) for k, v in groups.items() if v]
-    return "\n\n".join([*parts, sentences.certainty(c)])
+    return "\n\n".join(parts)
+
+
+def _elsewhere(c: Comparison) -> list[str]:
+    """Return what differs of the environments of the two runs, where both know theirs."""
+    known = c.a.environment and c.b.environment
+    return environment_differences(c.a, c.b) if known else []
 
 
 def _sign(d: MetricDifference) -> int:
@@ -261,7 +275,8 @@ def _factor_finding(c: Comparison) -> str:
         return said
     names = "、".join(_named_factor(f) for f in alive)
     if len(alive) == 1:
-        return f"{said}差は {names} による。"
+        apart = f" か、環境の違い（{'、'.join(_elsewhere(c))}）" if _elsewhere(c) else " "
+        return f"{said}差は {names}{apart}による。"
     if all(factors.single(c.a, c.b, f, c.others) is not None for f in alive):
         return f"{said}{names} の効果は、1 つだけ変えた実行で分けて示した（影響分析）。"
     return f"{said}差は {names} のどれによるか分けられない。"

@@ -13,7 +13,8 @@ from fpcore.notation import Markdown
 from fpcore.paths import reports, together, write_atomically
 from fpcore.reports import figures
 from fpcore.reports.comparison import conclusions, sections  # noqa: F401  (they register)
-from fpcore.reports.comparison.section import SECTIONS
+from fpcore.reports.comparison.opening import gist
+from fpcore.reports.comparison.section import SECTIONS, section
 from fpcore.reports.page import publish
 
 __all__ = [
@@ -56,7 +57,6 @@ FIGURES = {
         "ER と PPL", sections.er_ppl, lambda c: figures.er_ppl(c.er_ppl, figures.axes())
     ),
 }
-PARTS = sorted(SECTIONS, key=lambda part: part.place)
 
 
 def render(c: Comparison, checked: Verdicts | None = None) -> Markdown:
@@ -65,8 +65,8 @@ def render(c: Comparison, checked: Verdicts | None = None) -> Markdown:
     `checked` are the outcomes of the checks where they are known already.
     """
     checked = checked or run_checks(c.records)
-    parts = [f"# {c.a.name} vs {c.b.name} 実験比較分析", _provenance(c, checked)]
-    for part in PARTS:
+    parts = [f"# {c.a.name} vs {c.b.name} 実験比較分析"]
+    for part in sorted(SECTIONS, key=lambda part: part.place):
         parts += [part.heading.format(size=c.samples[-1])] if part.heading else []
         parts += [part.text(c, checked) if part.concludes else part.text(c)]
         parts += [_image(name) for name, drawn in FIGURES.items() if drawn.under is part.text]
@@ -79,7 +79,7 @@ def headlines(runs: list[str]) -> Markdown:
         return Markdown("比べる実行が 2 つ揃っていない。")
     first, *others = runs
     parts = [
-        f"### {first} vs {other}\n\n{sections.summary(c)}\n\n{sections.perplexity(c)}"
+        f"### {first} vs {other}\n\n{gist(c, run_checks(c.records))}\n\n{sections.summary(c)}"
         for other in others
         for c in [load_comparison(first, other)]
     ]
@@ -113,6 +113,7 @@ def _image(name: str) -> str:
     return f"![{FIGURES[name].caption}]({name}.png)"
 
 
+@section(7, "## 比べた記録", concludes=True)
 def _provenance(c: Comparison, checked: Verdicts) -> str:
     """Say where both sides come from: every number below is read from these records."""
     lines = [f"**比較対象**: {c.a.name}（a） vs {c.b.name}（b）、差分はすべて b − a"]

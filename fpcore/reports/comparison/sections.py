@@ -20,6 +20,8 @@ from fpcore.records.frames import frame
 from fpcore.records.record import RunRecord
 from fpcore.reports import sentences
 from fpcore.reports.comparison.section import section
+from fpcore.reports.comparison.several import several
+from fpcore.stats.scaling import LEAST_SIZES
 
 __all__ = [
     "alpha",
@@ -60,11 +62,7 @@ def conditions(c: Comparison) -> Markdown:
         parts.append(f"片方の記録にしかない条件: {names}。")
     if not parts:
         return Markdown("2 つの実行の設定は同じである。")
-    if len(found) > 1:
-        parts.append(
-            f"**注意**: {len(found)} つの条件が同時に変わっているため、"
-            "差がどの条件によるものかはこの 2 つの実行だけでは分からない。"
-        )
+    parts += [several(c)] if len(found) > 1 else []
     return Markdown("\n\n".join(parts))
 
 
@@ -98,7 +96,8 @@ def summary(c: Comparison) -> Markdown:
     )
     known = shown[(shown[c.a.name] != DASH) | (shown[f"{c.b.name} "] != DASH)]
     note = (
-        f"{c.samples[-1]} サンプルでの値。α は比べた全サイズ、実行時間は全サイズの合計。"
+        f"{c.samples[-1]} サンプルでの値。ER は文脈の次元 D に対する比、α は比べた全サイズの"
+        "もの、実行時間は全サイズの合計。"
         f"差分は {c.b.name} − {c.a.name}（{_computed(c)}）。"
     )
     note += sentences.certainty(c) + "".join(sentences.not_comparable(c))
@@ -153,7 +152,7 @@ def alpha(c: Comparison) -> Markdown:
     """Section 3: α by window."""
     found = c.windows
     if all(math.isnan(d.a) and math.isnan(d.b) for d in found.values()):
-        return Markdown("共通のサイズが 2 つ未満なので、α は求まらない。")
+        return Markdown(f"α は {LEAST_SIZES} サイズ以上で求める（共通のサイズが足りない）。")
     spans = [f"{first}–{last}" for first, last in found]
     names = [f"Window {i} ({span})" for i, span in enumerate(spans[:-1], 1)]
     shown = pd.DataFrame(
@@ -265,10 +264,8 @@ def _spreads(found: Iterable[MetricDifference], side: Literal["a", "b"]) -> list
 def _observed(table: str, said: str, c: Comparison, metric: str, more: str = "") -> Markdown:
     """Put the observation below its table; what cannot be compared has none."""
     if metric in c.incomparable:
-        said, certain = f"{c.incomparable[metric]}。", ""
-    else:
-        certain = "" if c[metric].direction in ("same", "unknown") else sentences.certainty(c)
-    return Markdown(f"{table}\n\n**観察**: {said}{more}{certain}")
+        said = f"{c.incomparable[metric]}。"
+    return Markdown(f"{table}\n\n**観察**: {said}{more}")
 
 
 def _trace_sentences(c: Comparison, t: pd.DataFrame) -> str:

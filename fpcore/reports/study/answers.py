@@ -3,12 +3,13 @@
 import math
 
 from fpcore import notation
+from fpcore.analysis.checks.check import WRONG
 from fpcore.analysis.study import Evidence
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
 from fpcore.notation import number, percent, sizes
 from fpcore.records.pairs import CUT_SHORT
-from fpcore.reports import sentences
+from fpcore.reports import opening, sentences
 from fpcore.reports.sentences import UNCLEAR, level
 from fpcore.reports.study import clips, knobs, ranks, worth
 
@@ -30,6 +31,25 @@ def answer(e: Evidence) -> list[str]:
     return [line for line in lines if line]
 
 
+def in_short(e: Evidence) -> str:
+    """Return the answer in a sentence or two: of the knobs, of contexts, or of effective rank."""
+    if e.cut_short:
+        return _refusal(e)
+    said = knobs.in_short(e) + clips.answer(e) + worth.of_contexts(e)
+    said = said + ranks.in_short(e) or _best(e)
+    if e.seeds < 2:
+        return f"{said}シードが 1 つなので、確からしさは判定できない"
+    return said if "[ ] は" in said else f"{said}[ ] は {level(e.level)} 区間"
+
+
+def first_step(e: Evidence) -> str:
+    """Return what to do first: what is wrong before what could be tried."""
+    if e.cut_short:
+        return next_steps(e)[0]
+    wrong = [check for check in e.checks.open() if check.verdict == WRONG]
+    return opening.first_step(e.checks) if wrong or not next_steps(e) else next_steps(e)[0]
+
+
 def next_steps(e: Evidence) -> list[str]:
     """Say what to try next, as far as the records tell."""
     if e.cut_short:
@@ -46,9 +66,9 @@ def _refusal(e: Evidence) -> str:
 
 
 def _basis(e: Evidence) -> str:
-    head = f"値は {sizes([e.samples])}、シード n={e.seeds}。"
+    head = f"値は、サイズを書いていなければ {sizes([e.samples])}、シード n={e.seeds}。"
     if e.seeds < 2:
-        return f"{head}シードが 1 つなので、差の確からしさは判定できない。"
+        return head
     pairs, over, metrics = e.family
     return (
         f"{head}この報告の {pairs} 個の比較 × {over} サイズ × {metrics} 指標が同時に 95 % で"
@@ -190,4 +210,7 @@ def _more_seeds(e: Evidence) -> list[str]:
 
 def _one_setting(e: Evidence) -> str:
     corpus, width = notation.escaped(e.base.config["corpus"]), e.base.config["context_dim"]
-    return f"以上は {corpus}、D {width} の結果である。別の大きさでも同じ格子を実行して確かめる。"
+    return (
+        f"以上は {corpus}、文脈の次元 D = {width} の結果である。別の大きさでも同じ格子を実行して"
+        "確かめる。"
+    )

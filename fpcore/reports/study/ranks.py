@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.study import Evidence
 from fpcore.analysis.trade_off import strength, trade_off
-from fpcore.notation import METRICS, percent
+from fpcore.notation import METRICS, glued, percent
 from fpcore.reports import sentences
 from fpcore.reports.sentences import gap, metric
 from fpcore.reports.study import knobs
@@ -33,22 +33,38 @@ def standing(d: MetricDifference) -> str:
 
 def kept(e: Evidence) -> str:
     """Say which changes raise the convergence rate, what that does to ER, and what it costs."""
-    changes = _changes(e)
-    known = [of for of in changes.values() if of("convergence_rate").certain != "unknown"]
-    if not known:
-        return ""
-    faster = {name: of for name, of in changes.items() if of("convergence_rate").certain == "up"}
-    if not faster:
-        return "収束率が基準より高いと言える設定は、この中にない。"
-    groups: dict[str, list[str]] = {key: [] for key in WORDS}
-    for name, of in faster.items():
-        groups[standing(of("val_er"))].append(f"{name}（{_what(of)}）")
+    groups = _faster(e)
     words = {k: word.format(below=sentences.below("val_er")) for k, word in WORDS.items()}
-    said = [f"{words[key]}: {'、'.join(names)}。" for key, names in groups.items() if names]
-    if not groups["kept"]:
-        rest = "あるとは言えない" if groups["open"] else "ない"
-        said.append(f"ER を保ったまま収束率を上げる設定は、この中に{rest}。")
-    return "".join(said)
+    said = [
+        f"{words[key]}: {'、'.join(f'{name}（{_what(of)}）' for name, of in own.items())}。"
+        for key, own in groups.items()
+        if own
+    ]
+    return "".join(said) + ("" if groups.get("kept") else in_short(e))
+
+
+def in_short(e: Evidence) -> str:
+    """Say whether a change raises the convergence rate and keeps ER; empty where none is known."""
+    groups = _faster(e)
+    if not groups:
+        return ""
+    if not any(groups.values()):
+        return "収束率が基準より高いと言える設定は、この中にない。"
+    if groups["kept"]:
+        return f"ER を保ったまま収束率が上がる設定: {'、'.join(groups['kept'])}。"
+    rest = "あるとは言えない" if groups["open"] else "ない"
+    return f"ER を保ったまま収束率を上げる設定は、この中に{rest}。"
+
+
+def _faster(e: Evidence) -> dict[str, dict[str, MetricOf]]:
+    """Return the changes that raise the convergence rate, by what they do to ER (WORDS)."""
+    changes = _changes(e)
+    groups: dict[str, dict[str, MetricOf]] = {key: {} for key in WORDS}
+    for name, of in changes.items():
+        if of("convergence_rate").certain == "up":
+            groups[standing(of("val_er"))][name] = of
+    known = any(of("convergence_rate").certain != "unknown" for of in changes.values())
+    return groups if known else {}
 
 
 def _changes(e: Evidence) -> dict[str, MetricOf]:
@@ -107,7 +123,8 @@ def optimum(e: Evidence) -> str:
         for word, found in (("高い", higher), ("低い", lower))
         if found
     )
-    head = f"ER で見ると、最良の {e.said(e.best)} は Val ER {percent(rank)}、{said}。"
+    best = glued(e.said(e.best), "は")
+    head = f"ER で見ると、最良の {best} Val ER {percent(rank)}、{said}。"
     return head + _beside_base(e) + _singled_out(higher, lower) + _order(e)
 
 

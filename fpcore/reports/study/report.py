@@ -8,12 +8,14 @@ import pandas as pd
 from fpcore import notation
 from fpcore.analysis.clipping import Clipping
 from fpcore.analysis.difference import MetricDifference
+from fpcore.analysis.effects import Effect
 from fpcore.analysis.study import Evidence
 from fpcore.notation import METRICS, Markdown, metrics_where, number, percent
 from fpcore.paths import reports
 from fpcore.records.by_seed import moments, values
+from fpcore.records.pairs import same_results
 from fpcore.records.record import RunRecord
-from fpcore.reports import figures, sentences
+from fpcore.reports import figures, opening, sentences
 from fpcore.reports.page import publish
 from fpcore.reports.sentences import level
 from fpcore.reports.study import answers, knobs
@@ -24,6 +26,7 @@ __all__ = [
     "clipping",
     "differences",
     "effects",
+    "gist",
     "next_steps",
     "question",
     "render",
@@ -46,10 +49,20 @@ def question(e: Evidence) -> Markdown:
     )
     sizes, label = ", ".join(map(str, e.base.sizes)), notation.escaped(str(e.base.label))
     return Markdown(
-        f"**問い**: {notation.escaped(e.study.question)}\n\n- 変える条件: {grid}{also}\n"
+        f"{notation.escaped(e.study.question)}\n\n- 変える条件: {grid}{also}\n"
         f"- 基準: `{e.base.name}`（{label}、サンプル {sizes}、シード n={e.seeds}、"
         f"エポックの選択は {notation.code(e.base.config['select_on'])}）"
     )
+
+
+def gist(e: Evidence) -> Markdown:
+    """要点: what was varied, the answer, and what to try next."""
+    grid = "、".join(
+        f"`{k}` {{{notation.escaped(notation.knob_value(v))}}}" for k, v in e.study.grid.items()
+    )
+    sizes = notation.sizes(e.base.sizes)
+    what = f"{grid} を基準 `{e.base.name}` と比べた（{sizes}、シード n={e.seeds}）"
+    return opening.three_lines("変えたこと", what, answers.in_short(e), answers.first_step(e))
 
 
 def answer(e: Evidence) -> Markdown:
@@ -60,19 +73,19 @@ def answer(e: Evidence) -> Markdown:
 def results(e: Evidence) -> Markdown:
     """結果: every run at the largest size, mean ± standard deviation over seeds."""
     rows = []
-    for record in e.records:
+    for record, label in _distinct(e):
         means = e.means(record)
         cells = {METRICS[m].label: notation.with_spread(m, *means[m]) for m in e.metrics}
         done = {"n": str(record.seeds), "P1 反復": _iterations(record, e.samples)}
-        rows.append({"設定": e.label(record)} | done | cells)
-    note = f"{e.samples} サンプルでの{MEANS}。"
+        rows.append({"設定": label} | done | cells)
+    note = f"{e.samples} サンプルでの{MEANS}。ER は文脈の次元 D に対する比。"
     return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
 
 def by_size(e: Evidence) -> Markdown:
     """サイズごとの Val PPL, and what may be said of its difference to the base at each size."""
     rows = []
-    for record in e.records:
+    for record, label in _distinct(e):
         found = values(record, "val_ppl")
         own = e.comparisons[record.name].by_size("val_ppl") if record is not e.base else {}
         cells = {
@@ -80,7 +93,7 @@ def by_size(e: Evidence) -> Markdown:
             + (f"（{_verdict(own[n])}）" if n in own else "")
             for n in sorted(found)
         }
-        rows.append({"設定": e.label(record)} | cells)
+        rows.append({"設定": label} | cells)
     note = (
         f"{MEANS}。括弧内は基準との差で、{level(e.level)} 区間が 0 を含まないときだけ方向を言う。"
     )
@@ -100,11 +113,15 @@ def differences(e: Evidence) -> Markdown:
     """基準との差: differences at the largest size, intervals, and what may be said."""
     shown = metrics_where(lambda m: m.headline)
     rows = [
-        {"設定": e.label(e.record(name))}
+        {"設定": label}
         | {f"{METRICS[m].label} の差": sentences.with_interval(c[m]) for m in shown}
         | {"Val PPL": _verdict(c["val_ppl"])}
-        for name, c in e.comparisons.items()
+        for record, label in _distinct(e)
+        if record is not e.base
+        for c in [e.comparisons[record.name]]
     ]
+    if not rows:
+        return Markdown("どの設定も、結果が基準とすべて同じである。")
     note = (
         f"{e.samples} サンプルでの、基準との対（同じシード）の差。[ ] は {level(e.level)} 区間で、"
         "Val PPL ではシードと検証会話、ほかの指標ではシードによる。"
@@ -116,6 +133,17 @@ def effects(e: Evidence) -> Markdown:
     """条件の効果, the mean over the settings of the other knobs, and interactions."""
     if not e.effects:
         return Markdown("条件が 1 つの格子なので、効果は基準との差そのものである。")
+    rows = [row for effect in e.effects for row in _effect_rows(effect)]
+    note = (
+        "効果は、ほかの条件の設定で平均した差（後の値 − 前の値）。交互作用は効果の差で、"
+        "Val PPL では比の比。"
+    )
+    return Markdown(f"{notation.table(pd.DataFrame(rows), '効果')}\n\n{note}")
+
+
+def _effect_rows(effect: Effect) -> list[dict[str, str]]:
+    """Return a row for each metric that an effect may move, and one for those that it does not."""
+    same = knobs.unmoved(effect)
     rows = [
         {
             "効果": knobs.step(effect),
@@ -123,14 +151,13 @@ def effects(e: Evidence) -> Markdown:
             "差": sentences.with_interval(effect[m]),
             "": _verdict(effect[m]),
         }
-        for effect in e.effects
         for m in effect.differences
+        if m not in same
     ]
-    note = (
-        "効果は、ほかの条件の設定で平均した差（後の値 − 前の値）。交互作用は効果の差で、"
-        "Val PPL では比の比。"
-    )
-    return Markdown(f"{notation.table(pd.DataFrame(rows), '効果')}\n\n{note}")
+    if same:
+        named = "、".join(METRICS[m].label for m in same) if rows else "すべての指標"
+        rows.append({"効果": knobs.step(effect), "指標": named, "差": "0", "": "同じ"})
+    return rows
 
 
 def clipping(e: Evidence) -> Markdown:
@@ -160,6 +187,8 @@ def render(e: Evidence) -> Markdown:
     records = "、".join(f"`{r.name}`" for r in e.records)
     parts = [
         f"# {notation.escaped(e.study.title)}",
+        f"## {opening.HEADING}\n\n{gist(e)}",
+        "## 問い",
         question(e),
         f"## 答え\n\n{answer(e)}",
         "![結果の図](study.png)",
@@ -182,6 +211,21 @@ def write(e: Evidence) -> Path:
     """
     target = reports() / "studies" / e.study.name
     return publish(target, render(e), {"study": lambda: figures.study(e.frame, figures.panels(3))})
+
+
+def _distinct(e: Evidence) -> list[tuple[RunRecord, str]]:
+    """Return each run once, with the names of those whose every figure is the same."""
+    groups: list[list[RunRecord]] = []
+    for record in e.records:
+        alike = [group for group in groups if same_results(group[0], record)]
+        if alike:
+            alike[0].append(record)
+        else:
+            groups.append([record])
+    return [
+        (e.base if any(r is e.base for r in group) else group[0], "、".join(map(e.label, group)))
+        for group in groups
+    ]
 
 
 def _span(own: Clipping) -> str:

@@ -11,12 +11,15 @@ COUNTED = {"up": "役に立つと言える", "down": "害になると言える"}
 
 def answer(e: Evidence) -> str:
     """Say what training contexts is worth, and whether an effective rank stands out."""
+    return of_contexts(e) + ranks.optimum(e)
+
+
+def of_contexts(e: Evidence) -> str:
+    """Say what training contexts is worth; nothing where there are no controls."""
     trained = [r for r in e.records if e.controls[r.name]]
     if len(trained) < 2:
-        own = "".join(sentences.worth(r, e.controls[r.name], e.level) for r in trained)
-    else:
-        own = _of_many(e)
-    return own + ranks.optimum(e)
+        return "".join(sentences.worth(r, e.controls[r.name], e.level) for r in trained)
+    return _of_many(e)
 
 
 def _of_many(e: Evidence) -> str:
@@ -26,14 +29,18 @@ def _of_many(e: Evidence) -> str:
         for control in e.controls[record.name]:
             kind = str(control.config["contexts"])
             by_kind.setdefault(kind, []).append(e.compared(record, control))
-    said = "、".join(f"{kind} に対して {_counted(found)}" for kind, found in by_kind.items())
+    said = "。".join(
+        f"{kind} に対して "
+        + "、".join(f"{n} サンプルで {_counted(found, n)}" for n in e.base.sizes)
+        for kind, found in by_kind.items()
+    )
     n = len([r for r in e.records if e.controls[r.name]])
-    return f"訓練した文脈 {n} 設定の Val PPL は、対照の {said}。"
+    return f"訓練した文脈 {n} 設定の Val PPL は（差は対照 − 訓練）、{said}。"
 
 
-def _counted(found: list[Comparison]) -> str:
+def _counted(found: list[Comparison], samples: int) -> str:
     """Count the verdicts on the control's Val PPL less the trained run's, with their span."""
-    parts, told = [], [c["val_ppl"] for c in found]
+    parts, told = [], [c.by_size("val_ppl")[samples] for c in found]
     for direction, word in COUNTED.items():
         own = [d for d in told if d.certain == direction]
         if own:
