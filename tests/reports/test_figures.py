@@ -24,7 +24,7 @@ from fpcore.analysis.comparison import Comparison, load_comparison
 from fpcore.book import views
 from fpcore.errors import ConfigError
 from fpcore.paths import reports
-from fpcore.records.frames import epochs, frame, traces
+from fpcore.records.frames import curve, epochs, frame, traces
 from fpcore.records.record import load_record, load_records
 from fpcore.reports import figures, page
 from fpcore.reports.comparison.report import FIGURES, Drawn
@@ -213,6 +213,12 @@ def test_a_report_is_written_with_figures_in_their_language(tmp_path: Path) -> N
     page.publish(tmp_path / "again", "# a\n\n![b](er.png)\n", {"er": draw})
     for name in ("er.svg", "er.png"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "ja" / name).read_bytes()
+
+
+def test_the_mean_of_a_figure_is_that_of_the_tables() -> None:
+    ax = figures.perplexity([load_record("study")], figures.axes())
+    means = curve(load_record("study"))
+    assert ax.lines[0].get_ydata() == pytest.approx(means["val_ppl"].to_numpy(), rel=1e-12)
 
 
 def test_what_is_seen_names_every_line_and_where_it_goes() -> None:

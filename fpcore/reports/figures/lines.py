@@ -1,9 +1,12 @@
 """What figures of lines share: means over seeds with their band, titles, and a word for nothing."""
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from scipy.stats import gmean
 
+from fpcore.notation import METRICS
 from fpcore.reports.figures.looks import line_styles
 from fpcore.reports.figures.style import legend
 from fpcore.reports.figures.words import said
@@ -16,21 +19,22 @@ def draw_lines(
 ) -> None:
     """Draw means over seeds, with a band from the smallest to the largest where there are more.
 
-    A line is called as the column `title` says, where the rows have one, else as `hue` does.
+    The mean of a metric that is logged is the geometric one. A line is called as the column `title` says, where the rows have one, else as `hue` does.
     """
     few = rows[x].nunique() < FEW_POINTS
+    middle = gmean if y in METRICS and METRICS[y].logged else np.mean  # as the tables' means
     groups = rows.groupby(hue, sort=False)
     for style, (name, own) in zip(line_styles(rows, hue), groups, strict=True):
         band = ("pi", 100) if own["seed"].nunique() > 1 else None
         label = own["title"].iloc[0] if "title" in own else name
         sns.lineplot(
-            own.astype({y: float}), x=x, y=y, errorbar=band, ax=ax, legend=False,
+            own.astype({y: float}), x=x, y=y, estimator=middle, errorbar=band, ax=ax, legend=False,
             color=style.color, ls=style.dash, marker=style.marker if few else None,
             mec=style.color, label=str(label),
         )  # fmt: skip
         if not few:  # identical curves hide each other; their ends do not
             end = own[own[x] == own[x].max()]
-            at, mean = end[x].iloc[:1], [end[y].mean()]
+            at, mean = end[x].iloc[:1], [middle(end[y])]
             ax.plot(at, mean, marker=style.marker, color=style.color, ms=6)
     legend(ax, legend_title)
 
