@@ -19,7 +19,8 @@ def draw_lines(
 ) -> None:
     """Draw means over seeds, with a band from the smallest to the largest where there are more.
 
-    The mean of a metric that is logged is the geometric one. A line is called as the column `title` says, where the rows have one, else as `hue` does.
+    The mean of a metric that is logged is the geometric one. A line is called as the
+    column `title` says, where the rows have one, else as `hue` does.
     """
     few = rows[x].nunique() < FEW_POINTS
     middle = gmean if y in METRICS and METRICS[y].logged else np.mean  # as the tables' means
