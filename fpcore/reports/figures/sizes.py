@@ -88,7 +88,7 @@ def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
 
 
 def _law(record: RunRecord, name: str, look: Style, ax: Axes) -> None:
-    """Draw the points of every seed, and the laws of their geometric means; α from LEAST_SIZES on."""
+    """Draw the points of every seed, and the laws of their geometric means."""
     seeds = frame([record]).dropna(subset=["val_ppl", "train_tokens"])
     points = ax.scatter(
         seeds["train_tokens"], seeds["val_ppl"], s=28, zorder=3, c=look.color, marker=look.marker
