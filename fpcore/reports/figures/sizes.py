@@ -14,7 +14,7 @@ from fpcore.reports.figures.looks import Style, called, run_styles
 from fpcore.reports.figures.style import legend, ppl_axis, token_axis
 from fpcore.reports.figures.ticks import Distinct
 from fpcore.reports.figures.words import said
-from fpcore.stats.scaling import fit_power_law, fit_saturating_law
+from fpcore.stats.scaling import LEAST_SIZES, fit_power_law, fit_saturating_law
 
 __all__ = [
     "by_size",
@@ -25,8 +25,6 @@ __all__ = [
     "perplexity_log",
     "power_laws",
 ]
-
-FEWEST = 4  # sizes from which on an exponent is told
 
 
 def by_size(records: Iterable[RunRecord], metric: str, ax: Axes) -> Axes:
@@ -90,7 +88,7 @@ def power_laws(records: Iterable[RunRecord], ax: Axes) -> Axes:
 
 
 def _law(record: RunRecord, name: str, look: Style, ax: Axes) -> None:
-    """Draw the points of every seed, and the laws of their geometric means; α from FEWEST sizes."""
+    """Draw the points of every seed, and the laws of their geometric means."""
     seeds = frame([record]).dropna(subset=["val_ppl", "train_tokens"])
     points = ax.scatter(
         seeds["train_tokens"], seeds["val_ppl"], s=28, zorder=3, c=look.color, marker=look.marker
@@ -102,10 +100,10 @@ def _law(record: RunRecord, name: str, look: Style, ax: Axes) -> None:
         fit = fit_power_law(tokens, ppl)
         grid = np.geomspace(*fit.tokens, 50)
         ax.plot(grid, [fit(x) for x in grid], ls=look.dash, color=look.color, lw=1.3)
-    if len(means) >= FEWEST:
+    if len(means) >= LEAST_SIZES:
         known = {"alpha": f"{fit.alpha:.3f}", "r_squared": f"{fit.r_squared:.3f}", "n": fit.n}
         label = said("{name}（α={alpha}, R²={r_squared}, n={n}）", name=name, **known)
-    if len(means) >= FEWEST and min(ppl) >= 1:
+    if len(means) >= LEAST_SIZES and min(ppl) >= 1:
         law = fit_saturating_law(tokens, ppl)
         ax.plot(grid, [law(x) for x in grid], ls=":", color=look.color, lw=1.3)
     points.set_label(label)
