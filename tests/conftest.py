@@ -1,6 +1,7 @@
 """Toy settings shared by the tests; nothing here writes outside pytest's temporary folder."""
 
 import functools
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -129,6 +130,14 @@ def _wide_products() -> Iterator[None]:
     with torch.library._scoped_library("aten", "IMPL") as library:
         library.impl("mm.dtype", lambda a, b, dtype: a.to(dtype) @ b.to(dtype), "CPU")
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_left() -> Iterator[None]:
+    """Close what a test has drawn: of too many open figures the next test would be told."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture

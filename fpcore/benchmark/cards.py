@@ -13,7 +13,7 @@ PIECE_ROWS, STEPS = 8_192, 256  # of an evaluation and of the recurrence, worked
 ITERATION = f"Phase 1 の反復、{SIZES[-1]:,} トークン"
 BATCH = f"Phase 2 のバッチ（{FULL.phase2_batch:,}）"
 PIECE = f"評価の 1 区切り（{PIECE_ROWS:,}）"
-RECURRENCE = f"検証文の漸化式、{VAL_TOKENS:,} 歩"
+RECURRENCE = f"検証文の漸化式、{VAL_TOKENS:,} ステップ"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def section(counted: dict[str, Counts]) -> Markdown:
 HOW = (
     "形だけを持つ仮のデバイスで本物の訓練コードを動かして、演算を 1 つずつ数えた（bfloat16、D "
     f"{FULL.context_dim:,}、E {FULL.embed_dim}、{FULL.tokenizer}）。"
-    "Phase 1 の反復と、漸化式の 256 歩は、それぞれ 1 つのグラフに記録して 1 回で起動する。"
+    "Phase 1 の反復と、漸化式の 256 ステップは、それぞれ 1 つのグラフに記録して 1 回で起動する。"
 )
 
 

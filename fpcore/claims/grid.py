@@ -7,6 +7,7 @@ from functools import cached_property
 from fpcore.claims.quantities import Number, cell_number, numbers_in, plain
 from fpcore.claims.terms import TERMS
 
+_INTERVAL = re.compile(r"(?<=[\d%])\s*\[[^\[\]]*\d[^\[\]]*,[^\[\]]*\d[^\[\]]*\]")  # after a figure
 _UNIT_IN_HEAD = re.compile(r"[(\[]\s*([^()\[\]]+?)\s*[)\]]\s*$")
 _LONGEST = 500  # characters of a cell that are read
 _BOLD = re.compile(r"^\s*(?:\*\*[^*]+\*\*|__[^_]+__|<b>.+</b>|<strong>.+</strong>)")
@@ -35,7 +36,8 @@ class Cell:
     def read(cls, content: str, line: int) -> "Cell":
         """Return a cell of Markdown or HTML."""
         content = content[:_LONGEST]
-        return cls(plain(content).strip(), line, bool(_BOLD.match(content)))
+        text = _INTERVAL.sub("", plain(content)).strip()  # its ends are no figures of their own
+        return cls(text, line, bool(_BOLD.match(content)))
 
     @cached_property
     def numbers(self) -> tuple[Number, ...]:

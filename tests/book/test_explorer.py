@@ -194,7 +194,7 @@ def test_points_of_er_and_ppl_name_their_run() -> None:
     assert len(titles) == len(view.rows) == 7
     result = next(r for r in load_record("v5-small").results if r.samples == 200)
     assert f"v5-small、200 サンプル、n=1\nVal ER {100 * result.val_er:.1f}%、" in "".join(titles)  # type: ignore[operator]
-    assert "study、25 サンプル、n=3" in "".join(titles)
+    assert "study、25 サンプル、n=5" in "".join(titles)
 
 
 def test_a_b_is_the_text_of_the_report() -> None:

@@ -133,7 +133,7 @@ def test_the_lower_panel_shows_each_difference_with_its_interval(metric: str) ->
     assert bars[0] is not None and bars[0].get_ydata() == pytest.approx([d.size for d in found])
     ends = [tuple(sorted(s[:, 1])) for s in bars[2][0].get_segments()]
     assert [e for pair in ends for e in pair] == pytest.approx([e for d in found for e in d.ends])
-    assert "95 % の区間" in below.get_title() and "n=3" in below.get_title()
+    assert "95 % の区間" in below.get_title() and "n=5" in below.get_title()
 
 
 def test_coinciding_curves_are_said_to_be_equal_and_unequal_traces_are_not_compared() -> None:
@@ -233,7 +233,7 @@ def test_sizes_are_shades_and_captions_give_the_seeds() -> None:
     ax = figures.phase1_by_size(load_record("study"), "loss", "損失", figures.axes())
     shades = [to_hex(line.get_color()) for line in ax.lines if len(line.get_xdata()) > 1]  # type: ignore[arg-type]
     assert len(set(shades)) == len(load_record("study").sizes) > 1
-    assert "n=3" in ax.get_title() and "帯はシード間の最小–最大" in ax.get_title()
+    assert "n=5" in ax.get_title() and "帯はシード間の最小–最大" in ax.get_title()
 
 
 @pytest.mark.parametrize(("known", "label"), [("val", "検証損失"), ("dev", "開発損失")])

@@ -119,7 +119,7 @@ def test_a_baseline_compares_with_a_fixed_point_run_on_the_same_tokens(
     run = fpcore.run(toy(name="fixed", **knobs))
     config = neural(learning_rates=[0.05], **whole)
     lstm, counts = run_baseline(config), run_baseline(KneserNeyConfig(name="counts", **data))
-    assert incomparable(run, lstm) == incomparable(run, counts) == {}
+    assert {*incomparable(run, lstm), *incomparable(run, counts)} <= {"seconds"}  # if not alone
     for a, b, c in zip(run.results, lstm.results, counts.results, strict=True):
         assert a.val_token_counts == b.val_token_counts == c.val_token_counts
         assert a.unigram_ppl == b.unigram_ppl == c.unigram_ppl

@@ -96,14 +96,15 @@ def _law(record: RunRecord, name: str, look: Style, ax: Axes) -> None:
     means = curve(record)
     tokens, ppl = means["train_tokens"].tolist(), means["val_ppl"].tolist()
     label = said("{name}（n={n}）", name=name, n=len(means))
-    if len(means) > 1:
+    different = len({*tokens})  # two sizes can hold the same number of tokens
+    if different > 1:
         fit = fit_power_law(tokens, ppl)
         grid = np.geomspace(*fit.tokens, 50)
         ax.plot(grid, [fit(x) for x in grid], ls=look.dash, color=look.color, lw=1.3)
-    if len(means) >= LEAST_SIZES:
+    if different >= LEAST_SIZES:
         known = {"alpha": f"{fit.alpha:.3f}", "r_squared": f"{fit.r_squared:.3f}", "n": fit.n}
         label = said("{name}（α={alpha}, R²={r_squared}, n={n}）", name=name, **known)
-    if len(means) >= LEAST_SIZES and min(ppl) >= 1:
+    if different >= LEAST_SIZES and min(ppl) >= 1:
         law = fit_saturating_law(tokens, ppl)
         ax.plot(grid, [law(x) for x in grid], ls=":", color=look.color, lw=1.3)
     points.set_label(label)
