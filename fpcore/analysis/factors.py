@@ -40,7 +40,8 @@ def changed(a: RunRecord, b: RunRecord) -> list[str]:
     """
     keys = [k for k in a.config if k in b.config and k not in NO_FACTOR]
     differ = [k for k in keys if a.config[k] != b.config[k] and not same_file(k, a, b)]
-    shared = set(a.config.get("seeds", [])) & set(b.config.get("seeds", []))
+    own, others = (record.config.get("seeds", []) for record in (a, b))
+    shared = [seed for seed in own if seed in others]
     return [k for k in differ if k != "seeds" or not shared]
 
 
