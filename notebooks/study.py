@@ -15,7 +15,7 @@
 
 # %% tags=["parameters"]
 # Parameters: the name of a study in params/studies/ (or the path of a YAML file)
-study = "two-factors"
+study = "contexts"
 scheduler = ""  # empty: a cluster of this machine; or an address, such as tcp://10.0.0.1:8786
 workers = 0  # of this machine's cluster; 0: one per core, for a few runs one per two cores
 

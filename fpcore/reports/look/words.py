@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from fpcore.notation import number, percent
+from fpcore.notation import ends, number, percent
 
 Row = Mapping[Any, Any]  # of a table, by column
 GROUPINGS = {
@@ -27,8 +27,7 @@ def interval(row: Row) -> str:
     difference = number(row["b"] - row["a"], 3, signed=True)
     if math.isnan(row["low"]):
         return difference
-    ends = (number(row[end], 3, signed=True) for end in ("low", "high"))
-    return f"{difference} [{', '.join(ends)}]"
+    return f"{difference} [{', '.join(ends(row['low'], row['high'], 3))}]"
 
 
 def share(row: Row) -> str:
