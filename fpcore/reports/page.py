@@ -19,6 +19,7 @@ from markdown_it.utils import EnvType, OptionsDict
 from matplotlib.figure import Figure
 from PIL import Image
 
+from fpcore.language import spoken
 from fpcore.paths import file_content, write_atomically
 from fpcore.reports import coloured, figures
 from fpcore.reports.markup import clean, policy
@@ -152,7 +153,7 @@ def publish(target: Path, text: str, drawn: Mapping[str, Callable[[], object]]) 
     `report.md`.
     """
     target.mkdir(parents=True, exist_ok=True)
-    figures.use_style(figures.spoken())
+    figures.use_style(spoken())
     for name, draw in drawn.items():
         draw()
         _save(plt.gcf(), target / name)

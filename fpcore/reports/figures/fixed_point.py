@@ -8,9 +8,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from fpcore.language import said
 from fpcore.reports.figures.style import legend
 from fpcore.reports.figures.ticks import Distinct
-from fpcore.reports.figures.words import said
 
 if TYPE_CHECKING:  # it loads torch
     from fpcore.runs.diagnosis import Diagnosis

@@ -4,9 +4,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from fpcore.language import said
 from fpcore.notation import METRICS, metrics_where
 from fpcore.reports.figures.ticks import Distinct
-from fpcore.reports.figures.words import said
 
 __all__ = [
     "speedups",
@@ -25,8 +25,11 @@ def study(rows: pd.DataFrame, panels: list[Axes]) -> list[Axes]:
         if METRICS[metric].unit == "%":
             ax.xaxis.set_major_formatter(Distinct("%"))
     samples, n = rows["samples"].iloc[0], rows["seed"].nunique()
-    title = "{samples} サンプル、シード n={n}（点はシード、線は平均 ± 標準偏差、破線は基準）"
-    panels[0].figure.suptitle(said(title, samples=samples, n=n), fontsize="medium")
+    title = said(
+        "{samples} サンプル、シード n={n}（点はシード、線は平均 ± 標準偏差、破線は基準）",
+        samples=samples, n=n,
+    )  # fmt: skip
+    panels[0].figure.suptitle(title, fontsize="medium")
     return panels
 
 

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from fpcore.language import Language, said, speak
 from fpcore.reports.figures.described import say_what_is_seen
 from fpcore.reports.figures.ticks import Distinct, log_axis
-from fpcore.reports.figures.words import Language, said, speak
 
 __all__ = [
     "axes",
