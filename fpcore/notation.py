@@ -28,10 +28,10 @@ class Metric:
 
     `label` is its name (`name` says it in the language that is spoken), `axis` that on the axis of
     a figure, `column` that over a narrow column of the table of all results (a metric without one
-    has no such column), `printed` that in `claims/terms.yaml`. Values have `digits`, differences `difference_digits`, and where the unit
-    alone tells little the difference is given in percent, too, with `relative_digits`. `unit` is
-    `%` for shares of 1, ` 分` for times in seconds. A `counted` metric has no digits where it is a
-    whole number.
+    has no such column), `printed` that in `claims/terms.yaml`. Values have `digits`, differences
+    `difference_digits`, and where the unit alone tells little the difference is given in percent,
+    too, with `relative_digits`. `unit` is `%` for shares of 1, ` 分` for times in seconds. A
+    `counted` metric has no digits where it is a whole number.
 
     `better` is 1 where more is better, -1 where less is, 0 where it depends; `moved` says of a
     difference that it went up, or down. `summary` is the place among the metrics that a comparison
