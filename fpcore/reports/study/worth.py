@@ -26,14 +26,14 @@ def in_short(e: Evidence) -> str:
 
 def _beside(e: Evidence, record: RunRecord) -> str:
     controls = e.controls[record.name]
-    return "、".join(controls.beside_control(e.compared(record, c)) for c in controls)
+    return "、".join(beside_control(e.compared(record, c)) for c in controls)
 
 
 def of_contexts(e: Evidence) -> str:
     """Say what training contexts is worth; nothing where there are no controls."""
     trained = [r for r in e.records if e.controls[r.name]]
     if len(trained) < 2:
-        return "".join(controls.worth(r, e.controls[r.name], e.level) for r in trained)
+        return "".join(worth_of(r, e.controls[r.name], e.level) for r in trained)
     return _of_many(e)
 
 
