@@ -4,7 +4,8 @@ from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.study import Evidence
 from fpcore.notation import percent
 from fpcore.records.record import RunRecord
-from fpcore.reports import controls
+from fpcore.reports.controls import beside_control
+from fpcore.reports.controls import worth as worth_of
 from fpcore.reports.study import ranks
 
 COUNTED = {"up": "役に立つと言える", "down": "害になると言える"}
