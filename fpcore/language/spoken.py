@@ -109,7 +109,7 @@ class Holes(string.Formatter):
             case "b":
                 return f" {text}" if text[:1].isascii() and text[:1].isalnum() else text
             case "c":
-                return text[:1].upper() + text[1:]
+                return text[:1].upper() + text[1:] if text[:1].isascii() else text
         return super().convert_field(value, conversion)
 
     def format_field(self, value: Any, format_spec: str) -> str:

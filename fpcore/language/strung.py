@@ -15,7 +15,7 @@ def listed(items: Iterable[str]) -> str:
 
 def clauses(parts: Iterable[str]) -> str:
     """Return clauses without full stops in a row; the last has none, either."""
-    return said("。").join(filter(None, parts))
+    return ("; " if spoken() == "en" else "。").join(filter(None, parts))
 
 
 def passage(*sentences: str) -> str:
