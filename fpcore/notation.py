@@ -167,7 +167,7 @@ def number(value: float | None, digits: int, unit: str = "", signed: bool = Fals
     text = f"{value:{'+' if signed else ''},.{digits}f}"
     if signed and float(text.replace(",", "")) == 0:
         text = "±" + text[1:]
-    return text + said(unit)
+    return text + said(unit, n=text.lstrip("+-±"))
 
 
 def factor(value: float | None) -> str:
@@ -210,7 +210,7 @@ def interval(name: str, low: float, high: float) -> str:
     facts = METRICS[name]
     digits = facts.digits if facts.difference_digits is None else facts.difference_digits
     shown = ends(facts.scaled(low), facts.scaled(high), digits)
-    return f"[{', '.join(shown)}]{said(_difference_unit(facts))}"
+    return f"[{', '.join(shown)}]{said(_difference_unit(facts), n="")}"
 
 
 def ends(low: float, high: float, digits: int, unit: str = "") -> list[str]:

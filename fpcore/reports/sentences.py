@@ -58,7 +58,7 @@ def with_interval(d: MetricDifference) -> str:
         return gap(d)
     if not METRICS[d.metric].logged:
         shown = notation.interval(d.metric, d.low, d.high)
-        return f"{gap(d).removesuffix(shown.partition(']')[2])} {shown}"
+        return f"{gap(d).partition(' ')[0]} {shown}"
     return f"{gap(d)} [{', '.join(percent_ends(d))}]"
 
 
