@@ -70,7 +70,7 @@ def template(text: str) -> str:
     return text
 
 
-def said(text: str, **holes: object) -> str:
+def said(text: str, /, **holes: object) -> str:
     """Return a text in the language that is used, its holes filled in.
 
     A text without Japanese that no catalogue has, such as a unit, is the same in every language.

@@ -10,7 +10,7 @@ from fpcore.notation import Markdown, glued
 from fpcore.records.by_seed import moments, values
 from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord
-from fpcore.reports import opening, sentences
+from fpcore.reports import controls, opening, sentences
 from fpcore.reports.baselines.caveats import at_an_end
 from fpcore.reports.baselines.pairs import main_runs, report_level, variants
 from fpcore.reports.baselines.tables import UNIGRAM
@@ -39,7 +39,7 @@ def standing(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     said: list[str] = []
     for run in main_runs(runs):
         said += [*_against(run, baselines, share), *_beside_unigram(run)]
-        said += [sentences.worth(run, factors.beside(run, runs), share)]
+        said += [controls.worth(run, factors.beside(run, runs), share)]
     return Markdown("\n".join(f"- {line}" for line in said if line))
 
 
