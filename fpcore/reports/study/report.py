@@ -123,7 +123,7 @@ def by_size(e: Evidence) -> Markdown:
 def _cell(ppl: tuple[float, float], beside: MetricDifference | None) -> str:
     """Give a Val PPL with its spread, and what may be said of its difference to the base."""
     shown = notation.with_spread("val_ppl", *ppl)
-    return shown if beside is None else said("{x}（{y}）", x=shown, y=_verdict(beside))
+    return shown if beside is None else said("{ppl}（{verdict}）", ppl=shown, verdict=_verdict(beside))
 
 
 def _verdict(d: MetricDifference) -> str:
