@@ -210,7 +210,7 @@ def interval(name: str, low: float, high: float) -> str:
     facts = METRICS[name]
     digits = facts.digits if facts.difference_digits is None else facts.difference_digits
     shown = ends(facts.scaled(low), facts.scaled(high), digits)
-    return f"[{', '.join(shown)}]{said(_difference_unit(facts), n="")}"
+    return f"[{', '.join(shown)}]{said(_difference_unit(facts), n=shown[0])}"
 
 
 def ends(low: float, high: float, digits: int, unit: str = "") -> list[str]:

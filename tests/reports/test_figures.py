@@ -176,9 +176,11 @@ def _drawn(*_: Axes) -> Figure:
 
 
 def study_rows() -> pd.DataFrame:
-    names = {"study": "max_iter 60（基準）", "study-max_iter100": "max_iter 100"}
+    base = said("{name}（基準）", name="max_iter 60")
+    names = {"study": base, "study-max_iter100": "max_iter 100"}
     rows = frame([load_record(name) for name in names])
-    return rows[rows["samples"] == 100].assign(label=lambda t: t["run"].map(names))
+    rows = rows[rows["samples"] == 100]
+    return rows.assign(label=rows["run"].map(names), base=rows["run"] == "study")
 
 
 def test_every_figure_speaks_english_on_request_with_the_same_numbers() -> None:
