@@ -76,7 +76,7 @@ def gist(records: Iterable[RunRecord]) -> Markdown:
         if more
         else said("最大のサイズの予測が当たったかを見る")
     )
-    told = passage(*_cautions(records), told)
+    told = passage(*_cautions(records), said("{told}。", told=told))
     return opening.three_lines(said("当てはめたもの"), what, told, following)
 
 
