@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 
@@ -25,6 +25,7 @@ from fpcore.errors import ConfigError
 
 Language = Literal["ja", "en"]
 CATALOGUES = Path(__file__).parent / "english"
+Text = TypeVar("Text", bound=str)
 JAPANESE = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
 _usual: list[Language] = ["ja"]
 # Cells of a notebook may each have a context of their own, so a notebook's language is in `_usual`.
@@ -65,7 +66,7 @@ def _known(language: Language) -> Language:
     return language
 
 
-def template(text: str) -> str:
+def template(text: Text) -> Text:
     """Mark a text that `said` is given later, so that its English is not forgotten."""
     return text
 

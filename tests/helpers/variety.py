@@ -22,7 +22,8 @@ RESULTS: list[dict[str, Any]] = [
 WHOLE: list[dict[str, Any]] = [
     {}, {}, {"environment": {}}, {"digests": {}}, {"digests": DIGESTS | {"vocabulary": "z"}},
     {"digests": DIGESTS | {"code/model": "z"}}, {"environment": ENVIRONMENT | {"threads": 9}},
-    {"environment": ENVIRONMENT | {"load": 7.0}}, {"environment": ENVIRONMENT | {"machine_id": "z"}},
+    {"environment": ENVIRONMENT | {"load": 7.0}},
+    {"environment": ENVIRONMENT | {"machine_id": "z"}},
     {"data": DATA | {"training_pool": [0, 1019]}}, {"data": DATA | {"vocabulary": 300}},
     {"data": DATA | {"repeated": {"validation": 3}}}, {"started": "2026-01-02"}, {"label": None},
     {"source": "imported"},

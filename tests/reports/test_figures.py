@@ -23,6 +23,7 @@ from matplotlib.text import Text
 from fpcore.analysis.comparison import Comparison, load_comparison
 from fpcore.book import views
 from fpcore.errors import ConfigError
+from fpcore.language import said
 from fpcore.paths import reports
 from fpcore.records.frames import curve, epochs, frame, traces
 from fpcore.records.record import load_record, load_records

@@ -14,7 +14,7 @@ from fpcore.notation import Markdown, escaped
 from fpcore.paths import report, together, write_atomically
 from fpcore.records.record import RunRecord
 from fpcore.reports import figures
-from fpcore.reports.comparison import conclusions, sections  # noqa: F401  (they register)
+from fpcore.reports.comparison import conclusions, effects, raw_data, sections  # noqa: F401  (they register)
 from fpcore.reports.comparison.opening import gist
 from fpcore.reports.comparison.section import SECTIONS, section
 from fpcore.reports.page import publish

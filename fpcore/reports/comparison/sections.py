@@ -17,8 +17,6 @@ from fpcore.analysis.trade_off import in_words, trade_off
 from fpcore.config.run_config import KNOBS
 from fpcore.language import listed, passage, said, template
 from fpcore.notation import DASH, METRICS, Markdown, number, percent, percentage_points
-from fpcore.records.frames import frame
-from fpcore.records.record import RunRecord
 from fpcore.reports import exponents, sentences
 from fpcore.reports.comparison.section import section
 from fpcore.reports.comparison.several import several
@@ -31,8 +29,6 @@ __all__ = [
     "effective_rank",
     "er_ppl",
     "perplexity",
-    "progression",
-    "raw",
     "summary",
 ]
 
@@ -217,43 +213,6 @@ def er_ppl(c: Comparison) -> Markdown:
     return Markdown(f"{notation.table(shown)}\n\n{in_words(trade_off(c.records, c.samples))}")
 
 
-def raw(record: RunRecord) -> Markdown:
-    """生データ: every seed and size of one run, in the columns of the original reports."""
-    rows = frame([record])
-    columns = {
-        "Config": [record.label or DASH] * len(rows),
-        "Seed": [number(v, 0) for v in rows["seed"]],
-        "Samples": rows["samples"].astype(str),
-        "Tokens": [number(v, 0) for v in rows["train_tokens"]],
-        "P1 Iter": [number(v, 0) for v in rows["phase1_iterations"]],
-        "Train ER": rows["train_er"].map(percent),
-        "Val ER": rows["val_er"].map(percent),
-        "T.PPL": [number(v, 1) for v in rows["train_ppl"]],
-        "V.PPL": [number(v, 1) for v in rows["val_ppl"]],
-        "Acc": rows["val_acc"].map(percent),
-    }
-    shown = pd.DataFrame(columns)
-    unknown = rows["seed"].isna().all()
-    text = (shown.drop(columns="Seed") if unknown else shown).to_string(index=False)
-    heading = said("### {run} 詳細結果", run=record.name)
-    return Markdown(f"{heading}\n\n```text\n{text}\n```")
-
-
-@section(130, template("## 生データ"))
-def _raw(c: Comparison) -> Markdown:
-    return Markdown("\n\n".join(raw(record) for record in c.whole))
-
-
-@section(140)
-def progression(c: Comparison) -> Markdown:
-    """Alpha Progression: α and R² of each window of both runs."""
-    parts = [
-        f"**{record.name}**:\n\n" + "\n".join(exponents.progression(c, record))
-        for record in (c.a, c.b)
-    ]
-    return Markdown("\n\n".join(["### Alpha Progression", *parts]))
-
-
 def _computed(c: Comparison) -> str:
     """Say what differences are taken of: print gives rounded values."""
     printed = [record.name for record in (c.a, c.b) if record.source == "imported"]
@@ -290,10 +249,9 @@ def _trace_sentences(c: Comparison, t: pd.DataFrame) -> str:
         known = t.dropna(subset=[f"{side}_rate"])
         if len(known):
             last = known.iloc[-1]
-            rate = percent(last[f"{side}_rate"], 0)
-            text = said("{run} は {samples} サンプルで、反復 {step} の収束率が {rate}。",
-                        run=name, samples=size, step=f"{last['iteration']:.0f}", rate=rate)  # fmt: skip
-            ends.append(text)
+            step, rate = f"{last['iteration']:.0f}", percent(last[f"{side}_rate"], 0)
+            text = template("{run} は {samples} サンプルで、反復 {step} の収束率が {rate}。")
+            ends.append(said(text, run=name, samples=size, step=step, rate=rate))
     if None not in c.trace_sizes and len(set(c.trace_sizes)) > 1:
         return passage(*ends, said("2 つの推移はサイズが違うので、互いに比べられない。"))
     same = factors.same_trace(c.a, c.b, c.trace_sizes[0])
