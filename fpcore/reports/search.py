@@ -77,7 +77,9 @@ def _beside(e: SearchEvidence, other: RunRecord) -> str:
         text = template("`{run}` とは比べられない（{why}）。")
         return said(text, run=other.name, why=c.incomparable[name])
     text = (
-        template("`{run}` の {label} は {value}。語彙が違うので {label} で、最良の試行は {verdict}。")
+        template(
+            "`{run}` の {label} は {value}。語彙が違うので {label} で、最良の試行は {verdict}。"
+        )
         if name == "bits_per_byte"
         else template("`{run}` の {label} は {value}。{label} で、最良の試行は {verdict}。")
     )

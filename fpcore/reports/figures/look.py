@@ -59,7 +59,7 @@ def far_back(seen: "Look", ax: Axes) -> Axes:
     for run, own in rows.groupby("run", sort=False):
         style = styles[str(run)]
         shown = own[own["mean"] > 0]
-        ax.plot(shown["back"], shown["mean"], style.dash, color=style.color, marker=style.marker,
+        ax.plot(shown["back"], shown["mean"], ls=style.dash, color=style.color, marker=style.marker,
                 ms=4, label=f"{run}")  # fmt: skip
         low = shown["low"].clip(lower=1e-5)
         ax.fill_between(shown["back"], low, shown["high"], color=style.color, alpha=0.15, lw=0)

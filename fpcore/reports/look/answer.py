@@ -109,9 +109,7 @@ def _how_far(seen: Look, trained: Reading) -> str:
     )
     heard = [int(k) for k in own.index[own["low"] >= HEARD]]
     return passage(
-        said(
-            "k 番目に新しいトークンを替えると、次のトークンの分布は {moved} 動く。", moved=moved
-        ),
+        said("k 番目に新しいトークンを替えると、次のトークンの分布は {moved} 動く。", moved=moved),
         _reach(heard),
         said("ゼロ文脈では、入力の窓にないトークンは何も変えない。"),
     )
