@@ -24,8 +24,8 @@ COPIED = {"yes": template("既出"), "no": template("初出")}
 
 def class_name(row: Row) -> str:
     """Return the name of a class of tokens, from its row (`analysis.token_classes.gaps`)."""
-    grouping, kind = said(GROUPINGS[row["grouping"]]), said(COPIED.get(row["class"], row["class"]))
-    return said("{grouping} {kind}", grouping=grouping, kind=kind)
+    kind = said(COPIED.get(row["class"], str(row["class"])))
+    return said("{grouping} {kind}", grouping=said(GROUPINGS[row["grouping"]]), kind=kind)
 
 
 def interval(row: Row) -> str:
