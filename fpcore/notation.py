@@ -12,6 +12,7 @@ from fpcore.language import said, template
 
 FACTOR_DIGITS = 1e9  # factors from here on are written with an exponent
 MOST_DIGITS = 6  # that an end of an interval gets to be told from 0
+MINUTES = template(" 分")
 POINTS = template(" ポイント")  # of a share
 DASH = "–"  # stands for a value that a record does not know
 # White space, and what cannot be shown or turns the direction in which a line is read.
@@ -57,7 +58,7 @@ class Metric:
     column: str = ""
     printed: str = ""
     better: Literal[-1, 0, 1] = 0
-    moved: tuple[str, str] = ("上がった", "下がった")
+    moved: tuple[str, str] = (template("上がった"), template("下がった"))
     summary: int | None = None
     beside: bool = False
     headline: bool = False
@@ -83,7 +84,7 @@ class Metric:
 
     def scaled(self, value: float) -> float:
         """Return a value in the unit."""
-        return {"": value, "%": 100 * value, " 分": value / 60}[self.unit]
+        return {"": value, "%": 100 * value, MINUTES: value / 60}[self.unit]
 
 
 # In the order in which a run comes to them; tables follow it.

@@ -76,7 +76,7 @@ def decorated(body: str) -> str:
     for verdict, name in VERDICTS.items():
         word = said(verdict)
         seen, shown = f"<strong>{word}</strong>", f'<strong class="verdict {name}">{word}</strong> '
-        body = re.sub(f"{seen}(　| · )", shown, body)
+        body = re.sub(rf"{seen}(\u3000| · )", shown, body)
     return scoped(clean(body))
 
 
