@@ -76,7 +76,7 @@ def gist(records: Iterable[RunRecord]) -> Markdown:
         if more
         else said("最大のサイズの予測が当たったかを見る")
     )
-    told = passage(*_cautions(records), told)
+    told = passage(*_cautions(records), said("{told}。", told=told))
     return opening.three_lines(said("当てはめたもの"), what, told, following)
 
 
@@ -143,12 +143,8 @@ def held_out_table(records: Iterable[RunRecord]) -> Markdown:
     """Return what each law, fitted without the largest size, predicts there."""
     rows = [row for record in records for row in _held_out(record)]
     if not rows:
-        return Markdown(
-            said("どの実行もサイズが 4 未満なので、最大のサイズを残して予測できない。")
-        )
-    note = said(
-        "最大のサイズを除いて当てはめ、そこでの Val PPL を予測した。[ ] は 95 % 予測区間。"
-    )
+        return Markdown(said("どの実行もサイズが 4 未満なので、最大のサイズを残して予測できない。"))
+    note = said("最大のサイズを除いて当てはめ、そこでの Val PPL を予測した。[ ] は 95 % 予測区間。")
     return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
 

@@ -20,12 +20,8 @@ ON_VAL = template(
 ONE_RATE = template(
     "{runs}: 学習率は候補から選んでいない（ニューラルのベースラインは候補から選んだ）"
 )
-CUT = template(
-    "{runs}: 最良エポックが `epochs` の上限で、Phase 2 が終わっていないので、比べない"
-)
-AT_AN_END = template(
-    "{runs}: 選ばれた学習率が候補の端で、候補の外がもっとよいかもしれない"
-)
+CUT = template("{runs}: 最良エポックが `epochs` の上限で、Phase 2 が終わっていないので、比べない")
+AT_AN_END = template("{runs}: 選ばれた学習率が候補の端で、候補の外がもっとよいかもしれない")
 
 
 def caveats(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:

@@ -72,14 +72,16 @@ def _refusal(e: Evidence) -> str:
 
 def _basis(e: Evidence) -> str:
     head = said(
-        "値は、サイズを書いていなければ {sizes}、シード n={n}。", sizes=sizes([e.samples]), n=e.seeds
+        "値は、サイズを書いていなければ {sizes}、シード n={n}。",
+        sizes=sizes([e.samples]),
+        n=e.seeds,
     )
     if e.seeds < 2:
         return head
     pairs, over, metrics = e.family
     family = said(
-        "この報告の {pairs} 個の比較 × {over} サイズ × {metrics} 指標が同時に 95 % で成り立つように、"
-        "区間は 1 つずつ {level} に広げた（Bonferroni）。",
+        "この報告の {pairs} 個の比較 × {over} サイズ × {metrics} 指標が同時に 95 % で"
+        "成り立つように、区間は 1 つずつ {level} に広げた（Bonferroni）。",
         pairs=pairs, over=over, metrics=metrics, level=level(e.level),
     )  # fmt: skip
     spread = said(
@@ -176,12 +178,8 @@ def _stopped(e: Evidence) -> list[str]:
 
 def _edge(e: Evidence) -> list[str]:
     """Say that the best lies at the end of what was tried, if it stands out from the rest."""
-    beyond = template(
-        "最良の `{knob}` {value} は試した範囲の端なので、その先の値を試す。"
-    )
-    between = template(
-        "最良の `{knob}` {value} は試した範囲の端なので、隣の値との間を試す。"
-    )
+    beyond = template("最良の `{knob}` {value} は試した範囲の端なので、その先の値を試す。")
+    between = template("最良の `{knob}` {value} は試した範囲の端なので、隣の値との間を試す。")
     found = []
     for knob in e.study.grid:
         tried = {record.config[knob] for record in e.records}
@@ -228,8 +226,8 @@ def _more_seeds(e: Evidence) -> list[str]:
         return []
     run = min(known, key=lambda name: known[name])
     many = template(
-        "Val PPL で基準と区別できない設定は、最も区別しやすい {name} でも約 {n} シードが要るほど差が"
-        "小さい（検出力 80 %）。シードを増やすより、ほかの条件を試す。"
+        "Val PPL で基準と区別できない設定は、最も区別しやすい {name} でも約 {n} シードが要るほど"
+        "差が小さい（検出力 80 %）。シードを増やすより、ほかの条件を試す。"
     )
     few = template(
         "Val PPL で {name} を基準と区別するには、いまの差とばらつきなら約 {n} シードが要る"

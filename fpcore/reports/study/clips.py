@@ -113,9 +113,7 @@ def _beside(e: Evidence, run: str, clip: Clipping) -> str:
     text = (
         template("勾配を平均 {scale} 倍にする {name} より {moved}。")
         if moved
-        else template(
-            "勾配を平均 {scale} 倍にする {name} とは、どの指標にも差があるとは言えない。"
-        )
+        else template("勾配を平均 {scale} 倍にする {name} とは、どの指標にも差があるとは言えない。")
     )
     name, scale = e.said(e.record(clip.run)), number(clip.scale, 2)
     return said(text, scale=scale, name=name, moved=moved)

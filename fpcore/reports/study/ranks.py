@@ -135,12 +135,8 @@ def optimum(e: Evidence) -> str:
 
 def _worse(higher: list[Direction], lower: list[Direction]) -> str:
     """Count the runs of a higher and of a lower rank whose Val PPL is known to be worse."""
-    up = template(
-        "ER がそれより高い {n} 設定のうち Val PPL が高い（悪い）と言えるのは {worse}"
-    )
-    down = template(
-        "ER がそれより低い {n} 設定のうち Val PPL が高い（悪い）と言えるのは {worse}"
-    )
+    up = template("ER がそれより高い {n} 設定のうち Val PPL が高い（悪い）と言えるのは {worse}")
+    down = template("ER がそれより低い {n} 設定のうち Val PPL が高い（悪い）と言えるのは {worse}")
     return listed(
         said(text, n=len(found), worse=found.count("up"))
         for text, found in ((up, higher), (down, lower))

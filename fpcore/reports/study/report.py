@@ -75,9 +75,7 @@ def gist(e: Evidence) -> Markdown:
         "{grid} を基準 `{base}` と比べた（{sizes}、シード n={n}）",
         grid=_grid(e), base=e.base.name, sizes=notation.sizes(e.base.sizes), n=e.seeds,
     )  # fmt: skip
-    return opening.three_lines(
-        said("変えたこと"), what, answers.in_short(e), answers.first_step(e)
-    )
+    return opening.three_lines(said("変えたこと"), what, answers.in_short(e), answers.first_step(e))
 
 
 def answer(e: Evidence) -> Markdown:
@@ -123,7 +121,9 @@ def by_size(e: Evidence) -> Markdown:
 def _cell(ppl: tuple[float, float], beside: MetricDifference | None) -> str:
     """Give a Val PPL with its spread, and what may be said of its difference to the base."""
     shown = notation.with_spread("val_ppl", *ppl)
-    return shown if beside is None else said("{ppl}（{verdict}）", ppl=shown, verdict=_verdict(beside))
+    return (
+        shown if beside is None else said("{ppl}（{verdict}）", ppl=shown, verdict=_verdict(beside))
+    )
 
 
 def _verdict(d: MetricDifference) -> str:

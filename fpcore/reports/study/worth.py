@@ -34,9 +34,7 @@ def in_short(e: Evidence) -> str:
 
 
 def _beside(e: Evidence, record: RunRecord) -> str:
-    return listed(
-        controls.beside_control(e.compared(record, c)) for c in e.controls[record.name]
-    )
+    return listed(controls.beside_control(e.compared(record, c)) for c in e.controls[record.name])
 
 
 def of_contexts(e: Evidence) -> str:
@@ -64,9 +62,7 @@ def _of_many(e: Evidence) -> str:
 
 
 def _by_size(found: list[Comparison], sizes: Iterable[int]) -> str:
-    return listed(
-        said("{n} サンプルで {told}", n=n, told=_counted(found, n)) for n in sizes
-    )
+    return listed(said("{n} サンプルで {told}", n=n, told=_counted(found, n)) for n in sizes)
 
 
 def _counted(found: list[Comparison], samples: int) -> str:
