@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from fpcore.analysis.comparison import compare_runs, load_comparison
 from fpcore.language import speaking
 from fpcore.language.spoken import JAPANESE
 from fpcore.records.frames import frame
-from fpcore.records.record import RunRecord, load_record, load_records
+from fpcore.records.record import RunRecord, load_records
 from fpcore.reports import one_run
 from fpcore.reports.comparison import report
 
@@ -68,3 +68,19 @@ def test_comparisons_and_runs_of_every_sort(seed: int) -> None:
 
 def test_runs_of_committed_records() -> None:
     alike(lambda: "\n\n".join(map(of_run, load_records())))
+
+
+def test_an_english_report_is_written_beside_the_japanese_one(home: Path) -> None:
+    runs = varied(0)
+    c = compare_runs(runs[0], runs[1], runs[2:])
+    written = report.write(c)
+    before = {path: path.read_bytes() for path in written.parent.iterdir() if path.is_file()}
+    with speaking("en"):
+        english = report.write(c)
+    assert english == written.parent / "en" / "report.md"
+    assert all(path.read_bytes() == content for path, content in before.items())
+    page = english.with_suffix(".html").read_text("utf-8")
+    assert '<html lang="en">' in page and "<summary>Contents</summary>" in page
+    assert not JAPANESE.search(CODE.sub("", english.read_text("utf-8")))
+    for path in english.parent.glob("params/*.yaml"):
+        assert f"reports/{english.parent.parent.name}/en/params/{path.name}" in english.read_text()
