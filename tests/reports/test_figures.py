@@ -196,6 +196,10 @@ def test_every_figure_speaks_english_on_request_with_the_same_numbers() -> None:
     assert not [text for text in [*texts, *told["en"]] if JAPANESE.search(text)]
     for ja, en in zip(told["ja"], told["en"], strict=True):
         assert re.findall(NUMBER, ja) == re.findall(NUMBER, en)
+    for figure in drawn:  # English titles are the longer ones, and are not cut off
+        figure.draw_without_rendering()
+        titles = [ax.title.get_window_extent() for ax in figure.axes if ax.get_title()]
+        assert all(t.x0 >= 0 and t.x1 <= figure.bbox.x1 for t in titles), figures.described(figure)
     with pytest.raises(ConfigError, match="lang must be ja or en, not 'fr'"):
         figures.use_style("fr")  # type: ignore[arg-type]
 
