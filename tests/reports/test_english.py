@@ -18,13 +18,8 @@ from fpcore.analysis.comparison import compare_runs, load_comparison
 from fpcore.language import speaking
 from fpcore.language.spoken import JAPANESE
 from fpcore.records.frames import frame
-<<<<<<< HEAD
 from fpcore.records.record import RunRecord, load_record, load_records
 from fpcore.reports import baselines, fixed_point, look, one_run, scaling, search, study
-=======
-from fpcore.records.record import RunRecord, load_records
-from fpcore.reports import one_run
->>>>>>> english
 from fpcore.reports.comparison import report
 
 CODE = re.compile(r"^```.*?^```|(`+).+?\1", re.DOTALL | re.MULTILINE)
@@ -81,7 +76,6 @@ def test_runs_of_committed_records() -> None:
     alike(lambda: "\n\n".join(map(of_run, load_records())))
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("name", ["contexts", "controls", "dist-reg-weight", "gradient-clip"])
 def test_studies_of_committed_records(name: str) -> None:
     plan = Study.load(name)
@@ -145,7 +139,8 @@ def test_an_english_study_lies_beside_the_japanese_one(home: Path) -> None:
     assert paths[1] == paths[0].parent / "en" / "report.md" and paths[0].read_bytes() == before
     for path in paths:
         assert path.with_name("study.png").is_file() and path.with_name("report.html").is_file()
-=======
+
+
 def test_an_english_report_is_written_beside_the_japanese_one(home: Path) -> None:
     runs = varied(0)
     c = compare_runs(runs[0], runs[1], runs[2:])
@@ -160,4 +155,3 @@ def test_an_english_report_is_written_beside_the_japanese_one(home: Path) -> Non
     assert not JAPANESE.search(CODE.sub("", english.read_text("utf-8")))
     for path in english.parent.glob("params/*.yaml"):
         assert f"reports/{english.parent.parent.name}/en/params/{path.name}" in english.read_text()
->>>>>>> english
