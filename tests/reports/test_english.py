@@ -1,19 +1,25 @@
 """Reports in English: the same sentences by the same rules, for the same numbers."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers import studies
+from helpers.diagnoses import diagnosis
+from helpers.looks import seen
+from helpers.searches import searched
 from helpers.variety import records as varied
 
+from fpcore import Study, gather, gather_search
 from fpcore.analysis.comparison import compare_runs, load_comparison
 from fpcore.language import speaking
 from fpcore.language.spoken import JAPANESE
 from fpcore.records.frames import frame
-from fpcore.records.record import RunRecord, load_records
-from fpcore.reports import one_run
+from fpcore.records.record import RunRecord, load_record, load_records
+from fpcore.reports import baselines, fixed_point, look, one_run, scaling, search, study
 from fpcore.reports.comparison import report
 
 CODE = re.compile(r"^```.*?^```|(`+).+?\1", re.DOTALL | re.MULTILINE)
@@ -84,3 +90,68 @@ def test_an_english_report_is_written_beside_the_japanese_one(home: Path) -> Non
     assert not JAPANESE.search(CODE.sub("", english.read_text("utf-8")))
     for path in english.parent.glob("params/*.yaml"):
         assert f"reports/{english.parent.parent.name}/en/params/{path.name}" in english.read_text()
+
+
+@pytest.mark.parametrize("name", ["contexts", "controls", "dist-reg-weight", "gradient-clip"])
+def test_studies_of_committed_records(name: str) -> None:
+    plan = Study.load(name)
+    alike(lambda: study.render(gather(plan)), (plan.title, plan.question))
+
+
+@pytest.mark.parametrize("name", ["controls", "two-factors", "gradient-clip"])
+@pytest.mark.parametrize("seed", range(4))
+def test_studies_of_every_sort(name: str, seed: int) -> None:
+    english = alike(lambda: study.render(studies.varied(name, seed)))
+    assert not re.search(r"\b(inf|nan)\b", english)
+
+
+def of_scaling(records: list[RunRecord]) -> str:
+    """What the notebook of scaling laws says."""
+    parts = [scaling.gist, scaling.laws_table, scaling.local_table, scaling.held_out_table]
+    return "\n\n".join(part(records) for part in [*parts, scaling.windows_table])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_scaling_and_baselines_of_every_sort(seed: int) -> None:
+    first, *others = varied(seed)
+    alike(lambda: of_scaling([first, *others]))
+    alike(lambda: baselines.render([first], others))
+    alike(lambda: baselines.render([first, *others], []))
+
+
+def test_scaling_and_baselines_of_committed_records() -> None:
+    alike(lambda: scaling.coverage_table([]))
+    alike(lambda: of_scaling([load_record(name) for name in ("v5-published", "v6-small")]))
+    runs = [load_record(name) for name in ("study", "study-contextsuntrained")]
+    others = [load_record(name) for name in ("kneser-ney-own", "lstm-small", "lstm-small-free")]
+    alike(lambda: baselines.render(runs, others))
+
+
+@pytest.mark.parametrize(
+    "given", [(0.8, 0.1, -1.2), (1.05, 0.1, -0.5), (0.5, 1e-9, -2.0), (math.nan, 1e-12, -1.05)]
+)
+def test_diagnoses_of_every_sort(given: tuple[float, float, float]) -> None:
+    alike(lambda: fixed_point.render(diagnosis(*given)))
+
+
+@pytest.mark.parametrize("kinds", ["trained zero", "zero trained", "trained", "untrained trained"])
+@pytest.mark.parametrize("gain", [0.5, 0.0, -0.5])
+def test_looks_of_every_sort(kinds: str, gain: float) -> None:
+    compared = len(kinds.split())
+    english = alike(lambda: look.render(seen(kinds, compared, gain)))
+    assert not JAPANESE.search(english)  # nor among what shows over a token
+
+
+def test_a_search(home: Path, tmp_path: Path) -> None:
+    plan = searched(tmp_path)
+    alike(lambda: search.render(gather_search(plan)), (plan.title, plan.question))
+
+
+def test_an_english_study_lies_beside_the_japanese_one(home: Path) -> None:
+    paths = [study.write(studies.varied("controls", 0))]
+    before = paths[0].read_bytes()
+    with speaking("en"):
+        paths.append(study.write(studies.varied("controls", 0)))
+    assert paths[1] == paths[0].parent / "en" / "report.md" and paths[0].read_bytes() == before
+    for path in paths:
+        assert path.with_name("study.png").is_file() and path.with_name("report.html").is_file()

@@ -52,7 +52,8 @@ def details(e: Evidence) -> list[str]:
     if "gradient_clip" not in e.study.knobs():
         return []
     acting = _acting(e)
-    lines = [_threshold(next(own for own in e.clipping if own.run == e.base.name))]
+    base = next(own for own in e.clipping if own.run == e.base.name)
+    lines = [_threshold(base)] if math.isfinite(base.most) else []
     return [*lines, *(_of_clip(e, own) for own in acting), *_rates(e, acting)]
 
 
