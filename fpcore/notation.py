@@ -289,11 +289,6 @@ def code(text: str) -> Markdown:
     return Markdown(f"{fence}{gap}{text}{gap}{fence}")
 
 
-def glued(text: str, word: str) -> str:
-    """Put a Japanese word behind a text, with a space where the text ends in Latin or a digit."""
-    return f"{text} {word}" if text[-1:].isascii() else text + word
-
-
 def knob_value(value: object) -> str:
     """Return the value of a knob as YAML would show it."""
     if isinstance(value, list):

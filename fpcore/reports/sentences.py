@@ -129,11 +129,6 @@ def direction(differences: Mapping[int, MetricDifference], subject: str, up: str
     return passage(first, *rest)
 
 
-def behind(text: str) -> str:
-    """Return a text to stand behind a Japanese one, with a space before Latin and digits."""
-    return f" {text}" if text[:1].isascii() and text[:1].isalnum() else text
-
-
 def every(known: int) -> str:
     """Name all sizes."""
     return said("全 {n} サイズ", n=known)
