@@ -1,4 +1,4 @@
-"""Numbers as a Japanese reader meets them: names, digits, units and signs in one place."""
+"""Numbers as a reader meets them: names, digits, units and signs in one place."""
 
 import math
 import re
@@ -8,8 +8,12 @@ from typing import Literal
 
 import pandas as pd
 
+from fpcore.language import said, template
+
 FACTOR_DIGITS = 1e9  # factors from here on are written with an exponent
 MOST_DIGITS = 6  # that an end of an interval gets to be told from 0
+MINUTES = template(" 分")
+POINTS = template(" ポイント")  # of a share
 DASH = "–"  # stands for a value that a record does not know
 # White space, and what cannot be shown or turns the direction in which a line is read.
 CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
@@ -23,12 +27,12 @@ SPECIAL = re.compile(
 class Metric:
     """What is known of a metric beside its values; every table, sentence and figure reads it here.
 
-    `label` is its name, `axis` that on the axis of a figure, `column` that over a narrow column of
-    the table of all results (a metric without one has no such column), `printed` that in
-    `claims/terms.yaml`. Values have `digits`, differences `difference_digits`, and where the unit
-    alone tells little the difference is given in percent, too, with `relative_digits`. `unit` is
-    `%` for shares of 1, ` 分` for times in seconds. A `counted` metric has no digits where it is a
-    whole number.
+    `label` is its name (`name` says it in the language that is spoken), `axis` that on the axis of
+    a figure, `column` that over a narrow column of the table of all results (a metric without one
+    has no such column), `printed` that in `claims/terms.yaml`. Values have `digits`, differences
+    `difference_digits`, and where the unit alone tells little the difference is given in percent,
+    too, with `relative_digits`. `unit` is `%` for shares of 1, ` 分` for times in seconds. A
+    `counted` metric has no digits where it is a whole number.
 
     `better` is 1 where more is better, -1 where less is, 0 where it depends; `moved` says of a
     difference that it went up, or down. `summary` is the place among the metrics that a comparison
@@ -54,7 +58,7 @@ class Metric:
     column: str = ""
     printed: str = ""
     better: Literal[-1, 0, 1] = 0
-    moved: tuple[str, str] = ("上がった", "下がった")
+    moved: tuple[str, str] = (template("上がった"), template("下がった"))
     summary: int | None = None
     beside: bool = False
     headline: bool = False
@@ -69,13 +73,18 @@ class Metric:
     measured: bool = True
 
     @property
+    def name(self) -> str:
+        """Its name, in the language that is spoken."""
+        return said(self.label)
+
+    @property
     def on_axis(self) -> str:
         """The name on the axis of a figure."""
         return self.axis or self.label
 
     def scaled(self, value: float) -> float:
         """Return a value in the unit."""
-        return {"": value, "%": 100 * value, " 分": value / 60}[self.unit]
+        return {"": value, "%": 100 * value, MINUTES: value / 60}[self.unit]
 
 
 # In the order in which a run comes to them; tables follow it.
@@ -159,7 +168,7 @@ def number(value: float | None, digits: int, unit: str = "", signed: bool = Fals
     text = f"{value:{'+' if signed else ''},.{digits}f}"
     if signed and float(text.replace(",", "")) == 0:
         text = "±" + text[1:]
-    return text + unit
+    return text + said(unit, n=text.lstrip("+-±"))
 
 
 def factor(value: float | None) -> str:
@@ -177,7 +186,7 @@ def percent(share: float | None, digits: int = 1, signed: bool = False) -> str:
 def percentage_points(difference: float | None, digits: int = 1) -> str:
     """Return the difference of two shares in percentage points."""
     whole = None if difference is None else 100 * difference
-    return number(whole, digits, " ポイント", signed=True)
+    return number(whole, digits, POINTS, signed=True)
 
 
 def metric(name: str, value: float | None) -> str:
@@ -191,7 +200,7 @@ def with_spread(name: str, value: float, spread: float) -> str:
     text = metric(name, value)
     if math.isnan(value) or math.isnan(spread):
         return text
-    unit = METRICS[name].unit
+    unit = said(METRICS[name].unit)
     return f"{text.removesuffix(unit)} ± {metric(name, spread).removesuffix(unit)}{unit}"
 
 
@@ -202,7 +211,7 @@ def interval(name: str, low: float, high: float) -> str:
     facts = METRICS[name]
     digits = facts.digits if facts.difference_digits is None else facts.difference_digits
     shown = ends(facts.scaled(low), facts.scaled(high), digits)
-    return f"[{', '.join(shown)}]{_difference_unit(facts)}"
+    return f"[{', '.join(shown)}]{said(_difference_unit(facts), n=shown[0])}"
 
 
 def ends(low: float, high: float, digits: int, unit: str = "") -> list[str]:
@@ -246,7 +255,7 @@ def _digits(facts: Metric, value: float | None, digits: int) -> int:
 
 
 def _difference_unit(facts: Metric) -> str:
-    return " ポイント" if facts.unit == "%" else facts.unit
+    return POINTS if facts.unit == "%" else facts.unit
 
 
 def table(rows: pd.DataFrame, markdown: str | None = None) -> Markdown:
@@ -280,11 +289,6 @@ def code(text: str) -> Markdown:
     return Markdown(f"{fence}{gap}{text}{gap}{fence}")
 
 
-def glued(text: str, word: str) -> str:
-    """Put a Japanese word behind a text, with a space where the text ends in Latin or a digit."""
-    return f"{text} {word}" if text[-1:].isascii() else text + word
-
-
 def knob_value(value: object) -> str:
     """Return the value of a knob as YAML would show it."""
     if isinstance(value, list):
@@ -293,10 +297,10 @@ def knob_value(value: object) -> str:
 
 
 def counted(n: int) -> str:
-    """Write a number of things: つ up to nine, 個 from ten on."""
-    return f"{n} {'つ' if n < 10 else '個'}"
+    """Write a number of things; in Japanese つ up to nine, 個 from ten on."""
+    return said("{n} つ", n=n) if n < 10 else said("{n} 個", n=n)
 
 
 def sizes(samples: Iterable[int]) -> str:
     """Name some sizes."""
-    return f"{', '.join(map(str, samples))} サンプル"
+    return said("{n} サンプル", n=", ".join(map(str, samples)))

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from fpcore.errors import StorageError
+from fpcore.language import spoken
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -44,6 +45,11 @@ def reports() -> Path:
 def runs() -> Path:
     """Return the folder of records and executed run notebooks."""
     return reports() / "runs"
+
+
+def report(name: str) -> Path:
+    """Return the folder of a report; one in English lies in a folder of its own in that."""
+    return reports() / name / ("en" if spoken() == "en" else "")
 
 
 def together(runs: Sequence[str]) -> str:

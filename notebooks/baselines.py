@@ -25,13 +25,14 @@ configs = [
     "gpt-small", "gpt-small-free",
 ]  # fmt: skip
 runs = ["study", "study-contextsuntrained", "study-contextszero", "study-dist_reg_weight0.25"]
+lang = "ja"  # or en: the report in English, in the folder en/ of the Japanese one
 
 # %%
 import fpcore
 from fpcore.reports import baselines, figures
 
-figures.use_style()
-given = fpcore.parameters.check(globals(), configs=list, runs=list)
+given = fpcore.parameters.check(globals(), configs=list, runs=list, lang=str)
+figures.use_style(given["lang"])
 plans = [fpcore.load_baseline(name) for name in given["configs"]]
 records = [fpcore.load_record(name) for name in given["runs"]]
 

@@ -18,13 +18,14 @@
 a = "v5-small"
 b = "v6-small"
 others = []
+lang = "ja"  # or en: the report in English, in the folder en/ of the Japanese one
 
 # %%
 import fpcore
 from fpcore.reports import comparison, figures
 
-figures.use_style()
-names = fpcore.parameters.check(globals(), a=str, b=str, others=list)
+names = fpcore.parameters.check(globals(), a=str, b=str, others=list, lang=str)
+figures.use_style(names.pop("lang"))
 c = fpcore.load_comparison(**names)
 checked = comparison.checked(c)
 

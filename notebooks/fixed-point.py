@@ -19,13 +19,16 @@ config = "v5-small"
 samples = 100
 seed = 42
 iterations = 40
+lang = "ja"  # or en: the report in English, in the folder en/ of the Japanese one
 
 # %%
 import fpcore
 from fpcore.reports import figures, fixed_point
 
-figures.use_style()
-given = fpcore.parameters.check(globals(), config=str, samples=int, seed=int, iterations=int)
+given = fpcore.parameters.check(
+    globals(), config=str, samples=int, seed=int, iterations=int, lang=str
+)
+figures.use_style(given.pop("lang"))
 
 # %% [markdown]
 # ## 訓練と測定

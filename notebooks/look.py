@@ -25,15 +25,17 @@ samples = 200
 seed = 42
 conversation = 10  # of the validation text, from 0
 token = 40  # of the conversation: the contexts nearest to its own are shown
+lang = "ja"  # or en: the report in English, in the folder en/ of the Japanese one
 
 # %%
 import fpcore
 from fpcore.reports import figures, look
 
-figures.use_style()
 given = fpcore.parameters.check(
-    globals(), runs=list, controls=list, samples=int, seed=int, conversation=int, token=int
-)
+    globals(), runs=list, controls=list, samples=int, seed=int, conversation=int, token=int,
+    lang=str,
+)  # fmt: skip
+figures.use_style(given.pop("lang"))
 seen = fpcore.look(**given)
 look.answer(seen)
 

@@ -58,6 +58,7 @@ bfloat16_contexts = False  # store the contexts of phase 1 in bfloat16: half the
 keep_models = True  # keep the trained models in .cache/models, for fpcore.load_model
 force = False  # train even if there is a record of this config
 share = ""  # a name: runs given the same one share phase 1, where it differs in length alone
+lang = "ja"  # or en: the words of this notebook's tables and figures
 
 # %% [markdown]
 # ## 設定
@@ -68,7 +69,7 @@ share = ""  # a name: runs given the same one share phase 1, where it differs in
 import fpcore
 from fpcore.reports import figures, one_run
 
-figures.use_style()
+figures.use_style(lang)
 config, force, share = fpcore.parameters.run_config(globals())
 one_run.config_table(config)
 

@@ -15,14 +15,15 @@
 # %% tags=["parameters"]
 # Parameters: names of records; an empty list means all
 runs = []
+lang = "ja"  # or en: the words of tables and figures
 
 # %%
 import fpcore
 from fpcore.reports import figures, scaling
 
-figures.use_style()
-runs = fpcore.parameters.check(globals(), runs=list)["runs"]
-records = [fpcore.load_record(name) for name in runs] if runs else fpcore.load_records()
+given = fpcore.parameters.check(globals(), runs=list, lang=str)
+figures.use_style(given["lang"])
+records = [fpcore.load_record(name) for name in given["runs"]] or fpcore.load_records()
 
 # %% [markdown]
 # ## 要点

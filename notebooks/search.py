@@ -18,14 +18,15 @@
 # Parameters: the name of a search in params/searches/ (or the path of a YAML file)
 search = "kneser-ney"
 workers = 1  # processes that take trials from the same journal
+lang = "ja"  # or en: the report in English, in the folder en/ of the Japanese one
 
 # %%
 import fpcore
 from fpcore.reports import figures
 from fpcore.reports import search as report
 
-figures.use_style()
-given = fpcore.parameters.check(globals(), search=str, workers=int)
+given = fpcore.parameters.check(globals(), search=str, workers=int, lang=str)
+figures.use_style(given["lang"])
 plan = fpcore.Search.load(given["search"])
 
 # %% [markdown]

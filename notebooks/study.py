@@ -18,6 +18,7 @@
 study = "contexts"
 scheduler = ""  # empty: a cluster of this machine; or an address, such as tcp://10.0.0.1:8786
 workers = 0  # of this machine's cluster; 0: one per core, for a few runs one per two cores
+lang = "ja"  # or en: the report in English, in the folder en/ of the Japanese one
 
 # %%
 import fpcore
@@ -25,8 +26,8 @@ from fpcore.book import Book
 from fpcore.reports import figures
 from fpcore.reports import study as report
 
-figures.use_style()
-given = fpcore.parameters.check(globals(), study=str, scheduler=str, workers=int)
+given = fpcore.parameters.check(globals(), study=str, scheduler=str, workers=int, lang=str)
+figures.use_style(given.pop("lang"))
 plan = fpcore.Study.load(given.pop("study"))
 
 # %% [markdown]

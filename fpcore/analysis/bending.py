@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from fpcore.language import said, template
 from fpcore.notation import number
 from fpcore.stats.scaling import (
     LEAST_SIZES,
@@ -24,10 +25,12 @@ def bends(points: pd.DataFrame) -> list[str]:
     tokens, ppl = points["train_tokens"].tolist(), points["val_ppl"].tolist()
     different = len(set(tokens))
     if different < 2 or (different < 3 <= len(points)) or min(ppl) < 1:
-        why = "1 未満の PPL がある" if min(ppl) < 1 else "トークン数の違うサイズが足りない"
-        return [f"n={len(points)} だが、{why}ので曲がりを調べられない"]
+        if min(ppl) < 1:
+            return [said("n={n} だが、1 未満の PPL があるので曲がりを調べられない", n=len(points))]
+        text = template("n={n} だが、トークン数の違うサイズが足りないので曲がりを調べられない")
+        return [said(text, n=len(points))]
     if len(points) < LEAST_SIZES:
-        return [f"n={len(points)} では、α も曲がりも調べられない"]
+        return [said("n={n} では、α も曲がりも調べられない", n=len(points))]
     local = local_exponents(tokens, ppl)
     power, floor = fit_power_law(tokens, ppl), fit_saturating_law(tokens, ppl)
     found = []
@@ -35,18 +38,17 @@ def bends(points: pd.DataFrame) -> list[str]:
     monotone = local in (sorted(local), sorted(local, reverse=True))
     if monotone and abs(local[-1] - local[0]) > NOTHING:
         shown = ", ".join(number(alpha, 3) for alpha in local)
-        found.append(f"隣り合うサイズ間の傾きは一方向に変わる（{shown}）")
+        found.append(said("隣り合うサイズ間の傾きは一方向に変わる（{slopes}）", slopes=shown))
     straight = loss_rms(power, tokens, ppl) < NOTHING
     if not straight and saturation_p(power, floor, tokens, ppl) < RARE:
-        found.append(
+        text = template(
             "飽和則 L = E∞ + B·トークン^−β の方が合う（損失は自然対数で単位は nat。残差 RMS "
-            f"{number(floor.rms, 4)} nat、"
-            f"べき乗則 {number(loss_rms(power, tokens, ppl), 4)} nat。"
-            f"ただし残る自由度は {floor.dof}）"
+            "{rms} nat、べき乗則 {power} nat。ただし残る自由度は {dof}）"
         )
+        left = number(loss_rms(power, tokens, ppl), 4)
+        found.append(said(text, rms=number(floor.rms, 4), power=left, dof=floor.dof))
     if len(points) < FEW_SIZES:
-        found.append(
-            f"n={len(points)} なので α = {number(power.alpha, 3)} の 95 % 区間は "
-            f"±{number(power.half_width, 3)}（自由度 {power.n - 2}）"
-        )
+        text = template("n={n} なので α = {alpha} の 95 % 区間は ±{half}（自由度 {dof}）")
+        alpha, half = (number(value, 3) for value in (power.alpha, power.half_width))
+        found.append(said(text, n=len(points), alpha=alpha, half=half, dof=power.n - 2))
     return found

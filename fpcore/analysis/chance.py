@@ -2,11 +2,12 @@
 
 import re
 
+from fpcore.language import clauses, listed, said, template
 from fpcore.notation import number, sizes
 from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord, SizeResult
 
-CURE = "訓練会話を増やす、`phase2_lr` を下げるか候補の一覧にする、埋め込みを変える"
+CURE = template("訓練会話を増やす、`phase2_lr` を下げるか候補の一覧にする、埋め込みを変える")
 GPT2_TYPES = 50_257
 
 
@@ -29,12 +30,25 @@ def worse_than_chance(record: RunRecord) -> str:
     if not high:
         return ""
     worst = max(high, key=lambda r: (r.val_ppl or 0) / _limit(r, types))
-    guess = "" if types is None else f"当てずっぽう {types:,}"
-    counts = f"unigram モデル {number(worst.unigram_ppl, 1)}" if worst.unigram_ppl else ""
-    beside = "、".join(filter(None, (counts, guess)))
-    at = sizes(sorted({r.samples for r in high}))
-    said = f"{at}で高い（{worst.samples} サンプルの {number(worst.val_ppl, 1)} に対し {beside}）"
-    return f"{said}。考えられる原因: {'、'.join(_causes(record, worst))}"
+    told = said(
+        "{places}で高い（{n} サンプルの {ppl} に対し {beside}）",
+        places=sizes(sorted({r.samples for r in high})),
+        n=worst.samples,
+        ppl=number(worst.val_ppl, 1),
+        beside=_beside(worst, types),
+    )
+    return clauses([told, said("考えられる原因: {causes}", causes=listed(_causes(record, worst)))])
+
+
+def _beside(worst: SizeResult, types: int | None) -> str:
+    """Give the perplexities of counting and of guessing, as far as they are known."""
+    counts, unigram = worst.unigram_ppl, template("unigram モデル {ppl}")
+    return listed(
+        [
+            said(unigram, ppl=number(counts, 1)) if counts else "",
+            "" if types is None else said("当てずっぽう {types}", types=f"{types:,}"),
+        ]
+    )
 
 
 def _limit(result: SizeResult, types: int | None) -> float:
@@ -47,21 +61,27 @@ def _causes(record: RunRecord, worst: SizeResult) -> list[str]:
     embedding = config.get("embedding") if not config.get("own_embedding") else None
     tokens = number(worst.train_tokens, 0)
     found = [
-        (cut_short(record), "Phase 2 が `epochs` の上限で終わっている"),
-        (embedding == "random", "埋め込み `random` は語について何も知らない"),
+        (cut_short(record), said("Phase 2 が `epochs` の上限で終わっている")),
+        (embedding == "random", said("埋め込み `random` は語について何も知らない")),
         (
             embedding == "ppmi" and config.get("output_bias", "none") == "none",
-            "埋め込み `ppmi` は語の頻度を知らない（`ppmi-frequency` か `output_bias: unigram`）",
+            said(
+                "埋め込み `ppmi` は語の頻度を知らない（`ppmi-frequency` か `output_bias: unigram`）"
+            ),
         ),
         (
             worst.train_ppl is not None and worst.train_ppl < limit,
-            f"訓練テキスト（{tokens} トークン）では {number(worst.train_ppl, 1)} と低いので、"
-            "テキストが小さすぎるか、覚えすぎている",
+            said(
+                "訓練テキスト（{tokens} トークン）では {ppl} と低いので、"
+                "テキストが小さすぎるか、覚えすぎている",
+                tokens=tokens,
+                ppl=number(worst.train_ppl, 1),
+            ),
         ),
         (
             worst.train_ppl is not None and worst.train_ppl >= limit,
-            "訓練テキストでも高いので、`phase2_lr` が合っていないか、埋め込みの尺度が違う",
+            said("訓練テキストでも高いので、`phase2_lr` が合っていないか、埋め込みの尺度が違う"),
         ),
     ]
     named = [text for holds, text in found if holds]
-    return named or [f"訓練テキスト（{tokens} トークン）が小さすぎる"]
+    return named or [said("訓練テキスト（{tokens} トークン）が小さすぎる", tokens=tokens)]

@@ -10,6 +10,7 @@ from math import isclose, isnan
 
 import pandas as pd
 
+from fpcore import language
 from fpcore.analysis.contrasts import Side, contrast, said
 from fpcore.analysis.difference import MetricDifference
 from fpcore.errors import RecordError
@@ -60,13 +61,15 @@ class Comparison:
         own = [record.seeds for record in (self.a, self.b) if not without_seeds(record)]
         return min(own, default=1)
 
-    @cached_property
+    @property
     def incomparable(self) -> dict[str, str]:
         """The metrics that cannot be compared between the two runs, and why."""
         found = incomparable(self.a, self.b)
         if len(self._curved) < LEAST_SIZES:
-            few = f"共通のサイズが {len(self._curved)} で、{LEAST_SIZES} 未満なので求めない"
-            found["alpha"] = few
+            found["alpha"] = language.said(
+                "共通のサイズが {n} で、{least} 未満なので求めない",
+                n=len(self._curved), least=LEAST_SIZES,
+            )  # fmt: skip
         return found
 
     @cached_property

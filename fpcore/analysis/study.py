@@ -23,6 +23,7 @@ from fpcore.analysis.effects import Effect, Step, interaction, priors_of, steps
 from fpcore.config.run_config import RunConfig
 from fpcore.config.study import Study
 from fpcore.errors import RecordError
+from fpcore.language import listed, said
 from fpcore.notation import escaped, knob_value, metrics_where
 from fpcore.paths import shown
 from fpcore.records.by_seed import moments, values
@@ -141,17 +142,21 @@ class Evidence:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The results at the largest size (`frames.frame`), with the `label` of each run."""
+        """The results at the largest size (`frames.frame`), with the `label` of each run.
+
+        The column `base` says whether it is the base.
+        """
         rows = frame(self.records)
         names = {record.name: self.label(record) for record in self.records}
-        return rows[rows["samples"] == self.samples].assign(label=lambda t: t["run"].map(names))
+        rows = rows[rows["samples"] == self.samples]
+        return rows.assign(label=rows["run"].map(names), base=rows["run"] == self.base.name)
 
     def label(self, record: RunRecord) -> str:
         """Name a run by the values of the varied knobs that are not the base's; else the base."""
         knobs = [k for k in self.study.knobs() if record.config[k] != self.base.config[k]]
         shown = " / ".join(f"{k} {knob_value(record.config[k])}" for k in knobs)
         own = " / ".join(f"{k} {knob_value(self.base.config[k])}" for k in self.study.grid)
-        return shown or f"{own}（基準）"
+        return shown or said("{name}（基準）", name=own)
 
     def said(self, record: RunRecord) -> str:
         """Name a run as `label` does, for a sentence in Markdown."""
@@ -280,12 +285,12 @@ def _of_pairs(check: Registered, e: Evidence) -> Check:
     bad = {name: check for name, check in found.items() if check.verdict != OK}
     title = next(iter(found.values())).title
     if not bad:
-        return Check(title, OK, f"基準との {len(found)} 個の比較のどれでも")
-    settle = "、".join(dict.fromkeys(check.settle for check in bad.values()))
+        return Check(title, OK, said("基準との {n} 個の比較のどれでも", n=len(found)))
+    settle = listed(dict.fromkeys(check.settle for check in bad.values()))
     return Check(
         title,
         max((check.verdict for check in bad.values()), key=ORDER.index),
-        f"基準との {len(found)} 個の比較のうち {len(bad)} 個",
+        said("基準との {n} 個の比較のうち {bad} 個", n=len(found), bad=len(bad)),
         settle,
         details((name, check.evidence) for name, check in bad.items()),
     )

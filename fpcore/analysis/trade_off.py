@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from fpcore.analysis.comparison import compare_runs
+from fpcore.language import passage, said, template
 from fpcore.notation import number, sizes
 from fpcore.records.frames import frame, over_seeds
 from fpcore.records.pairs import cut_short, distinct, incomparable
@@ -124,25 +125,45 @@ def _signs(a: RunRecord, b: RunRecord, samples: set[int], level: float) -> list[
 def in_words(found: TradeOff) -> str:
     """Say what the records allow to say of ER and PPL."""
     if found.samples is None:
-        return "ER と PPL の両方が分かる実行がない。"
-    counts = f"{found.samples} サンプルで結果の異なる実行は n={found.n}"
-    if found.n < FEW_RUNS:
-        said = f"{counts}（{FEW_RUNS} 未満）なので、ER と PPL の相関や最適な ER は言えない。"
-    elif found.correlation is None:
-        said = f"{counts}だが、ER か PPL がどれも同じなので、相関は求まらない。"
-    else:
-        holds = "" if found.correlation.holds else "相関があるとは言えない"
-        said = f"{counts}、{strength(found.correlation)}{'で、' * bool(holds)}{holds}。"
+        return said("ER と PPL の両方が分かる実行がない。")
     against = counter_examples(found)
-    return said + (f"また、{against}。" if against else "")
+    more = said("また、{against}。", against=against) if against else ""
+    return passage(_correlated(found), more)
+
+
+def _correlated(found: TradeOff) -> str:
+    """Say what may be said of a correlation, of how many runs."""
+    counts = {"samples": found.samples, "n": found.n}
+    if found.n < FEW_RUNS:
+        return said(
+            "{samples} サンプルで結果の異なる実行は n={n}（{few} 未満）なので、"
+            "ER と PPL の相関や最適な ER は言えない。",
+            few=FEW_RUNS,
+            **counts,
+        )
+    if found.correlation is None:
+        return said(
+            "{samples} サンプルで結果の異なる実行は n={n}だが、"
+            "ER か PPL がどれも同じなので、相関は求まらない。",
+            **counts,
+        )
+    text = (
+        template("{samples} サンプルで結果の異なる実行は n={n}、{strength}。")
+        if found.correlation.holds
+        else template(
+            "{samples} サンプルで結果の異なる実行は n={n}、{strength}で、相関があるとは言えない。"
+        )
+    )
+    return said(text, strength=strength(found.correlation), **counts)
 
 
 def strength(found: Correlation) -> str:
     """Give a correlation, its p-value, and what is left of it without one run."""
     left = [rho for rho, _ in found.without_one]
-    ends = "〜".join(number(end, 2, signed=True) for end in (min(left), max(left)))
+    low, high = (number(end, 2, signed=True) for end in (min(left), max(left)))
     rho, p = number(found.rho, 2, signed=True), number(found.p, 2)
-    return f"順位相関は ρ = {rho}（p = {p}、1 つ除くと {ends}）"
+    return said("順位相関は ρ = {rho}（p = {p}、1 つ除くと {low}〜{high}）",
+                rho=rho, p=p, low=low, high=high)  # fmt: skip
 
 
 def counter_examples(found: TradeOff) -> str:
@@ -150,7 +171,11 @@ def counter_examples(found: TradeOff) -> str:
     if not (found.opposed and found.alike):
         return ""
     sides = [
-        f"{len(side)}（{sizes(pd.Series(sorted(set(side))))}）"
+        said("{n}（{places}）", n=len(side), places=sizes(sorted(set(side))))
         for side in (found.opposed, found.alike)
     ]
-    return f"向きは一定でない: ER が低い方の PPL が高い組は {sides[0]}、PPL も低い組は {sides[1]}"
+    return said(
+        "向きは一定でない: ER が低い方の PPL が高い組は {opposed}、PPL も低い組は {alike}",
+        opposed=sides[0],
+        alike=sides[1],
+    )

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from fpcore.book.overview import SORTS
 from fpcore.book.views import CURVES, USED, VIEWS, Choice, View
 from fpcore.errors import RecordError
+from fpcore.language import speaking
 from fpcore.records.record import RunRecord, load_records
 from fpcore.reports import figures, page
 
@@ -81,13 +82,11 @@ class Explorer:
         for name, control in self.controls.items():
             visible = name == "view" or name in USED[_chosen["view"]]
             control.layout.display = None if visible else "none"
-        figures.speak(_chosen["lang"])
         try:
-            self.shown.value = shown(VIEWS[_chosen["view"]](self._choice()))
+            with speaking(_chosen["lang"]):
+                self.shown.value = shown(VIEWS[_chosen["view"]](self._choice()))
         except RecordError as error:
             self.shown.value = f"<p>{escape(str(error))}</p>"
-        finally:
-            figures.speak("ja")  # figures of other cells say what they say there
 
     def _choice(self) -> Choice:
         values = {name: control.value for name, control in self.controls.items()}

@@ -77,8 +77,14 @@ def _first(pages: list[Page], group: str) -> Page | None:
 
 
 def _stands_alone(page: Page, pages: list[Page]) -> bool:
-    """Whether a page has a card of its own: the notebook behind a comparison has none."""
-    report = page.path.rpartition("/")[0] + "/report.html"
+    """Whether a page has a card of its own: the notebook behind a comparison has none.
+
+    Nor has a report in English: the Japanese one links it.
+    """
+    folder = page.path.rpartition("/")[0]
+    if folder.endswith("/en"):
+        return False
+    report = f"{folder}/report.html"
     return page.path == report or report not in {other.path for other in pages}
 
 

@@ -16,6 +16,7 @@ from bs4 import BeautifulSoup, Tag
 from nbconvert import HTMLExporter
 
 from fpcore import notation
+from fpcore.language import speaking
 from fpcore.paths import file_content, reports, shown
 from fpcore.records.frames import frame
 from fpcore.records.record import RunRecord
@@ -119,8 +120,15 @@ def collect(found: Found) -> list[Page]:
 
 
 def report_page(source: Path) -> Page:
-    """Return the page of a report in Markdown below reports/."""
-    return _page(_below(source), page.rendered(_text(source), source.parent))
+    """Return the page of a report in Markdown below reports/, linked with that in English."""
+    english = source.parent.name == "en"
+    with speaking("en" if english else "ja"):
+        body = page.rendered(_text(source), source.parent)
+    other = source.parent.parent / source.name if english else source.parent / "en" / source.name
+    if other.is_file():
+        path, name = (f"../{other.name}", "日本語") if english else (f"en/{other.name}", "English")
+        body = body.replace("</h1>", f'</h1>\n<p><a href="{path}">{name}</a></p>', 1)
+    return _page(_below(source), body)
 
 
 def notebook_page(source: Path) -> Page:

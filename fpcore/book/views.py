@@ -11,6 +11,7 @@ from scipy.stats import gmean
 
 from fpcore import notation
 from fpcore.analysis.comparison import SUMMARY, load_comparison
+from fpcore.language import said, template
 from fpcore.notation import DASH, METRICS, Markdown, metrics_where, number, percent
 from fpcore.records.by_seed import windows
 from fpcore.records.frames import curve, epochs, frame, over_seeds, traces
@@ -40,7 +41,7 @@ BY_TOKENS = {
     for name in [*SUMMARY, *metrics_where(lambda m: not m.summary)]
     if METRICS[name].measured
 }
-MIXED = "テキストの違う実行を含む（高さは比べられない）"
+MIXED = template("テキストの違う実行を含む（高さは比べられない）")
 FIRST = (
     "val_ppl", "bits_per_byte", "val_acc", "val_er", "convergence_rate", "train_ppl", "train_er",
 )  # fmt: skip
@@ -222,7 +223,7 @@ def mixed(records: list[RunRecord], ax: Axes | None = None) -> list[str]:
         if different := different_texts(records[0], record):
             others.setdefault("、".join(different), []).append(notation.code(record.name))
     if ax and others:
-        ax.set_title(f"{ax.get_title()}\n{figures.said(MIXED)}")
+        ax.set_title(f"{ax.get_title()}\n{said(MIXED)}")
     first = notation.code(records[0].name) if records else ""
     return [
         f"**注意**　{'、'.join(names)} は {first} と {what} が違う。PPL などの高さは比べられない。"

@@ -64,7 +64,9 @@ def run_config(namespace: dict[str, Any]) -> tuple[RunConfig, bool, str]:
         name: str if field.annotation is str else object
         for name, field in RunConfig.model_fields.items()
     }
-    values = _given(namespace, types | {"force": bool, "share": str}, optional={*types})
+    known = types | {"force": bool, "share": str, "lang": str}
+    values = _given(namespace, known, optional={*types, "lang"})
+    values.pop("lang", None)  # no knob: it changes words alone
     force, share = values.pop("force"), values.pop("share")
     if type(force) is not bool:
         raise ConfigError(f"force must be {WORDS[bool]}, not {quoted(force)}.")

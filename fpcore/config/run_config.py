@@ -10,9 +10,11 @@ from pydantic import Field, Strict, model_validator
 
 from fpcore.config.checked import BREAKS, MAX_NAME, NAME, Checked, Distinct, Real, Whole, short
 from fpcore.config.knob import Knob
+from fpcore.language import template
 from fpcore.paths import PARAMS
 
-MODEL = Knob(("phase 1", "phase 2"), "モデル")
+DATA, MEASURING = template("データ"), template("測定と環境")
+MODEL = Knob(("phase 1", "phase 2"), template("モデル"))
 PHASE1 = Knob(("phase 1",), "Phase 1")
 PHASE2 = Knob(("phase 2",), "Phase 2")
 
@@ -33,24 +35,24 @@ class RunConfig(Checked):
         description=f"ASCII letters, digits and . _ + - (at most {MAX_NAME}, beginning with a "
         "letter or digit), or empty for a name made from what differs from the defaults",
     )
-    corpus: Annotated[str, Knob(("text",), "データ", in_study=False)] = Field(
+    corpus: Annotated[str, Knob(("text",), DATA, in_study=False)] = Field(
         "chitchat",
         pattern=rf"^(chitchat|ultrachat|[^{BREAKS}]+\.[A-Za-z0-9]+)$",
         description="chitchat, ultrachat, or the path of a file such as chats.jsonl",
     )
-    tokenizer: Annotated[str, Knob(("text",), "データ", tied=True, in_study=False)] = Field(
+    tokenizer: Annotated[str, Knob(("text",), DATA, tied=True, in_study=False)] = Field(
         "bpe-4096",
         pattern=r"^(gpt2|bpe-(25[7-9]|2[6-9]\d|[3-9]\d\d|[1-9]\d{3,4}))$",
         description="gpt2, or bpe-N for a byte-level BPE of N types (257 to 99999) trained on the "
         "corpus, such as bpe-4096",
     )
-    embedding: Annotated[str, Knob(("data",), "データ", tied=True)] = Field(
+    embedding: Annotated[str, Knob(("data",), DATA, tied=True)] = Field(
         "ppmi-frequency",
         pattern=rf"^(ppmi|ppmi-frequency|gpt2|random|[^{BREAKS}]+\.(?i:safetensors))$",
         description="ppmi-frequency (its last column says how often a type occurs), ppmi, gpt2, "
         "random, or the path of a .safetensors file that holds wte.weight",
     )
-    embed_dim: Annotated[Whole, Knob(("data",), "データ", tied=True)] = Field(
+    embed_dim: Annotated[Whole, Knob(("data",), DATA, tied=True)] = Field(
         128, ge=1, description="a whole number of at least 1"
     )
     samples: Annotated[
@@ -63,37 +65,33 @@ class RunConfig(Checked):
         description="a list of different whole numbers of at least 1 (training conversations), "
         "such as [25, 50]",
     )
-    val_samples: Annotated[Whole | None, Knob(("text", "measuring"), "データ", in_study=False)] = (
-        Field(
-            None,
-            ge=1,
-            description="a whole number of at least 1 (conversations reserved for validation, and "
-            "as many again for development), or null for 200, or a tenth of a corpus of fewer than "
-            "2000",
-        )
+    val_samples: Annotated[Whole | None, Knob(("text", "measuring"), DATA, in_study=False)] = Field(
+        None,
+        ge=1,
+        description="a whole number of at least 1 (conversations reserved for validation, and "
+        "as many again for development), or null for 200, or a tenth of a corpus of fewer than "
+        "2000",
     )
-    val_tokens: Annotated[Whole | None, Knob(("text", "measuring"), "データ", in_study=False)] = (
-        Field(
-            1000,
-            ge=2,
-            description="a whole number of at least 2 (the first tokens of each validation "
-            "conversation that count, so that no conversation dominates), or null for all",
-        )
+    val_tokens: Annotated[Whole | None, Knob(("text", "measuring"), DATA, in_study=False)] = Field(
+        1000,
+        ge=2,
+        description="a whole number of at least 2 (the first tokens of each validation "
+        "conversation that count, so that no conversation dominates), or null for all",
     )
-    dev_tokens: Annotated[Whole | None, Knob(("phase 2",), "データ", in_study=False)] = Field(
+    dev_tokens: Annotated[Whole | None, Knob(("phase 2",), DATA, in_study=False)] = Field(
         100,
         ge=2,
         description="a whole number of at least 2 (as val_tokens, of each development "
         "conversation, which is read in every epoch), or null for all",
     )
     built_from: Annotated[
-        Literal["pool", "training"], Knob(("text", "data"), "データ", in_study=False)
+        Literal["pool", "training"], Knob(("text", "data"), DATA, in_study=False)
     ] = Field(
         "pool",
         description="pool (tokenizer and embedding know all training conversations of the corpus, "
         "as pretrained ones would) or training (only those of the largest of samples)",
     )
-    data_seed: Annotated[Whole, Knob(("data",), "データ")] = Field(
+    data_seed: Annotated[Whole, Knob(("data",), DATA)] = Field(
         0,
         ge=0,
         lt=2**31,
@@ -162,26 +160,31 @@ class RunConfig(Checked):
         Literal["dev", "val"],
         Knob(("phase 2",), "Phase 2", in_study=False),
     ] = Field("val", description="dev or val")
-    er_rows: Annotated[Whole | None, Knob(("measuring",), "測定と環境")] = Field(
+    er_rows: Annotated[Whole | None, Knob(("measuring",), MEASURING)] = Field(
         10_000, ge=2, description="a whole number of at least 2, or null for all rows"
     )
     seeds: Annotated[
         list[Annotated[Whole, Field(ge=0, lt=2**31)]],
         Distinct,
-        Knob(("phase 1", "phase 2", "measuring"), "測定と環境", resolved=True, in_study=False),
+        Knob(
+            ("phase 1", "phase 2", "measuring"),
+            MEASURING,
+            resolved=True,
+            in_study=False,
+        ),
     ] = Field(
         [42],
         min_length=1,
         description="a list of different whole numbers from 0 to 2147483647, such as [42]",
     )
-    device: Annotated[str, Knob(("machine",), "測定と環境", resolved=True, factor=False)] = Field(
+    device: Annotated[str, Knob(("machine",), MEASURING, resolved=True, factor=False)] = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:[0-9]{1,3})?)$",
         description="auto, cpu, cuda or cuda:N",
     )
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float64"],
-        Knob(("machine",), "測定と環境", resolved=True),
+        Knob(("machine",), MEASURING, resolved=True),
     ] = Field(
         "auto",
         description="auto (bfloat16 products where the device has them, otherwise float32), "

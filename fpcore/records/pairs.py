@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fpcore.config.run_config import KNOBS
+from fpcore.language import listed, said, template
 from fpcore.notation import METRICS, metrics_where
 from fpcore.records.record import VOLATILE, RunRecord, SizeResult
 
@@ -32,7 +33,7 @@ TINY = 1e-9  # what binary fractions leave of a rounded value
 PRINTED = {name: m.digits + 2 * (m.unit == "%") for name, m in METRICS.items()} | {"loss": 4}
 OF_PHASE2 = metrics_where(lambda m: m.of_phase2)  # what a longer training would change
 OTHERS_RAN = 0.5  # threads more than a run's own that say that something else ran beside it
-CUT_SHORT = "最良エポックが `epochs` の上限で、Phase 2 が終わっていない"
+CUT_SHORT = template("最良エポックが `epochs` の上限で、Phase 2 が終わっていない")
 
 
 def restricted(a: RunRecord, b: RunRecord) -> tuple[RunRecord, RunRecord]:
@@ -109,22 +110,25 @@ def incomparable(a: RunRecord, b: RunRecord) -> dict[str, str]:
     reasons: dict[str, str] = {}
     different = different_texts(a, b)
     if different:
-        why = f"{'、'.join(different)} が違うので、比べられない"
+        why = said("{what} が違うので、比べられない", what=listed(different))
         reasons |= dict.fromkeys(OF_TOKENS, why)
         if _known(a, "val_bytes") != _known(b, "val_bytes"):
             reasons |= dict.fromkeys(OF_BYTES, why)
     short = [record.name for record in (a, b) if cut_short(record)]
     if short:
-        reasons |= dict.fromkeys(OF_PHASE2, f"{'、'.join(short)} は{CUT_SHORT}ので、比べられない")
+        text = template("{runs} は{why}ので、比べられない")
+        why = said(text, runs=listed(short), why=said(CUT_SHORT))
+        reasons |= dict.fromkeys(OF_PHASE2, why)
     overlapping = [record.name for record in (a, b) if overlaps(record)]
     if overlapping:
-        why = f"{'、'.join(overlapping)} は訓練と検証が重なるので、比べられない"
+        text = template("{runs} は訓練と検証が重なるので、比べられない")
+        why = said(text, runs=listed(overlapping))
         reasons |= dict.fromkeys((*OF_TOKENS, *OF_BYTES), why)
     for metric, rows in OF_ROWS.items():
         if _known(a, rows) and _known(b, rows) and _known(a, rows) != _known(b, rows):
-            reasons[metric] = "測った行数が違うので、比べられない"
+            reasons[metric] = said("測った行数が違うので、比べられない")
     if why := other_times(a, b):
-        reasons["seconds"] = f"{why}ので、比べられない"
+        reasons["seconds"] = said("{why}ので、比べられない", why=why)
     return reasons
 
 
@@ -138,13 +142,14 @@ def other_times(a: RunRecord, b: RunRecord) -> str:
         return ""
     machines, threads = ([r.environment.get(k) for r in (a, b)] for k in ("machine_id", "threads"))
     if None in (*machines, *threads):
-        return "どの計算機で測ったかの記録がない"
+        return said("どの計算機で測ったかの記録がない")
     if machines[0] != machines[1]:
-        return "別の計算機で測った"
+        return said("別の計算機で測った")
     if threads[0] != threads[1]:
-        return "スレッド数が違う"
+        return said("スレッド数が違う")
     crowded = [r.name for r in (a, b) if was_crowded(r)]
-    return f"{'、'.join(crowded)} はほかの計算と同時に測った" if crowded else ""
+    text = template("{runs} はほかの計算と同時に測った")
+    return said(text, runs=listed(crowded)) if crowded else ""
 
 
 def was_crowded(record: RunRecord) -> bool:

@@ -1,4 +1,4 @@
-"""Japanese tables, sentences, figures and pages; rules choose every word."""
+"""Tables, sentences, figures and pages; rules choose every word."""
 
 import lazy_loader
 

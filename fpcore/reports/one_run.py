@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from fpcore.config.run_config import RunConfig
+from fpcore.language import said
 from fpcore.notation import (
     DASH,
     METRICS,
@@ -30,16 +31,16 @@ def runs_table(rows: pd.DataFrame) -> Markdown:
     """Return the results of runs, one row per run, seed and size (from `frames.frame`)."""
     columns: dict[str, object] = {
         "run": rows["run"],
-        "シード": [number(v, 0) for v in rows["seed"]],
-        "サンプル数": [number(v, 0) for v in rows["samples"]],
-        "トークン": [number(v, 0) for v in rows["train_tokens"]],
-        "P1 反復": [number(v, 0) for v in rows["phase1_iterations"]],
-        **{METRICS[m].column: [metric(m, v) for v in rows[m]] for m in COLUMNS},
-        "最良/全エポック": [
+        said("シード"): [number(v, 0) for v in rows["seed"]],
+        said("サンプル数"): [number(v, 0) for v in rows["samples"]],
+        said("トークン"): [number(v, 0) for v in rows["train_tokens"]],
+        said("P1 反復"): [number(v, 0) for v in rows["phase1_iterations"]],
+        **{said(METRICS[m].column): [metric(m, v) for v in rows[m]] for m in COLUMNS},
+        said("最良/全エポック"): [
             f"{number(a, 0)}/{number(b, 0)}"
             for a, b in zip(rows["best_epoch"], rows["epochs_run"], strict=True)
         ],
-        "秒": [number(v, 0) for v in rows["seconds"]],
+        said("秒"): [number(v, 0) for v in rows["seconds"]],
     }
     return table(pd.DataFrame(columns))
 
@@ -50,14 +51,14 @@ def config_table(config: RunConfig) -> Markdown:
     values = config.model_dump() | {"name": config.run_name}
     rows = [
         {
-            "パラメータ": code(knob),
-            "値": knob_value(value),
-            "既定値": knob_value(fields[knob].default),
-            "変更": "★" if knob != "name" and value != fields[knob].default else "",
+            said("パラメータ"): code(knob),
+            said("値"): knob_value(value),
+            said("既定値"): knob_value(fields[knob].default),
+            said("変更"): "★" if knob != "name" and value != fields[knob].default else "",
         }
         for knob, value in values.items()
     ]
-    return table(pd.DataFrame(rows), "パラメータ")
+    return table(pd.DataFrame(rows), said("パラメータ"))
 
 
 def _columns(points: pd.DataFrame) -> tuple[list[float], list[float]]:
@@ -73,15 +74,15 @@ def fits_table(records: Iterable[RunRecord]) -> Markdown:
         fit = fit_power_law(*_columns(points)) if enough else None
         rows.append({"run": record.name, **law_row(fit, len(points))})
     few = any(row["α"] == DASH for row in rows)
-    note = f"\n\nα はサイズが {LEAST_SIZES} 以上の実行だけで求める。" if few else ""
-    return Markdown(f"{table(pd.DataFrame(rows))}{note}")
+    note = said("α はサイズが {n} 以上の実行だけで求める。", n=LEAST_SIZES)
+    return Markdown(f"{table(pd.DataFrame(rows))}" + (f"\n\n{note}" if few else ""))
 
 
 def law_row(fit: PowerLaw | None, n: int) -> dict[str, str]:
     """Return a power law fitted to `n` sizes as table cells; dashes where there is none."""
     return {
         "α": number(fit.alpha if fit else None, 4),
-        "標準誤差": number(fit.stderr if fit else None, 4),
+        said("標準誤差"): number(fit.stderr if fit else None, 4),
         "A": factor(fit.A if fit else None),
         "R²": number(fit.r_squared if fit else None, 4),
         "n": str(n),

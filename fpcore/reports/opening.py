@@ -1,25 +1,35 @@
 """要点: the three lines that every report opens with."""
 
 from fpcore.analysis.checks.check import Verdicts
+from fpcore.language import clauses, ended, said, template
 from fpcore.notation import Markdown
 
-HEADING = "要点"
-SAID = "言えること"
+HEADING = template("要点")
+SAID = template("言えること")
+NOTHING_OPEN = template("検証に残った問題はない")
 
 
-def three_lines(about: str, what: str, said: str, following: str) -> Markdown:
+def heading() -> str:
+    """Return the heading of the three lines."""
+    return f"## {said(HEADING)}"
+
+
+def three_lines(about: str, what: str, told: str, following: str) -> Markdown:
     """Return the three lines: what was changed or looked at, what can be said, what to do next.
 
     Each is one or a few sentences without the last full stop; `about` names the first of them.
     """
-    lines = {about: what, SAID: said, "次にすること": following}
-    return Markdown("\n".join(f"- **{k}**: {v.removesuffix('。')}。" for k, v in lines.items()))
+    lines = {about: what, said(SAID): told, said("次にすること"): following}
+    return Markdown(
+        "\n".join(said("- **{name}**: {text}", name=k, text=ended(v)) for k, v in lines.items())
+    )
 
 
-def first_step(checked: Verdicts, otherwise: str = "検証に残った問題はない") -> str:
+def first_step(checked: Verdicts, otherwise: str = "") -> str:
     """Return what would settle the first of the worst open checks, and how many more are open."""
     found = checked.open()
     if not found:
-        return otherwise
-    more = f"。ほかに {len(found) - 1} 件" if len(found) > 1 else ""
-    return f"{found[0].settle}（検証「{found[0].title}」）{more}"
+        return otherwise or said(NOTHING_OPEN)
+    step = said("{settle}（検証「{title}」）", settle=found[0].settle, title=found[0].title)
+    more = said("ほかに {n} 件", n=len(found) - 1) if len(found) > 1 else ""
+    return clauses([step, more])

@@ -19,6 +19,7 @@ from markdown_it.utils import EnvType, OptionsDict
 from matplotlib.figure import Figure
 from PIL import Image
 
+from fpcore.language import said, spoken, template
 from fpcore.paths import file_content, write_atomically
 from fpcore.reports import coloured, figures
 from fpcore.reports.markup import clean, policy
@@ -27,8 +28,11 @@ CSS = Path(__file__).with_name("page.css").read_text("utf-8") + coloured.STYLE
 FONT = Path(matplotlib_fontja.__file__).with_name("fonts") / "ipaexg.ttf"
 FIGURE = r"[A-Za-z0-9][A-Za-z0-9_.+-]*\.png"  # the name of one
 PNG = b"\x89PNG\r\n\x1a\n"  # how such a file begins
-ELSEWHERE = "この報告のフォルダーにないので載せない"
-VERDICTS = {"誤り": "wrong", "注意": "care", "問題なし": "fine"}
+VERDICTS = {
+    template("誤り"): "wrong",
+    template("注意"): "care",
+    template("問題なし"): "fine",
+}
 
 
 def page(markdown: str, folder: Path) -> str:
@@ -38,7 +42,7 @@ def page(markdown: str, folder: Path) -> str:
     head, rest = body.split("</h1>", 1) if "</h1>" in body else ("", body)
     style = f"\n{font_face(markdown)}\n{CSS}"
     return (
-        f'<!doctype html>\n<html lang="ja">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{spoken()}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy(style)}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<link rel="icon" href="data:,">\n'
@@ -70,9 +74,9 @@ def decorated(body: str) -> str:
     body = re.sub("<table[^>]*>", '<div class="table"><table>', body)
     body = body.replace("</table>", "</table></div>")
     for verdict, name in VERDICTS.items():
-        body = body.replace(
-            f"<strong>{verdict}</strong>　", f'<strong class="verdict {name}">{verdict}</strong> '
-        )
+        word = said(verdict)
+        seen, shown = f"<strong>{word}</strong>", f'<strong class="verdict {name}">{word}</strong> '
+        body = re.sub(rf"{seen}(\u3000| · )", shown, body)
     return scoped(clean(body))
 
 
@@ -88,10 +92,12 @@ def _figure(folder: Path, source: str, caption: str) -> str:
     """Return a figure that lies in the folder itself; any other image has its caption alone."""
     content = _png(folder, source)
     if content is None:
-        return f"<p>図: {caption}（{ELSEWHERE}）</p>"
+        text = said("図: {caption}（この報告のフォルダーにないので載せない）", caption=caption)
+        return f"<p>{text}</p>"
     data, seen = base64.b64encode(content).decode(), html.escape(_described(content)) or caption
     image = f'<img src="data:image/png;base64,{data}" alt="{seen}">'
-    return f"<figure>{image}<figcaption>図: {caption}</figcaption></figure>"
+    below = said("図: {caption}", caption=caption)
+    return f"<figure>{image}<figcaption>{below}</figcaption></figure>"
 
 
 def _png(folder: Path, source: str) -> bytes | None:
@@ -119,7 +125,8 @@ def _contents(body: str) -> tuple[str, str]:
     for number, heading in enumerate(soup.find_all("h2")):
         heading["id"] = f"s{number}"
         items += f'<li><a href="#s{number}">{heading.decode_contents()}</a></li>'
-    return str(soup), f"<nav><details><summary>目次</summary><ul>{items}</ul></details></nav>\n"
+    head = f"<summary>{said('目次')}</summary>"
+    return str(soup), f"<nav><details>{head}<ul>{items}</ul></details></nav>\n"
 
 
 def font_face(text: str) -> str:
@@ -134,7 +141,7 @@ def font_data(text: str) -> str:
     options.drop_tables += ["vhea", "vmtx"]
     font = subset.load_font(str(FONT), options)
     cutter = subset.Subsetter(options)
-    cutter.populate(text=text + "目次図:")
+    cutter.populate(text=text + said("目次図:"))
     cutter.subset(font)
     font["head"].modified = 0  # the same text gives the same bytes
     font.recalcTimestamp = False
@@ -147,12 +154,11 @@ def font_data(text: str) -> str:
 def publish(target: Path, text: str, drawn: Mapping[str, Callable[[], object]]) -> Path:
     """Write `report.md`, `<name>.png` and `.svg` of every figure, and `report.html` to a folder.
 
-    `drawn` maps names to functions that draw on the current figure, in the language that figures
-    have (`figures.use_style`). Returns the path of
-    `report.md`.
+    `drawn` maps names to functions that draw on the current figure, in the language that is
+    spoken. Returns the path of `report.md`.
     """
     target.mkdir(parents=True, exist_ok=True)
-    figures.use_style(figures.spoken())
+    figures.set_style()
     for name, draw in drawn.items():
         draw()
         _save(plt.gcf(), target / name)

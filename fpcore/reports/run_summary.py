@@ -8,6 +8,7 @@ from fpcore.analysis.checks.check import WRONG, Verdicts
 from fpcore.analysis.checks.of_pairs import FEW_SEEDS
 from fpcore.analysis.checks.registry import check_alone
 from fpcore.config.run_config import RunConfig
+from fpcore.language import clauses, listed, passage, said, template
 from fpcore.notation import METRICS, Markdown, counted, number
 from fpcore.records.by_seed import moments, values, without_seeds
 from fpcore.records.frames import curve
@@ -23,7 +24,7 @@ def gist(record: RunRecord) -> Markdown:
     """要点: what the run changed, what it reached at its largest size, and what to do next."""
     about, what = _changed(record)
     if not record.results:
-        return opening.three_lines(about, what, "結果がない", "実行し直す")
+        return opening.three_lines(about, what, said("結果がない"), said("実行し直す"))
     return opening.three_lines(about, what, _reached(record), _next(record))
 
 
@@ -38,14 +39,16 @@ def _changed(record: RunRecord) -> tuple[str, str]:
     own = {k: v for k, v in record.config.items() if k != "name"}
     if {*own} - {*defaults}:
         kind = notation.escaped(str(own.get("model", record.label)))
-        return "実行", f"`{record.name}`、ベースライン（{kind}）"
+        return said("実行"), said("`{run}`、ベースライン（{kind}）", run=record.name, kind=kind)
     changed = [
         f"{notation.code(k)} {_value(defaults[k])} → {_value(v)}"
         for k, v in own.items()
         if v != defaults[k]
     ]
-    what = f"を既定から変えた: {'、'.join(changed)}" if changed else "は既定の設定のまま"
-    return "変えたこと", f"`{record.name}` {what}"
+    text = template("`{run}` は既定の設定のまま")
+    if changed:
+        text = template("`{run}` を既定から変えた: {changed}")
+    return said("変えたこと"), said(text, run=record.name, changed=listed(changed))
 
 
 def _value(value: object) -> str:
@@ -55,26 +58,29 @@ def _value(value: object) -> str:
 def _reached(record: RunRecord) -> str:
     short, worse = cut_short(record), worse_than_chance(record)
     parts = [] if short else [_perplexity(record)]
-    parts += [f"{METRICS[m].label} {_mean(record, m)}" for m in OF_PHASE1 if _mean(record, m)]
+    parts += [f"{METRICS[m].name} {_mean(record, m)}" for m in OF_PHASE1 if _mean(record, m)]
     parts += [] if short else _alpha(record)
-    warning = f"**注意**　Val PPL が {worse}。" if worse else ""
-    warning += f"{CUT_SHORT}ので、PPL と正解率からは何も言えない。" if short else ""
-    said = f"{record.largest} サンプルで {'、'.join(filter(None, parts))}"
-    return f"{warning}{said}。{_sureness(record)}"
+    warnings = [
+        said("**注意**　Val PPL が {worse}。", worse=worse) if worse else "",
+        said("{why}ので、PPL と正解率からは何も言えない。", why=said(CUT_SHORT)) if short else "",
+    ]
+    reached = said("{n} サンプルで {values}", n=record.largest, values=listed(parts))
+    return passage(*warnings, clauses([reached, _sureness(record)]))
 
 
 def _sureness(record: RunRecord) -> str:
     if without_seeds(record):
-        return "数えるだけのモデルで、シードはない"
+        return said("数えるだけのモデルで、シードはない")
     if record.seeds < 2:
-        return "シードが 1 つなので、ばらつきは分からない"
-    return f"シード n={record.seeds}、± はシード間の標準偏差"
+        return said("シードが 1 つなので、ばらつきは分からない")
+    return said("シード n={n}、± はシード間の標準偏差", n=record.seeds)
 
 
 def _perplexity(record: RunRecord) -> str:
     counts, own = _mean(record, "unigram_ppl"), _mean(record, "val_ppl")
-    beside = f"（unigram モデル {counts.partition(' ±')[0]}）" if counts else ""
-    return f"Val PPL {own}{beside}" if own else ""
+    alone = counts.partition(" ±")[0]
+    beside = said("（unigram モデル {ppl}）", ppl=alone) if counts else ""
+    return f"{METRICS['val_ppl'].name} {own}{beside}" if own else ""
 
 
 def _mean(record: RunRecord, metric: str) -> str:
@@ -88,10 +94,10 @@ def _next(record: RunRecord) -> str:
     if any(check.verdict == WRONG for check in found.open()):
         return opening.first_step(found)
     if worse_than_chance(record):
-        return CURE
+        return said(CURE)
     if record.seeds < FEW_SEEDS and not without_seeds(record):
-        return f"`seeds` を {counted(FEW_SEEDS)}以上に増やす"
-    return opening.first_step(found, "ほかの実行と比べる（`compare`）")
+        return said("`seeds` を {n}以上に増やす", n=counted(FEW_SEEDS))
+    return opening.first_step(found, said("ほかの実行と比べる（`compare`）"))
 
 
 def _alpha(record: RunRecord) -> list[str]:
@@ -100,5 +106,6 @@ def _alpha(record: RunRecord) -> list[str]:
     if points["train_tokens"].nunique() < LEAST_SIZES:
         return []
     fit = fit_power_law(points["train_tokens"].tolist(), points["val_ppl"].tolist())
-    label = METRICS["alpha"].label
-    return [f"{label} {number(fit.alpha, 3)} ± {number(fit.half_width, 3)}（95 % 区間）"]
+    half = number(fit.half_width, 3)
+    text = template("{label} {alpha} ± {half}（95 % 区間）")
+    return [said(text, label=METRICS["alpha"].name, alpha=number(fit.alpha, 3), half=half)]

@@ -1,4 +1,4 @@
-"""The Japanese report of a search: the point first, then the best, luck, knobs and all trials."""
+"""The report of a search: the point first, then the best, luck, knobs and all trials."""
 
 import math
 from pathlib import Path
@@ -8,8 +8,9 @@ import pandas as pd
 from fpcore import notation
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.search import SearchEvidence
+from fpcore.language import listed, passage, said, template
 from fpcore.notation import DASH, Markdown, number, percent
-from fpcore.paths import reports
+from fpcore.paths import report
 from fpcore.records.by_seed import moments, values
 from fpcore.records.record import RunRecord
 from fpcore.records.searches import SearchTrial
@@ -17,43 +18,55 @@ from fpcore.reports import figures, sentences
 from fpcore.reports.page import publish
 from fpcore.reports.sentences import level
 
-SAID = {"up": "高い（悪い）", "down": "低い（良い）", "same": "同じ", "tiny": "表示の桁では同じ"}
-STATES = {"complete": "最後まで", "pruned": "打ち切り", "failed": "発散"}
-NO_BEST = "基準のほかに最後まで訓練した試行がない。"
+SAID = {
+    "up": template("高い（悪い）"),
+    "down": template("低い（良い）"),
+    "same": template("同じ"),
+    "tiny": template("表示の桁では同じ"),
+}
+STATES = {
+    "complete": template("最後まで"),
+    "pruned": template("打ち切り"),
+    "failed": template("発散"),
+}
+NO_BEST = template("基準のほかに最後まで訓練した試行がない。")
 
 
 def question(e: SearchEvidence) -> Markdown:
     """問い: what the search asks, and what it varies."""
-    ranges = "、".join(
+    ranges = listed(
         f"`{knob}` {kind} {notation.escaped(notation.knob_value(own))}"
         for knob, given in e.search.ranges.items()
         for kind, own in given.items()
     )
     counts = {word: sum(t.state == s for t in e.record.trials) for s, word in STATES.items()}
-    told = "、".join(f"{word} {n}" for word, n in counts.items() if n)
-    return Markdown(
-        f"**問い**: {notation.escaped(e.search.question)}\n\n- 範囲: {ranges}\n"
-        f"- 試行: {len(e.record.trials)}（{told}）、合計 "
-        f"{number(sum(t.seconds for t in e.record.trials) / 60, 1)} 分。選択は開発テキストだけ"
+    trials = said(
+        "- 試行: {n}（{counts}）、合計 {minutes} 分。選択は開発テキストだけ",
+        n=len(e.record.trials),
+        counts=listed(f"{said(word)} {n}" for word, n in counts.items() if n),
+        minutes=number(sum(t.seconds for t in e.record.trials) / 60, 1),
     )
+    asked = said("**問い**: {question}", question=notation.escaped(e.search.question))
+    return Markdown("\n".join([asked, "", said("- 範囲: {ranges}", ranges=ranges), trials]))
 
 
 def answer(e: SearchEvidence) -> Markdown:
     """答え: what the best is worth, against the base and others, what was luck, what mattered."""
     if not e.chosen:
-        return Markdown(f"- {NO_BEST}")
+        return Markdown(f"- {said(NO_BEST)}")
     lines = [_of_best(e), *(_beside(e, other) for other in e.beside), _of_luck(e), _of_knobs(e)]
     return Markdown("\n".join(f"- {line}" for line in lines))
 
 
 def _of_best(e: SearchEvidence) -> str:
     best = e.chosen[0]
-    d = e.against_base(best)["val_ppl"]
-    return (
-        f"開発テキストで最良の試行 {best.number}（{_knobs(e, best)}）の Val PPL は、新しいシード "
-        f"n={len(e.search.seeds)} で {_ppl(e.best[best.number])}、基準は {_ppl(e.base)}: "
-        f"{_verdict(d)}。"
-    )
+    return said(
+        "開発テキストで最良の試行 {trial}（{knobs}）の Val PPL は、新しいシード n={n} で {ppl}、"
+        "基準は {base}: {verdict}。",
+        trial=best.number, knobs=_knobs(e, best), n=len(e.search.seeds),
+        ppl=_ppl(e.best[best.number]), base=_ppl(e.base),
+        verdict=_verdict(e.against_base(best)["val_ppl"]),
+    )  # fmt: skip
 
 
 def _beside(e: SearchEvidence, other: RunRecord) -> str:
@@ -61,78 +74,87 @@ def _beside(e: SearchEvidence, other: RunRecord) -> str:
     c = e.against(other)
     name = "bits_per_byte" if "val_ppl" in c.incomparable else "val_ppl"
     if name in c.incomparable:
-        return f"`{other.name}` とは比べられない（{c.incomparable[name]}）。"
-    d = c[name]
-    label = notation.METRICS[name].label
-    unlike = "語彙が違うので " if name == "bits_per_byte" else ""
-    return (
-        f"`{other.name}` の {label} は {notation.metric(name, d.a)}。{unlike}{label} で、"
-        f"最良の試行は {_verdict(d)}。"
+        text = template("`{run}` とは比べられない（{why}）。")
+        return said(text, run=other.name, why=c.incomparable[name])
+    text = (
+        template(
+            "`{run}` の {label} は {value}。語彙が違うので {label} で、最良の試行は {verdict}。"
+        )
+        if name == "bits_per_byte"
+        else template("`{run}` の {label} は {value}。{label} で、最良の試行は {verdict}。")
     )
+    d, label = c[name], notation.METRICS[name].name
+    value = notation.metric(name, d.a)
+    return said(text, run=other.name, label=label, value=value, verdict=_verdict(d))
 
 
 def _of_luck(e: SearchEvidence) -> str:
     gain = e.gain(e.chosen[0])
+    found = said(
+        "選択の運: 開発テキストでは基準より PPL が {chosen} 下がったが、同じ実行の検証では {same}、"
+        "新しいシードの検証では {fresh}。",
+        chosen=_share(gain.chosen_on), same=_share(gain.same_run), fresh=_share(gain.fresh),
+    )  # fmt: skip
     seeming = (
-        f"差の {_share(gain.luck)} は、選んだことによる見かけである"
+        said("差の {share} は、選んだことによる見かけである。", share=_share(gain.luck))
         if gain.luck > 0
-        else "選んだことによる見かけの利得は見えない"
+        else said("選んだことによる見かけの利得は見えない。")
     )
-    return (
-        f"選択の運: 開発テキストでは基準より PPL が {_share(gain.chosen_on)} 下がったが、同じ実行の"
-        f"検証では {_share(gain.same_run)}、新しいシードの検証では {_share(gain.fresh)}。"
-        f"{seeming}。"
-    )
+    return passage(found, seeming)
 
 
 def _of_knobs(e: SearchEvidence) -> str:
     if not e.importance:
-        return "つまみの重要度は、最後まで訓練した試行が少なく、言えない。"
+        return said("つまみの重要度は、最後まで訓練した試行が少なく、言えない。")
     first = list(e.importance.items())[:3]
-    told = "、".join(f"`{knob}` {percent(share, 0)}" for knob, share in first)
-    return f"効いたつまみ（PED-ANOVA による重要度）: {told}。"
+    told = listed(f"`{knob}` {percent(share, 0)}" for knob, share in first)
+    return said("効いたつまみ（PED-ANOVA による重要度）: {knobs}。", knobs=told)
 
 
 def best(e: SearchEvidence) -> Markdown:
     """上位: the best again with fresh seeds, against the base."""
-    rows = [{"試行": f"{e.record.base.number}（基準）"} | _figures(e, e.record.base)]
-    rows[0]["基準との差"] = DASH
+    base = said("{name}（基準）", name=e.record.base.number)
+    cells = [(e.record.base, base, DASH)]
     for trial in e.chosen:
-        d = e.against_base(trial)["val_ppl"]
-        rows.append({"試行": str(trial.number)} | _figures(e, trial) | {"基準との差": _verdict(d)})
-    note = (
-        f"新しいシードは {notation.knob_value(e.search.seeds)}。± はシード間の標準偏差。"
-        f"差の [ ] は、この報告の比較すべてで同時に成り立つ {level(e.level)} 区間。"
-    )
+        cells.append((trial, str(trial.number), _verdict(e.against_base(trial)["val_ppl"])))
+    rows = [
+        {said("試行"): name} | _figures(e, trial) | {said("基準との差"): verdict}
+        for trial, name, verdict in cells
+    ]
+    note = said(
+        "新しいシードは {seeds}。± はシード間の標準偏差。差の [ ] は、この報告の比較すべてで"
+        "同時に成り立つ {level} 区間。",
+        seeds=notation.knob_value(e.search.seeds), level=level(e.level),
+    )  # fmt: skip
     return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
 
 def _figures(e: SearchEvidence, trial: SearchTrial) -> dict[str, str]:
     same = trial.result.val_ppl if trial.result else None
     return {
-        "つまみ": _plain_knobs(trial),
-        "開発 PPL": _exp(trial.loss),
-        "同じ実行の Val PPL": number(same, 1),
-        "新しいシードの Val PPL": _ppl(e.best[trial.number]),
+        said("つまみ"): _plain_knobs(trial),
+        said("開発 PPL"): _exp(trial.loss),
+        said("同じ実行の Val PPL"): number(same, 1),
+        said("新しいシードの Val PPL"): _ppl(e.best[trial.number]),
     }
 
 
 def luck(e: SearchEvidence) -> Markdown:
     """選択の運: the gain over the base on development, and what of it came back."""
     if not e.chosen:
-        return Markdown(NO_BEST)
+        return Markdown(said(NO_BEST))
     gains = {str(trial.number): e.gain(trial) for trial in e.chosen}
     rows = [
         {
-            "試行": name,
-            "開発での利得": _share(gain.chosen_on),
-            "同じ実行の検証": _share(gain.same_run),
-            "新しいシードの検証": _share(gain.fresh),
-            "選択の運": _share(gain.luck),
+            said("試行"): name,
+            said("開発での利得"): _share(gain.chosen_on),
+            said("同じ実行の検証"): _share(gain.same_run),
+            said("新しいシードの検証"): _share(gain.fresh),
+            said("選択の運"): _share(gain.luck),
         }
         for name, gain in gains.items()
     ]
-    note = (
+    note = said(
         "利得は基準より PPL が下がった割合。選択の運は、開発での利得のうち、新しいシードの検証に"
         "残らなかった分。多くの試行から 1 つを選べば、開発での利得は真の差より大きく見える。"
     )
@@ -142,13 +164,17 @@ def luck(e: SearchEvidence) -> Markdown:
 def knobs(e: SearchEvidence) -> Markdown:
     """つまみの重要度."""
     if not e.importance:
-        return Markdown("最後まで訓練した試行が少なく、言えない。")
+        return Markdown(said("最後まで訓練した試行が少なく、言えない。"))
     rows = [
-        {"つまみ": knob, "重要度": percent(share, 0), "最良の値": str(e.chosen[0].knobs[knob])}
+        {
+            said("つまみ"): knob,
+            said("重要度"): percent(share, 0),
+            said("最良の値"): str(e.chosen[0].knobs[knob]),
+        }
         for knob, share in e.importance.items()
         if e.chosen
     ]
-    note = (
+    note = said(
         "PED-ANOVA: 上位の試行とそのほかで値の分布がどれだけ違うか、合計 100%。"
         "試行が少ないので目安である。"
     )
@@ -159,14 +185,14 @@ def trials(e: SearchEvidence) -> Markdown:
     """すべての試行."""
     rows = [
         {
-            "試行": str(t.number),
-            "": STATES[t.state],
-            "開発 PPL": _exp(
+            said("試行"): str(t.number),
+            "": said(STATES[t.state]),
+            said("開発 PPL"): _exp(
                 t.loss if t.loss is not None else min(t.losses.values(), default=None)
             ),
-            "エポック": str(max(t.losses, default=0)),
-            "秒": number(t.seconds, 0),
-            "つまみ": _plain_knobs(t),
+            said("エポック"): str(max(t.losses, default=0)),
+            said("秒"): number(t.seconds, 0),
+            said("つまみ"): _plain_knobs(t),
         }
         for t in e.record.trials
     ]
@@ -178,16 +204,23 @@ def render(e: SearchEvidence) -> Markdown:
     parts = [
         f"# {notation.escaped(e.search.title)}",
         question(e),
-        f"## 答え\n\n{answer(e)}",
-        "![試行と最良](search.png)",
-        f"## 上位を新しいシードで\n\n{best(e)}",
-        f"## 選択の運\n\n{luck(e)}",
-        f"## つまみの重要度\n\n{knobs(e)}",
-        f"## すべての試行\n\n{trials(e)}",
-        f"## 記録\n\n`reports/searches/{e.record.name}/` の `trials.json`（試行）と "
-        "`trial<番号>.json`（上位の再訓練）。",
-    ]
+        said("## 答え"), answer(e),
+        f"![{said('試行と最良')}](search.png)",
+        said("## 上位を新しいシードで"), best(e),
+        said("## 選択の運"), luck(e),
+        said("## つまみの重要度"), knobs(e),
+        said("## すべての試行"), trials(e),
+        said("## 記録"), _kept(e),
+    ]  # fmt: skip
     return Markdown("\n\n".join(parts) + "\n")
+
+
+def _kept(e: SearchEvidence) -> str:
+    return said(
+        "`reports/searches/{name}/` の `trials.json`（試行）と `trial<番号>.json`"
+        "（上位の再訓練）。",
+        name=e.record.name,
+    )
 
 
 def write(e: SearchEvidence) -> Path:
@@ -195,18 +228,18 @@ def write(e: SearchEvidence) -> Path:
 
     Returns the path of `report.md`.
     """
-    target = reports() / "searches" / e.record.name
+    target = report(f"searches/{e.record.name}")
     return publish(target, render(e), {"search": lambda: figures.search(e.record, figures.axes())})
 
 
 def _knobs(e: SearchEvidence, trial: SearchTrial) -> str:
     """Write the knobs in which a trial differs from the base."""
     own = {k: v for k, v in trial.knobs.items() if v != e.record.first[k]}
-    return "、".join(f"`{k}` {_short(v)}" for k, v in own.items())
+    return listed(f"`{k}` {_short(v)}" for k, v in own.items())
 
 
 def _plain_knobs(trial: SearchTrial) -> str:
-    return "、".join(f"{k} {_short(v)}" for k, v in trial.knobs.items())
+    return listed(f"{k} {_short(v)}" for k, v in trial.knobs.items())
 
 
 def _short(value: object) -> str:
@@ -231,7 +264,7 @@ def _share(nats: float) -> str:
 def _verdict(d: MetricDifference) -> str:
     """Say a difference with its interval, and what may be said of it."""
     if d.certain == "unknown":
-        return "比べられない"
-    word = SAID.get(d.certain, "差があるとは言えない")
-    small = "、小さい" if d.small and d.certain in ("up", "down") else ""
-    return f"{sentences.with_interval(d)}、{word}{small}"
+        return said("比べられない")
+    small = said("小さい") if d.small and d.certain in ("up", "down") else ""
+    word = said(SAID.get(d.certain, sentences.UNCLEAR))
+    return listed([sentences.with_interval(d), word, small])

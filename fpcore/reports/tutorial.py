@@ -9,9 +9,9 @@ from matplotlib.font_manager import findfont, get_font
 from torch import Tensor
 
 from fpcore import notation
+from fpcore.language import said
 from fpcore.notation import Markdown, number
 from fpcore.reports.figures.style import FONT, whole_axis
-from fpcore.reports.figures.words import said
 from fpcore.runs.lessons import FROZEN_STEPS, Lesson
 
 PART = "文字の一部"

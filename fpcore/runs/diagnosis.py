@@ -13,6 +13,7 @@ from torch import Tensor
 from fpcore.config.run_config import RunConfig
 from fpcore.data.dataset import prepare
 from fpcore.errors import ConfigError
+from fpcore.language import said
 from fpcore.model.blocks import ContextBlock, FixedPointModel, Inputs
 from fpcore.model.precision import device_of, resolve
 from fpcore.runs.progress import Bar, Progress
@@ -71,7 +72,9 @@ class Diagnosis:
     @property
     def title(self) -> str:
         """The run and the size, as figures and reports head them."""
-        return f"{self.config.run_name}（{self.config.samples[0]} サンプル）"
+        return said(
+            "{run}（{samples} サンプル）", run=self.config.run_name, samples=self.config.samples[0]
+        )
 
     @property
     def threshold(self) -> float:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fpcore.data.tokens import HeldOut
 from fpcore.errors import ConfigError
+from fpcore.language import said
 from fpcore.runs.influence import Influence
 from fpcore.runs.language_model import LanguageModel, load_model
 from fpcore.stats.draws import generator
@@ -83,7 +84,7 @@ class Look:
     @property
     def title(self) -> str:
         """The runs that are looked at."""
-        return " と ".join(reading.name for reading in self.readings[: self.compared])
+        return said(" と ").join(reading.name for reading in self.readings[: self.compared])
 
 
 def look(

@@ -18,7 +18,7 @@ from helpers.records import (
     with_seed,
 )
 
-from fpcore.analysis.checks import of_pairs, of_records, registry
+from fpcore.analysis.checks import of_data, of_pairs, of_records, registry
 from fpcore.analysis.checks.check import CARE, OK, WRONG, Check
 from fpcore.analysis.comparison import compare_runs
 from fpcore.records.pairs import distinct, overlaps
@@ -223,12 +223,12 @@ def test_n_grams_have_no_epochs() -> None:
 
 
 def test_same_text() -> None:
-    assert of_records.same_text([run("a"), run("b")]).verdict == OK
+    assert of_data.same_text([run("a"), run("b")]).verdict == OK
     other = edited(run("b"), digests=DIGESTS | {"validation_ids": "x"})
-    assert of_records.same_text([run("a"), other]).verdict == WRONG
-    assert "validation_ids" in of_records.same_text([run("a"), other]).evidence
+    assert of_data.same_text([run("a"), other]).verdict == WRONG
+    assert "validation_ids" in of_data.same_text([run("a"), other]).evidence
     unknown = edited(run("b"), digests={})
-    assert of_records.same_text([run("a"), unknown]).verdict == CARE
+    assert of_data.same_text([run("a"), unknown]).verdict == CARE
 
 
 @pytest.mark.parametrize("odd", [["a", "b"], "x", 3, {"a": 1}])
@@ -242,15 +242,15 @@ def test_splits_of_another_form_are_not_known(odd: object) -> None:
 def test_overlap_of_training_and_validation() -> None:
     inside = edited(run("b"), data=DATA | {"validation": [399, 400]})
     outside = edited(run("b"), data=DATA | {"validation": [400, 401]})
-    assert of_records.same_text([run("a"), inside]).verdict == WRONG
-    assert of_records.same_text([run("a"), outside]).verdict == OK
+    assert of_data.same_text([run("a"), inside]).verdict == WRONG
+    assert of_data.same_text([run("a"), outside]).verdict == OK
 
 
 def test_same_rows() -> None:
-    assert of_records.same_rows([run("a"), run("b")]).verdict == OK
-    fewer = of_records.same_rows([run("a"), run("b", val_er_rows=500)])
+    assert of_data.same_rows([run("a"), run("b")]).verdict == OK
+    fewer = of_data.same_rows([run("a"), run("b", val_er_rows=500)])
     assert fewer.verdict == CARE and "500–1,000" in fewer.evidence
-    assert of_records.same_rows([run("a"), run("b", val_er_rows=None)]).verdict == CARE
+    assert of_data.same_rows([run("a"), run("b", val_er_rows=None)]).verdict == CARE
 
 
 def test_bending() -> None:
@@ -278,9 +278,10 @@ def test_the_list_puts_the_worst_first() -> None:
 
 
 def test_every_check_of_a_module_is_run_once() -> None:
-    for module, paired in ((of_pairs, True), (of_records, False)):
+    for modules, paired in (([of_pairs], True), ([of_records, of_data], False)):
         own = {
             rule
+            for module in modules
             for rule in vars(module).values()
             if isinstance(rule, FunctionType) and rule.__module__ == module.__name__
             if get_type_hints(rule).get("return") is Check
@@ -335,9 +336,9 @@ def test_knobs_stand_in_for_unknown_digests() -> None:
     plain = [
         edited(run(name, {"tokenizer": t}), digests={}) for name, t in (("a", "x"), ("b", "y"))
     ]
-    found = of_records.same_text(plain)
+    found = of_data.same_text(plain)
     assert found.verdict == WRONG and "tokenizer" in found.evidence
-    assert of_records.same_text([plain[0], edited(plain[0], name="c")]).verdict == CARE
+    assert of_data.same_text([plain[0], edited(plain[0], name="c")]).verdict == CARE
 
 
 def test_unknown_epochs_are_said() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fpcore import RunConfig, RunRecord, compare_runs
 from fpcore.analysis import factors
-from fpcore.reports.comparison import conclusions, gist, report, sections
+from fpcore.reports.comparison import conclusions, effects, gist, report, sections
 
 CHANGED: dict[str, Any] = {
     "max_iter": 100, "gradient_clip": 2.0, "phase1_lr": 0.1, "patience": 9, "dist_reg_weight": 0.5,
@@ -39,7 +39,7 @@ def test_the_report_does_not_contradict_itself(
     c = compare_runs(a, b, others)
     checked = conclusions.checked(c)
     opening, last = gist(c, checked), conclusions.next_steps(c, checked)
-    parts = [sections.conditions(c), conclusions.influence(c), conclusions.findings(c)]
+    parts = [sections.conditions(c), effects.influence(c), conclusions.findings(c)]
     text = "\n".join([opening, *parts, last])
     acting, open_ = factors.alive(a, b, c.records), factors.unseparated(a, b, c.records)
     cannot = ["どれによるものかは" in text, "のどれによるか分けられない" in text]

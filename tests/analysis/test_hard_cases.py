@@ -11,11 +11,11 @@ from helpers.records import DIGESTS, edited, record, run, scaled, seeded, trace
 
 from fpcore import compare_runs
 from fpcore.analysis import factors
-from fpcore.analysis.checks import of_pairs, of_records, registry
+from fpcore.analysis.checks import of_data, of_pairs, of_records, registry
 from fpcore.analysis.checks.check import CARE, OK, WRONG
 from fpcore.analysis.trade_off import trade_off
 from fpcore.records.record import load_records
-from fpcore.reports.comparison import conclusions, report, sections
+from fpcore.reports.comparison import conclusions, effects, raw_data, report, sections
 from fpcore.reports.sentences import TINY
 
 PPL_WORDS = (
@@ -130,7 +130,7 @@ def test_what_cannot_be_seen_has_no_direction() -> None:
     assert f"全 5 サイズでは{TINY}" in sections.perplexity(c)
     assert "0.0 高い" not in conclusions.findings(c) and "高い" not in sections.perplexity(c)
     assert "どちらの設定も勧められない" in conclusions.recommended(c)
-    assert "メリット" not in conclusions.influence(c)
+    assert "メリット" not in effects.influence(c)
 
 
 def test_time_is_by_seed() -> None:
@@ -144,14 +144,14 @@ def test_seeds_are_no_setting_to_recommend() -> None:
     other = edited(b, results=[r.model_copy(update={"seed": 7, "val_ppl": 1.0}) for r in b.results])
     c = compare_runs(a, other)
     assert "seeds" not in conclusions.recommended(c)
-    assert "この変更によると読める" not in conclusions.influence(c)
+    assert "この変更によると読める" not in effects.influence(c)
 
 
 def test_unknown_settings_are_not_equal_settings() -> None:
     known, bare = run("a", {"max_iter": 60}), edited(run("b"), config={"name": "b"})
     c = compare_runs(known, bare)
     assert "片方の記録にしかない条件" in sections.conditions(c)
-    assert "影響は分けられない" in conclusions.influence(c)
+    assert "影響は分けられない" in effects.influence(c)
     found = of_pairs.one_factor([known, bare])
     assert found.verdict == CARE and "片方の記録にしかない" in found.evidence
 
@@ -175,7 +175,7 @@ def test_equal_traces_say_nothing_of_the_vocabulary() -> None:
 def test_a_factor_that_changes_no_result_is_idle() -> None:
     c = compare_runs(run("a"), run("b", {"max_iter": 100}))
     assert "`max_iter` は効いていない" in conclusions.findings(c)
-    assert "この変更によると読める" not in conclusions.influence(c)
+    assert "この変更によると読める" not in effects.influence(c)
     assert "差は `max_iter`" not in conclusions.findings(c)
 
 
@@ -194,7 +194,7 @@ def test_reports_without_a_figure_are_written(
 def test_flat_ppl() -> None:
     flat = record("a", val_ppl=100.0)
     assert "差はない" in sections.alpha(compare_runs(flat, edited(flat, name="b")))
-    assert "Δα = ±0.000 (–)" in sections.progression(compare_runs(flat, edited(flat, name="b")))
+    assert "Δα = ±0.000 (–)" in raw_data.progression(compare_runs(flat, edited(flat, name="b")))
 
 
 def test_others_of_other_sizes_do_no_harm() -> None:
@@ -218,7 +218,7 @@ def test_both_single_factor_runs_tell_the_factors_apart() -> None:
 
 def test_sets_are_checked_whole() -> None:
     other = edited(run("c"), digests=DIGESTS | {"validation_ids": "x"}, environment={"device": "x"})
-    found = of_records.same_text([run("a"), run("b"), other])
+    found = of_data.same_text([run("a"), run("b"), other])
     assert found.verdict == WRONG and "a と c" in found.evidence
     found = of_records.environments([run("a"), run("b"), other])
     assert found.verdict == CARE and "a と c" in found.evidence

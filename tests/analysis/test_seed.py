@@ -9,7 +9,7 @@ import pytest
 from fpcore import load_comparison
 from fpcore.analysis.checks.of_records import written_report
 from fpcore.paths import ROOT
-from fpcore.reports.comparison import report, sections
+from fpcore.reports.comparison import raw_data, report, sections
 
 DOCUMENT = (ROOT / "reports" / "published" / "v5-vs-v6.md").read_text("utf-8")
 NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?")
@@ -118,14 +118,14 @@ def test_raw_data_are_the_printed_blocks() -> None:
     c = load_comparison("v5-published", "v6-published")
     for record, name in ((c.a, "v5"), (c.b, "v6")):
         printed = DOCUMENT.split(f"### {name} 詳細結果")[1].split("```")[1]
-        ours = sections.raw(record).split("```text")[1].split("```")[0]
+        ours = raw_data.raw(record).split("```text")[1].split("```")[0]
         assert [line.split() for line in printed.strip().splitlines()] == [
             line.split() for line in ours.strip().splitlines()
         ]
 
 
 def test_alpha_progression_is_the_printed_one() -> None:
-    ours = sections.progression(load_comparison("v5-published", "v6-published"))
+    ours = raw_data.progression(load_comparison("v5-published", "v6-published"))
     printed = DOCUMENT.split("### Alpha Progression")[1]
     lines = [re.sub(r"(\d)-(\d)", r"\1–\2", x) for x in printed.splitlines() if x[:2] == "- "]
     assert len(lines) == 6

@@ -19,6 +19,7 @@ from fpcore.analysis.comparison import load_comparison
 from fpcore.book import explorer
 from fpcore.book.explorer import csv, shown, svg
 from fpcore.book.views import CURVES, VIEWS, Choice
+from fpcore.language import said
 from fpcore.notation import METRICS
 from fpcore.paths import ROOT, runs
 from fpcore.records.frames import frame, traces
@@ -162,7 +163,7 @@ def test_figures_speak_english_where_that_is_chosen_and_nowhere_else() -> None:
         patch.setattr(explorer, "svg", noting)
         made.controls["lang"].value = "en"
     assert "validation perplexity" in saved[-1]
-    assert figures.said("反復") == "反復"
+    assert said("反復") == "反復"
 
 
 def test_settings_show_differences_only() -> None:

@@ -125,6 +125,22 @@ def test_what_is_seen_and_what_is_a_head_is_said(book: Path) -> None:
     assert {path.suffix for path in written.parent.glob("perplexity.*")} == {".png", ".svg"}
 
 
+def test_a_report_and_its_english_one_lead_to_each_other_and_share_a_card(book: Path) -> None:
+    folder = book / "v5-small-vs-v6-small"
+    for path, name, other in (
+        (folder / "report.html", "English", "en/report.html"),
+        (folder / "en" / "report.html", "日本語", "report.html"),
+    ):
+        link = next(a for a in soup(path).select("main a") if a.get_text() == name)
+        assert str(link["href"]).endswith(f"v5-small-vs-v6-small/{other}")
+    english = soup(folder / "en" / "report.html").select_one("main")
+    assert english and "In short" in english.get_text() and "図:" not in english.get_text()
+    assert english.select(".verdict.care")
+    cards = [str(a["href"]) for a in soup(book / "index.html").select(".cards a")]
+    assert "v5-small-vs-v6-small/report.html" in cards
+    assert not [path for path in cards if "/en/" in path]
+
+
 def test_the_search_knows_other_words_for_a_metric(book: Path) -> None:
     script = (book / "search-index.js").read_text("utf-8")
     groups = json.loads(script.removeprefix("const BOOK = ").removesuffix(";\n"))["aliases"]

@@ -1,5 +1,6 @@
 """Runs of three seeds, and the records of studies made of them."""
 
+import random
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from fpcore import RunConfig
 from fpcore.analysis.study import Evidence
 from fpcore.config.study import Study
 from fpcore.records.record import RunRecord
-from helpers.records import record
+from helpers.records import record, trace
 
 COUNTS = [100, 50, 30, 20, 80]
 Gap = float | dict[int, float]
@@ -69,3 +70,28 @@ def evidence(name: str, **by_knob: Any) -> Evidence:
     study = study_of(name)
     arms = [arm(c, **by_knob.get(c.run_name, {})) for c in study.configs()]
     return Evidence(study, tuple(arms))
+
+
+def varied(name: str, seed: int) -> Evidence:
+    """A study of GRIDS whose runs differ in ways drawn by a seed, some with gaps."""
+    rng, study = random.Random(f"{name} {seed}"), study_of(name)
+    arms = [_drawn(rng, config) for config in study.configs()]
+    if seed % 4 == 1:
+        arms = [a.where(lambda result: result.seed == 42) for a in arms]
+    if seed % 8 == 2:
+        arms = [a.model_copy(update={"config": a.config | {"epochs": 3}}) for a in arms]
+    return Evidence(study, tuple(arms))
+
+
+def _drawn(rng: random.Random, config: RunConfig) -> RunRecord:
+    fields: dict[str, Any] = {
+        "gap": rng.choice([0.0, 0.0, 0.001, 0.05, -0.05, {25: 0.1, 400: -0.1}]),
+        "noise": rng.choice([0, 1, 7]),
+        "seed_noise": rng.choice([0.0, 0.01, 0.1]),
+        "er_noise": rng.choice([0.0, 0.01]),
+        "val_er": rng.choice([0.7, 0.6, 0.75, None]),
+        "convergence_rate": rng.choice([0.7, 0.9, 0.5]),
+        "phase1_iterations": rng.choice([10, 60]),
+        "phase1": rng.choice([trace(), trace(norm=3.0), {}]),
+    }
+    return arm(config, **{k: v for k, v in fields.items() if v is not None or rng.random() < 0.3})

@@ -43,7 +43,7 @@ def test_the_parameters_of_run_are_the_defaults_of_the_config() -> None:
     namespace: dict[str, Any] = {}
     exec(source, namespace)
     del namespace["__builtins__"]
-    defaults = RunConfig().model_dump() | {"force": False, "share": ""}
+    defaults = RunConfig().model_dump() | {"force": False, "share": "", "lang": "ja"}
     assert namespace == {name: defaults[name] for name in namespace}
     assert {"force", "share"} < namespace.keys()
     assert RunConfig.load("v5-small").knobs() == RunConfig().knobs()

@@ -14,7 +14,7 @@ from fpcore.analysis import factors
 from fpcore.claims import check_report
 from fpcore.paths import ROOT
 from fpcore.records.record import RunRecord
-from fpcore.reports.comparison import conclusions, report, sections
+from fpcore.reports.comparison import conclusions, effects, report, sections
 from fpcore.reports.page import page
 from fpcore.reports.sentences import UNCLEAR
 
@@ -47,7 +47,7 @@ def test_swapping_flips_every_sign_and_word() -> None:
     assert "全 5 サイズで低い" in there and "全 5 サイズで高い" not in there
     assert "全 5 サイズで高い" in back and "全 5 サイズで低い" not in back
     assert "緩やか" in sections.alpha(ab) and "急峻" in sections.alpha(ba)
-    there, back = conclusions.influence(ab), conclusions.influence(ba)
+    there, back = effects.influence(ab), effects.influence(ba)
     good, bad = there.split("**デメリット")
     assert "収束率が上がった" in good and "Val PPL が上がった（悪化）" in bad
     good, bad = back.split("**デメリット")
@@ -88,7 +88,7 @@ def test_several_seeds_say_so_where_no_difference_stands() -> None:
     clear = seeded(record("b", {"max_iter": 100}), "b", {1: 20.0, 2: 25.5, 3: 15.5})
     said = sections.perplexity(compare_runs(a, noisy))
     assert f"全 5 サイズでは{UNCLEAR}" in said and "高い" not in said and "低い（" not in said
-    assert UNCLEAR in conclusions.influence(compare_runs(a, noisy))
+    assert UNCLEAR in effects.influence(compare_runs(a, noisy))
     assert "どちらの設定も勧められない" in conclusions.recommended(compare_runs(a, noisy))
     stands = sections.perplexity(compare_runs(a, clear))
     assert "全 5 サイズで高い（悪い）" in stands and UNCLEAR not in stands
@@ -105,13 +105,13 @@ def test_alpha_of_several_seeds() -> None:
 
 def test_an_idle_factor_leaves_the_difference_to_the_other() -> None:
     a, b = run("a"), run("b", {"max_iter": 100, "gradient_clip": 2.0}, val_er=0.6)
-    said = conclusions.influence(compare_runs(a, b))
+    said = effects.influence(compare_runs(a, b))
     clip = said.split("### 2. `gradient_clip`")[1]
     assert "効いていない" in clip and "クリップも一度も働かない" in clip
     assert "効いた条件はほかにない" in said.split("### 2.")[0]
     clipped = trace(1.1, norm=1.5)
     acting = run("b", {"max_iter": 100, "gradient_clip": 2.0}, phase1=clipped, val_er=0.6)
-    said = conclusions.influence(compare_runs(a, acting))
+    said = effects.influence(compare_runs(a, acting))
     assert "効いていない" not in said and said.count("分けられない") == 2
     assert "2 つの変更を合わせた差" in said
 
@@ -121,7 +121,7 @@ def test_a_single_factor_run_tells_the_factors_apart() -> None:
     clipped = trace(1.1, norm=1.5)
     b = run("b", {"max_iter": 100, "gradient_clip": 2.0}, phase1=clipped, val_er=0.6)
     alone = run("alone", {"max_iter": 100}, val_er=0.65)
-    said = conclusions.influence(compare_runs(a, b, [alone]))
+    said = effects.influence(compare_runs(a, b, [alone]))
     assert "この条件だけを変えた alone と a の差" in said
     assert "70.0% → 65.0%" in said.split("### 2.")[0]
 

@@ -23,6 +23,7 @@ from matplotlib.text import Text
 from fpcore.analysis.comparison import Comparison, load_comparison
 from fpcore.book import views
 from fpcore.errors import ConfigError
+from fpcore.language import said
 from fpcore.paths import reports
 from fpcore.records.frames import curve, epochs, frame, traces
 from fpcore.records.record import load_record, load_records
@@ -176,9 +177,11 @@ def _drawn(*_: Axes) -> Figure:
 
 
 def study_rows() -> pd.DataFrame:
-    names = {"study": "max_iter 60（基準）", "study-max_iter100": "max_iter 100"}
+    base = said("{name}（基準）", name="max_iter 60")
+    names = {"study": base, "study-max_iter100": "max_iter 100"}
     rows = frame([load_record(name) for name in names])
-    return rows[rows["samples"] == 100].assign(label=lambda t: t["run"].map(names))
+    rows = rows[rows["samples"] == 100]
+    return rows.assign(label=rows["run"].map(names), base=rows["run"] == "study")
 
 
 def test_every_figure_speaks_english_on_request_with_the_same_numbers() -> None:
@@ -193,6 +196,10 @@ def test_every_figure_speaks_english_on_request_with_the_same_numbers() -> None:
     assert not [text for text in [*texts, *told["en"]] if JAPANESE.search(text)]
     for ja, en in zip(told["ja"], told["en"], strict=True):
         assert re.findall(NUMBER, ja) == re.findall(NUMBER, en)
+    for figure in drawn:  # English titles are the longer ones, and are not cut off
+        figure.draw_without_rendering()
+        titles = [ax.title.get_window_extent() for ax in figure.axes if ax.get_title()]
+        assert all(t.x0 >= 0 and t.x1 <= figure.bbox.x1 for t in titles), figures.described(figure)
     with pytest.raises(ConfigError, match="lang must be ja or en, not 'fr'"):
         figures.use_style("fr")  # type: ignore[arg-type]
 

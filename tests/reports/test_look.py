@@ -1,14 +1,13 @@
 """The report of a look: what it says follows from the numbers, and its conversation is coloured."""
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from helpers.looks import WORDS, seen
 from helpers.payloads import CLOSED, UNCLOSED
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,53 +15,9 @@ from markdown_it import MarkdownIt
 
 from fpcore.reports import figures, look
 from fpcore.reports.coloured import Token, coloured, html
+from fpcore.reports.figures.looks import MARKERS, PALETTE
 from fpcore.reports.markup import clean
 from fpcore.reports.page import rendered
-from fpcore.runs.looks import FAR, Conversation, Look, Reading
-
-WORDS = ["We", " like", "\n", " <b>", "|", "`", "é\t", "�"]
-
-
-def seen(
-    kinds: str = "trained zero", compared: int = 2, gain: float = 0.5, words: Any = WORDS
-) -> Look:
-    """A look in which trained contexts gain on copied tokens, and know three tokens."""
-    draw = np.random.default_rng(1)
-    lengths = draw.integers(30, 200, 20)
-    rows = pd.DataFrame({"conversation": np.repeat(np.arange(20), lengths)})
-    rows["position"] = rows.groupby("conversation").cumcount()
-    rows["length"] = np.repeat(lengths, lengths)
-    rows["frequency"] = draw.integers(0, 2000, len(rows))
-    rows["copied"] = draw.random(len(rows)) < 0.5
-    base = draw.exponential(4, len(rows))
-    better = base - gain * rows["copied"].to_numpy() + draw.normal(0, 0.1, len(rows))
-    losses = {"trained": better, "zero": base, "untrained": base + 0.1}
-    names = kinds.split()
-    readings = [Reading(f"{kind}-run", kind, losses[kind]) for kind in names]
-    known = {"trained": 3, "zero": 1, "untrained": 2}
-    parts = [
-        {"run": f"{kind}-run", "contexts": kind, "conversation": number, "back": back,
-         "change": 0.5 / back if back <= known[kind] else 0.0}
-        for kind in names for number in range(20) for back in range(1, FAR + 1)
-    ]  # fmt: skip
-    shown = np.linspace(1.0, 9.0, len(words) * len(names)).reshape(len(words), -1)
-    shown[0] = math.nan
-    chances = [[[(word, 0.25)] for _ in names] for word in words]
-    near = pd.DataFrame({"back": [1, 2], "same": [0.9, 0.4], "chance": [0.1, 0.1]})
-    found = [(1.0, 0, "We like", words[-1]), (0.5, 3, words[2], "x")]
-    return Look(
-        samples=100,
-        seed=1,
-        compared=compared,
-        readings=readings,
-        tokens=rows,
-        conversation=Conversation(4, list(words), shown, [[[] for _ in names], *chances[1:]]),
-        changes=pd.DataFrame(parts),
-        near=near,
-        token=2,
-        neighbours=pd.DataFrame(found, columns=["similarity", "conversation", "read", "next"]),
-        made=pd.DataFrame([("a", words[0], words[3])], columns=["source", "prompt", "text"]),
-    )
 
 
 def test_the_first_lines_answer_by_rule() -> None:
@@ -164,6 +119,15 @@ def test_figures_have_what_the_tables_have() -> None:
     ax = figures.far_back(seen("trained untrained zero"), figures.axes())
     lines = {line.get_label(): np.size(line.get_xdata()) for line in ax.get_lines()}
     assert lines == {"trained-run": 3, "untrained-run": 2, "zero-run": 1}
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+def test_a_figure_is_drawn_in_every_look_of_a_run(home: Path, marker: str) -> None:
+    (home / "reports").mkdir(parents=True)
+    kept = {name: [PALETTE[0], marker] for name in ("trained-run", "zero-run")}
+    (home / "reports" / "looks.json").write_text(json.dumps(kept))
+    ax = figures.far_back(seen(), figures.axes())
+    assert {line.get_marker() for line in ax.get_lines()} == {marker}
 
 
 def test_the_report_is_written(home: Path) -> None:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fpcore.analysis.comparison import Comparison
+from fpcore.language import listed, passage, said, template
 from fpcore.notation import Markdown
 from fpcore.records.record import RunRecord
 
 Verdict = Literal["問題なし", "注意", "誤り"]
-OK: Verdict = "問題なし"
-CARE: Verdict = "注意"
-WRONG: Verdict = "誤り"
+OK: Verdict = template("問題なし")
+CARE: Verdict = template("注意")
+WRONG: Verdict = template("誤り")
 ORDER = (OK, CARE, WRONG)  # from the best verdict to the worst
 
 
@@ -35,9 +36,11 @@ class Check:
     @property
     def item(self) -> str:
         """The outcome as an item of a Markdown list."""
-        text = f"- **{self.verdict}**　{self.title}: {self.evidence}。"
-        text += f"解消するには: {self.settle}。" if self.settle else ""
-        return "\n".join([text, *(f"    - {detail}" for detail in self.details)])
+        verdict = said(self.verdict)
+        found = said("- **{verdict}**　{title}: {evidence}。",
+                     verdict=verdict, title=self.title, evidence=self.evidence)  # fmt: skip
+        cure = said("解消するには: {settle}。", settle=self.settle) if self.settle else ""
+        return "\n".join([passage(found, cure), *(f"    - {detail}" for detail in self.details)])
 
 
 def details(found: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -45,7 +48,7 @@ def details(found: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     names: dict[str, list[str]] = {}
     for name, text in found:
         names.setdefault(text, []).append(name)
-    return tuple(f"{'、'.join(own)}: {text}" for text, own in names.items())
+    return tuple(f"{listed(own)}: {text}" for text, own in names.items())
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Verdicts:
     def counts(self) -> str:
         """Return how many checks came to each verdict, the worst first."""
         verdicts = [check.verdict for check in self.checks]
-        return "、".join(f"{v} {verdicts.count(v)}" for v in reversed(ORDER))
+        return listed(f"{said(v)} {verdicts.count(v)}" for v in reversed(ORDER))
 
     def open(self) -> list[Check]:
         """Return the checks that something would settle, the worst first."""

@@ -10,44 +10,63 @@ from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.checks.check import CARE, OK, Check, of_pair
 from fpcore.analysis.comparison import Comparison
+from fpcore.language import clauses, listed, said, template
 from fpcore.notation import counted, number, percent
 from fpcore.records.pairs import restricted, same_results
 from fpcore.records.record import RunRecord
 
 FEW_SEEDS = 3
+SAME_SIZE = template("同じサイズの推移がある記録で比べる")
 
 
 @of_pair(10)
 def one_factor(records: list[RunRecord]) -> Check:
     """Between the two compared runs only one factor should differ."""
-    title, (a, b) = "変えた条件は 1 つか", _pair(records)
+    title, (a, b) = said("変えた条件は 1 つか"), _pair(records)
     found, hidden = factors.changed_factors(a, b), factors.unknown(a, b)
-    listed = "、".join(
-        f"{notation.code(k)} {_value(a, k)} → {_value(b, k)}" for f in found for k in f
-    )
+    steps = listed(f"{notation.code(k)} {_value(a, k)} → {_value(b, k)}" for f in found for k in f)
     if hidden:
-        evidence = f"片方の記録にしかない条件が {counted(len(hidden))}" + (
-            f"、違う条件: {listed}" * bool(listed)
-        )
-        return Check(title, CARE, evidence, "条件がすべて分かる実行と比べる")
+        text = template("片方の記録にしかない条件が {n}")
+        more = said("違う条件: {steps}", steps=steps) if steps else ""
+        evidence = listed([said(text, n=counted(len(hidden))), more])
+        return Check(title, CARE, evidence, said("条件がすべて分かる実行と比べる"))
     if len(found) < 2:
-        return Check(title, OK, listed or "違う条件はない")
-    together, acting = f"{counted(len(found))}同時", factors.alive(a, b, records)
+        return Check(title, OK, steps or said("違う条件はない"))
+    acting, together = factors.alive(a, b, records), {"n": counted(len(found)), "steps": steps}
     if len(acting) < 2:
-        names = "、".join(notation.code(k) for f in acting for k in f)
-        rest = f"効いたのは {names} だけ" if acting else "どれも効いていない"
-        return Check(title, OK, f"{together}（{listed}）だが、{rest}")
+        return Check(title, OK, _single(acting, together))
     missing = factors.unseparated(a, b, records)
     if not missing:
-        return Check(title, OK, f"{together}（{listed}）だが、1 つだけ変えた実行もある")
-    runs = "、".join(
-        f"`{a.name}` に {notation.code(f'{k}: {factors.flow(b.config[k])}')}"
+        text = template("{n}同時（{steps}）だが、1 つだけ変えた実行もある")
+        return Check(title, OK, said(text, **together))
+    return Check(title, CARE, said("{n}同時: {steps}", **together), _apart(records, missing))
+
+
+def _single(acting: list[factors.Factor], together: dict[str, str]) -> str:
+    """Say that of several changed factors at most a single one acted."""
+    if not acting:
+        return said("{n}同時（{steps}）だが、どれも効いていない", **together)
+    names = listed(notation.code(k) for f in acting for k in f)
+    return said("{n}同時（{steps}）だが、効いたのは {names} だけ", names=names, **together)
+
+
+def _apart(records: list[RunRecord], missing: list[factors.Factor]) -> str:
+    """Name the runs that would tell factors apart."""
+    a, b = _pair(records)
+    runs = [
+        said(
+            "`{run}` に {knob}",
+            run=a.name,
+            knob=notation.code(f"{k}: {factors.flow(b.config[k])}"),
+        )
         for f in missing
         for k in f
-    )
-    files = "、".join(f"`{name}.yaml`" for name in factors.missing_runs(a, b, records))
-    settle = f"1 つだけ変えた実行: {runs}" + (f"（YAML は {files}）" if files else "")
-    return Check(title, CARE, f"{together}: {listed}", settle)
+    ]
+    files = listed(f"`{name}.yaml`" for name in factors.missing_runs(a, b, records))
+    text = template("1 つだけ変えた実行: {runs}")
+    if files:
+        text = template("1 つだけ変えた実行: {runs}（YAML は {files}）")
+    return said(text, runs=listed(runs), files=files)
 
 
 @of_pair(20)
@@ -56,56 +75,60 @@ def factor_without_effect(records: list[RunRecord]) -> Check:
 
     What did nothing needs no further run: reports say so themselves.
     """
-    title, (a, b) = "変えた条件は効いたか", _pair(records)
+    title, (a, b) = said("変えた条件は効いたか"), _pair(records)
     found, dead = factors.changed_factors(a, b), factors.inert(a, b, records)
     if not found:
-        return Check(title, OK, "違う条件はない")
+        return Check(title, OK, said("違う条件はない"))
     if dead:
-        names = "、".join(f"`{k}`" for f in dead for k in f)
+        names = listed(f"`{k}`" for f in dead for k in f)
         return Check(title, CARE, _no_effect(a, b, dead, names))
     traced = [k for f in found for k in f if k in factors.TRACED_KNOBS]
     if traced and factors.same_trace(a, b) is None:
-        names = "、".join(f"`{k}`" for k in traced)
-        evidence = f"{names} の効果を、同じサイズとシードの推移で確かめられない"
-        return Check(title, CARE, evidence, "同じサイズの推移がある記録で比べる")
-    return Check(title, OK, "効いていないと分かる条件はない")
+        text = template("{names} の効果を、同じサイズとシードの推移で確かめられない")
+        evidence = said(text, names=listed(f"`{k}`" for k in traced))
+        return Check(title, CARE, evidence, said(SAME_SIZE))
+    return Check(title, OK, said("効いていないと分かる条件はない"))
 
 
 @of_pair(50)
 def trace_sizes(records: list[RunRecord]) -> Check:
     """Traces can be compared at one size only, and a summary only with the trace of its size."""
-    title, (a, b) = "同じサイズの推移どうしか", _pair(records)
+    title, (a, b) = said("同じサイズの推移どうしか"), _pair(records)
     sizes = Comparison(a, b).trace_sizes
     found = tuple(text for record in records for text in _foreign_trace(record))
     if None not in sizes and sizes[0] != sizes[1]:
-        text = (
-            f"{a.name} の推移は {sizes[0]}、{b.name} の推移は {sizes[1]} サンプルで、比べられない"
-        )
-        found = (text, *found)
+        text = template("{a} の推移は {first}、{b} の推移は {second} サンプルで、比べられない")
+        own = said(text, a=a.name, b=b.name, first=sizes[0], second=sizes[1])
+        found = (own, *found)
     if found:
-        return Check(title, CARE, "; ".join(found), "同じサイズの推移がある記録で比べる")
-    return Check(title, OK, "推移がない" if None in sizes else f"どちらも {sizes[0]} サンプル")
+        return Check(title, CARE, "; ".join(found), said(SAME_SIZE))
+    if None in sizes:
+        return Check(title, OK, said("推移がない"))
+    return Check(title, OK, said("どちらも {n} サンプル", n=sizes[0]))
 
 
 @of_pair(25, compares=True)
 def seeds(records: list[RunRecord], comparison: Comparison | None = None) -> Check:
     """One seed tells nothing of the spread; a gap within the spread is no difference."""
-    title = "シードは足りるか"
+    title = said("シードは足りるか")
     c = comparison or Comparison(*_pair(records))
     if c.seeds < 2:
-        return Check(title, CARE, "シード n=1", f"`seeds` を {counted(FEW_SEEDS)}以上に増やす")
+        settle = said("`seeds` を {n}以上に増やす", n=counted(FEW_SEEDS))
+        return Check(title, CARE, said("シード n={n}", n=1), settle)
     differences = c.by_size("val_ppl")
     open_ = {n: d for n, d in differences.items() if d.direction == "unclear" and not d.negligible}
-    evidence = f"シード n={c.seeds}"
+    evidence = said("シード n={n}", n=c.seeds)
     if open_:
-        evidence += f"。Val PPL の差は {', '.join(map(str, open_))} サンプルで区間に埋もれる"
+        text = template("Val PPL の差は {places}で区間に埋もれる")
+        evidence = clauses([evidence, said(text, places=notation.sizes(open_))])
     more = any(math.isfinite(d.seeds_needed) for d in open_.values())
     if c.seeds < FEW_SEEDS or more:
-        return Check(title, CARE, evidence, "シードを増やす")
+        return Check(title, CARE, evidence, said("シードを増やす"))
     if open_:
-        evidence += "が、限るのは検証会話である"
-        return Check(title, CARE, evidence, "検証会話を増やす")
-    return Check(title, OK, f"{evidence}、Val PPL の差について言えることがどのサイズにもある")
+        text = template("{evidence}が、限るのは検証会話である")
+        return Check(title, CARE, said(text, evidence=evidence), said("検証会話を増やす"))
+    rest = said("Val PPL の差について言えることがどのサイズにもある")
+    return Check(title, OK, listed([evidence, rest]))
 
 
 def _foreign_trace(record: RunRecord) -> list[str]:
@@ -120,8 +143,15 @@ def _foreign_trace(record: RunRecord) -> list[str]:
         return []
     traced, rated = max(ends), max(told)
     return [
-        f"{record.name} の推移は {traced} サンプル、要約の収束率は {rated} サンプルのもの"
-        f"（{percent(ends[traced], 0)} と {percent(told[rated], 0)}）"
+        said(
+            "{run} の推移は {traced} サンプル、要約の収束率は {rated} サンプルのもの"
+            "（{end} と {told}）",
+            run=record.name,
+            traced=traced,
+            rated=rated,
+            end=percent(ends[traced], 0),
+            told=percent(told[rated], 0),
+        )
     ]
 
 
@@ -133,14 +163,14 @@ def _pair(records: list[RunRecord]) -> tuple[RunRecord, RunRecord]:
 def _no_effect(a: RunRecord, b: RunRecord, dead: list[factors.Factor], names: str) -> str:
     """Say how it is known that factors did nothing."""
     if same_results(a, b):
-        return f"{names} を変えても、結果がすべて同じである"
-    evidence = f"{names} は結果に効いていない"
+        return said("{names} を変えても、結果がすべて同じである", names=names)
+    text = template("{names} は結果に効いていない")
     if factors.same_trace(a, b):
-        evidence = f"{names} を変えても、両方にある反復の収束率と損失が完全に一致する"
+        text = template("{names} を変えても、両方にある反復の収束率と損失が完全に一致する")
     norm = factors.never_clipped(a, b) if ("gradient_clip",) in dead else None
-    if norm is not None:
-        evidence += f"。勾配ノルムは最大 {number(norm, 4)} で、どちらのクリップも一度も働かない"
-    return evidence
+    clips = template("勾配ノルムは最大 {norm} で、どちらのクリップも一度も働かない")
+    more = "" if norm is None else said(clips, norm=number(norm, 4))
+    return clauses([said(text, names=names), more])
 
 
 def _value(record: RunRecord, knob: str) -> str:

@@ -1,6 +1,6 @@
 """All checks, in the order of reports, and their outcomes."""
 
-from fpcore.analysis.checks import of_pairs, of_records  # noqa: F401  (they register themselves)
+from fpcore.analysis.checks import of_data, of_pairs, of_records  # noqa: F401  (they register themselves)
 from fpcore.analysis.checks.check import REGISTERED, Verdicts
 from fpcore.records.record import RunRecord
 

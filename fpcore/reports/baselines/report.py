@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from fpcore.language import listed, said
 from fpcore.notation import Markdown
-from fpcore.paths import reports
+from fpcore.paths import report
 from fpcore.records.record import RunRecord
 from fpcore.reports import figures, opening
 from fpcore.reports.baselines.caveats import caveats
@@ -16,18 +17,18 @@ __all__ = ["render", "write"]
 
 def render(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     """Return the whole report as Markdown; the figure is linked by file name."""
-    records = "、".join(f"`{record.name}`" for record in runs + baselines)
+    records = listed(f"`{record.name}`" for record in runs + baselines)
     parts = [
-        "# 固定点モデルの位置: 同じトークンのベースラインと対照",
-        f"## {opening.HEADING}\n\n{gist(runs, baselines)}",
-        f"## モデルどうしの差\n\n{standing(runs, baselines)}",
-        f"## 何を知っているモデルか\n\n{information(runs, baselines)}",
-        f"## 凍結した埋め込みの代償\n\n{embeddings(runs, baselines)}",
-        f"## サイズごとの結果\n\n{by_size(runs, baselines)}",
-        "![Val PPL とトークン](perplexity.png)",
-        f"## この比較の限界\n\n{caveats(runs, baselines)}",
-        f"## 記録\n\n`reports/runs/` の {records}。",
-    ]
+        said("# 固定点モデルの位置: 同じトークンのベースラインと対照"),
+        opening.heading(), gist(runs, baselines),
+        said("## モデルどうしの差"), standing(runs, baselines),
+        said("## 何を知っているモデルか"), information(runs, baselines),
+        said("## 凍結した埋め込みの代償"), embeddings(runs, baselines),
+        said("## サイズごとの結果"), by_size(runs, baselines),
+        f"![{said('Val PPL とトークン')}](perplexity.png)",
+        said("## この比較の限界"), caveats(runs, baselines),
+        said("## 記録"), said("`reports/runs/` の {records}。", records=records),
+    ]  # fmt: skip
     return Markdown("\n\n".join(parts) + "\n")
 
 
@@ -39,4 +40,4 @@ def write(runs: list[RunRecord], baselines: list[RunRecord]) -> Path:
     """
     drawn = [r for r in runs + baselines if len(r.sizes) > 1] or runs + baselines
     figure = {"perplexity": lambda: figures.perplexity_log(drawn, figures.axes())}
-    return publish(reports() / "baselines", render(runs, baselines), figure)
+    return publish(report("baselines"), render(runs, baselines), figure)

@@ -7,6 +7,7 @@ import pandas as pd
 from fpcore import notation
 from fpcore.analysis.information import LEVELS, knowledge
 from fpcore.analysis.parameter_count import trained_parameters
+from fpcore.language import listed, said, template
 from fpcore.notation import DASH, Markdown, number
 from fpcore.records.by_seed import moments, values
 from fpcore.records.record import RunRecord
@@ -16,13 +17,13 @@ __all__ = ["by_size", "information"]
 
 
 KNOWN = {
-    "own": "訓練テキストだけ",
-    "tokenizer": "訓練テキストと、全訓練会話で作った tokenizer",
-    "embedding": "訓練テキストと、全訓練会話で作った tokenizer と埋め込み",
-    "pool": "全訓練会話",
+    "own": template("訓練テキストだけ"),
+    "tokenizer": template("訓練テキストと、全訓練会話で作った tokenizer"),
+    "embedding": template("訓練テキストと、全訓練会話で作った tokenizer と埋め込み"),
+    "pool": template("全訓練会話"),
 }
 SHOWN = notation.metrics_where(lambda m: m.in_baselines)
-UNIGRAM = "unigram モデル"
+UNIGRAM = template("unigram モデル")
 
 
 def by_size(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
@@ -32,23 +33,24 @@ def by_size(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     for samples in sorted({n for record in records for n in record.sizes}):
         own = [record for record in records if record.at(samples)]
         rows += [_unigram(own[0], samples), *(_row(record, samples) for record in own)]
-    note = (
+    note = said(
         "Val PPL などはシードの平均（PPL は幾何平均）± 標準偏差（シード 1 つなら値だけ）。"
         "パラメータは訓練されるものだけを数える。「選択」は開発（development）テキストで選んだ"
-        f"学習率または n-gram の次数、{DASH} は該当なしか不明。"
+        "学習率または n-gram の次数、{dash} は該当なしか不明。",
+        dash=DASH,
     )
-    return Markdown(f"{notation.table(pd.DataFrame(rows), 'モデル')}\n\n{note}")
+    return Markdown(f"{notation.table(pd.DataFrame(rows), said('モデル'))}\n\n{note}")
 
 
 def information(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     """Say what every model knows, and that a comparison is fair between equals alone."""
     found = {level: [r for r in runs + baselines if knowledge(r) == level] for level in LEVELS}
     named = [
-        f"- {KNOWN[level]}: {'、'.join(notation.code(record.name) for record in records)}"
+        f"- {said(KNOWN[level])}: {listed(notation.code(record.name) for record in records)}"
         for level, records in found.items()
         if records
     ]
-    head = (
+    head = said(
         "モデルが知っていることは、少ない順に次のとおり。同じ行のモデルどうしの比較が公平である。"
     )
     return Markdown("\n".join([head, "", *named]))
@@ -57,16 +59,16 @@ def information(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
 def _row(record: RunRecord, samples: int) -> dict[str, str]:
     own = record.at(samples)
     cells = {
-        notation.METRICS[m].label: notation.with_spread(m, *moments(m, values(record, m)[samples]))
+        notation.METRICS[m].name: notation.with_spread(m, *moments(m, values(record, m)[samples]))
         for m in SHOWN
     }
     return {
-        "サンプル数": number(samples, 0),
-        "トークン": number(own[0].train_tokens, 0),
-        "モデル": notation.code(record.name),
-        "パラメータ": number(trained_parameters(record), 0),
+        said("サンプル数"): number(samples, 0),
+        said("トークン"): number(own[0].train_tokens, 0),
+        said("モデル"): notation.code(record.name),
+        said("パラメータ"): number(trained_parameters(record), 0),
         **cells,
-        "選択": DASH if own[0].chosen is None else f"{own[0].chosen:g}",
+        said("選択"): DASH if own[0].chosen is None else f"{own[0].chosen:g}",
         "n": DASH if own[0].seed is None else str(len(own)),
     }
 
@@ -78,11 +80,11 @@ def _unigram(record: RunRecord, samples: int) -> dict[str, str]:
         bits = bits_per_byte(math.log(own.unigram_ppl) * sum(own.val_token_counts), own.val_bytes)
     known = {"val_ppl": own.unigram_ppl, "bits_per_byte": bits}
     return {
-        "サンプル数": number(samples, 0),
-        "トークン": number(own.train_tokens, 0),
-        "モデル": UNIGRAM,
-        "パラメータ": DASH,
-        **{notation.METRICS[m].label: notation.metric(m, known.get(m)) for m in SHOWN},
-        "選択": DASH,
+        said("サンプル数"): number(samples, 0),
+        said("トークン"): number(own.train_tokens, 0),
+        said("モデル"): said(UNIGRAM),
+        said("パラメータ"): DASH,
+        **{notation.METRICS[m].name: notation.metric(m, known.get(m)) for m in SHOWN},
+        said("選択"): DASH,
         "n": DASH,
     }

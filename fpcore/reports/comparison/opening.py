@@ -5,32 +5,35 @@ from fpcore.analysis import factors
 from fpcore.analysis.checks.check import Verdicts
 from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.difference import MetricDifference
-from fpcore.notation import METRICS, Markdown, glued, metrics_where
+from fpcore.language import clauses, listed, said, template
+from fpcore.notation import METRICS, Markdown, metrics_where
 from fpcore.reports import opening, sentences
 from fpcore.reports.comparison.section import section
 
 __all__ = ["gist"]
 
-ONE_SEED = "シードが 1 つなので、確からしさは判定できない"
+ONE_SEED = template("シードが 1 つなので、確からしさは判定できない")
 
 
-@section(5, f"## {opening.HEADING}", concludes=True)
+@section(5, template("## 要点"), concludes=True)
 def gist(c: Comparison, checked: Verdicts) -> Markdown:
     """要点: three lines, decided after the checks."""
-    return opening.three_lines("変えたこと", _changed(c), _said(c), opening.first_step(checked))
+    return opening.three_lines(
+        said("変えたこと"), _changed(c), _told(c), opening.first_step(checked)
+    )
 
 
 def _changed(c: Comparison) -> str:
     """Name what was changed, and of that what did nothing."""
     found, dead = factors.changed_factors(c.a, c.b), factors.inert(c.a, c.b, c.records)
     acting, idle = (
-        "、".join(_step(c, knob) for f in found for knob in f if (f in dead) is gone)
+        listed(_step(c, knob) for f in found for knob in f if (f in dead) is gone)
         for gone in (False, True)
     )
-    hidden = "片方の記録にしかない条件がある" if factors.unknown(c.a, c.b) else ""
-    rest = f"{idle} は効いていない" if idle else ""
-    what = "。".join(filter(None, (acting, rest, hidden))) or "違う条件はない"
-    return f"{c.a.name}（a）から {c.b.name}（b）へ、{what}"
+    hidden = said("片方の記録にしかない条件がある") if factors.unknown(c.a, c.b) else ""
+    rest = said("{knobs} は効いていない", knobs=idle) if idle else ""
+    what = clauses([acting, rest, hidden]) or said("違う条件はない")
+    return said("{a}（a）から {b}（b）へ、{what}", a=c.a.name, b=c.b.name, what=what)
 
 
 def _step(c: Comparison, knob: str) -> str:
@@ -38,26 +41,29 @@ def _step(c: Comparison, knob: str) -> str:
     return f"{notation.code(knob)} {a} → {b}"
 
 
-def _said(c: Comparison) -> str:
+def _told(c: Comparison) -> str:
     """Say of the main metrics how b stands to a, at the largest size, and how sure that is."""
     parts = [_of(c, metric) for metric in metrics_where(lambda m: m.headline)]
-    known = "、".join(filter(None, parts)) or "比べられる値がない"
+    known = listed(parts) or said("比べられる値がない")
     other = sentences.by_size(c.by_size("val_ppl"))
-    apart = f"（Val PPL はサイズによって違う: {other}）" if other else ""
-    sure = (
-        ONE_SEED if c.seeds < 2 else f"シード n={c.seeds}、[ ] は {sentences.level(c.level)} 区間"
-    )
-    return f"{c.samples[-1]} サンプルで b は a より、{known}{apart}。{sure}"
+    apart = said("（Val PPL はサイズによって違う: {other}）", other=other) if other else ""
+    told = said("{n} サンプルで b は a より、{known}{apart}",
+                n=c.samples[-1], known=known, apart=apart)  # fmt: skip
+    level = sentences.level(c.level)
+    many = said("シード n={n}、[ ] は {level} 区間", n=c.seeds, level=level)
+    return clauses([told, said(ONE_SEED) if c.seeds < 2 else many])
 
 
 def _of(c: Comparison, metric: str) -> str:
-    d, label = c[metric], METRICS[metric].label
+    d, label = c[metric], METRICS[metric].name
     if metric in c.incomparable:
-        return glued(label, "は比べられない")
+        return said("{label!g}は比べられない", label=label)
     if d.direction == "unknown":
         return ""
     if d.seeds > 1 or d.direction == "same":
-        return glued(label, f"は {sentences.said(d)}" if d.direction != "same" else "は同じ")
+        if d.direction == "same":
+            return said("{label!g}は同じ", label=label)
+        return said("{label!g}は {told}", label=label, told=sentences.told(d))
     return f"{label} {sentences.gap(d)}{_over_text(d)}"
 
 
@@ -65,4 +71,5 @@ def _over_text(d: MetricDifference) -> str:
     """Give the interval that the validation conversations alone allow."""
     if not d.by_text.known:
         return ""
-    return f" [{', '.join(sentences.percent_ends(d))}]（検証会話による 95 % 区間）"
+    ends = ", ".join(sentences.percent_ends(d))
+    return said(" [{ends}]（検証会話による 95 % 区間）", ends=ends)

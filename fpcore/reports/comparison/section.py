@@ -11,8 +11,8 @@ Text = TypeVar("Text", bound=Callable[..., str])
 class Section:
     """A part of the report: its place, its heading and the function that writes it.
 
-    `{size}` in the heading stands for the largest common size. The text is a function of the
-    comparison, and where `concludes` is true of the outcomes of the checks, too.
+    The heading is a template, in which `{size}` stands for the largest common size. The text is a
+    function of the comparison, and where `concludes` is true of the outcomes of the checks, too.
     """
 
     place: int

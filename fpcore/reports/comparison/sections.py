@@ -15,13 +15,11 @@ from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.trade_off import in_words, trade_off
 from fpcore.config.run_config import KNOBS
+from fpcore.language import listed, passage, said, template
 from fpcore.notation import DASH, METRICS, Markdown, number, percent, percentage_points
-from fpcore.records.frames import frame
-from fpcore.records.record import RunRecord
-from fpcore.reports import sentences
+from fpcore.reports import exponents, sentences
 from fpcore.reports.comparison.section import section
 from fpcore.reports.comparison.several import several
-from fpcore.stats.scaling import LEAST_SIZES
 
 __all__ = [
     "alpha",
@@ -31,8 +29,6 @@ __all__ = [
     "effective_rank",
     "er_ppl",
     "perplexity",
-    "progression",
-    "raw",
     "summary",
 ]
 
@@ -43,38 +39,39 @@ GROUPS = {
 }
 
 
-@section(10, "## 実験条件の違い")
+@section(10, template("## 実験条件の違い"))
 def conditions(c: Comparison) -> Markdown:
     """実験条件の違い: the knobs that differ."""
     t = c.conditions
     shown = pd.DataFrame(
         {
-            "パラメータ": [notation.code(knob) for knob in t["knob"]],
+            said("パラメータ"): [notation.code(knob) for knob in t["knob"]],
             c.a.name: [notation.knob_value(v) for v in t["a"]],
             f"{c.b.name} ": [notation.knob_value(v) for v in t["b"]],
-            "変更": [percent(v, 0, signed=True) for v in t["relative"]],
+            said("変更"): [percent(v, 0, signed=True) for v in t["relative"]],
         }
     )
     found, hidden = factors.changed_factors(c.a, c.b), factors.unknown(c.a, c.b)
-    parts: list[str] = [notation.table(shown, markdown="パラメータ")] if len(shown) else []
+    parts: list[str] = [notation.table(shown, markdown=said("パラメータ"))] if len(shown) else []
     if hidden:
-        names = "、".join(notation.code(knob) for knob in hidden)
-        parts.append(f"片方の記録にしかない条件: {names}。")
+        names = listed(notation.code(knob) for knob in hidden)
+        parts.append(said("片方の記録にしかない条件: {names}。", names=names))
     if not parts:
-        return Markdown("2 つの実行の設定は同じである。")
+        return Markdown(said("2 つの実行の設定は同じである。"))
     parts += [several(c)] if len(found) > 1 else []
     return Markdown("\n\n".join(parts))
 
 
-@section(20, "**共通条件**:")
+@section(20, template("**共通条件**:"))
 def common(c: Comparison) -> Markdown:
     """共通条件: the knobs that both runs share, the architecture first."""
-    lines = [f"- サンプルサイズ（訓練に使う会話の数）: {', '.join(map(str, c.samples))}"]
+    sizes = ", ".join(map(str, c.samples))
+    lines = [said("- サンプルサイズ（訓練に使う会話の数）: {sizes}", sizes=sizes)]
     if c.a.label and c.a.label == c.b.label:
-        lines.insert(0, f"- アーキテクチャ: {notation.escaped(c.a.label)}")
+        lines.insert(0, said("- アーキテクチャ: {label}", label=notation.escaped(c.a.label)))
     for group, knobs in GROUPS.items():
         same = [f"`{k}` {_value(c, k)}" for k in knobs if k in c.common]
-        lines += [f"- {group}: {'、'.join(same)}"] if same else []
+        lines += [f"- {said(group)}: {listed(same)}"] if same else []
     return Markdown("\n".join(lines))
 
 
@@ -82,173 +79,146 @@ def _value(c: Comparison, knob: str) -> str:
     return notation.escaped(notation.knob_value(c.common[knob]))
 
 
-@section(30, "## 結果サマリー\n\n### 最終性能（{size} サンプル時）")
+@section(30, template("## 結果サマリー\n\n### 最終性能（{size} サンプル時）"))
 def summary(c: Comparison) -> Markdown:
     """結果サマリー: the metrics at the largest common size."""
     rows = c.differences
     shown = pd.DataFrame(
         {
-            "指標": [METRICS[d.metric].label for d in rows],
+            said("指標"): [METRICS[d.metric].name for d in rows],
             c.a.name: _spreads(rows, "a"),
             f"{c.b.name} ": _spreads(rows, "b"),
-            "差分": [notation.with_relative(d.metric, d.difference, d.relative) for d in rows],
+            said("差分"): [
+                notation.with_relative(d.metric, d.difference, d.relative) for d in rows
+            ],
         }
     )
     known = shown[(shown[c.a.name] != DASH) | (shown[f"{c.b.name} "] != DASH)]
-    note = (
-        f"{c.samples[-1]} サンプルでの値。ER は文脈の次元 D に対する比、α は比べた全サイズの"
-        "もの、実行時間は全サイズの合計。"
-        f"差分は {c.b.name} − {c.a.name}（{_computed(c)}）。"
+    note = said(
+        "{n} サンプルでの値。ER は文脈の次元 D に対する比、α は比べた全サイズの"
+        "もの、実行時間は全サイズの合計。",
+        n=c.samples[-1],
     )
-    note += sentences.certainty(c) + "".join(sentences.not_comparable(c))
+    gap = said("差分は {b} − {a}（{how}）。", a=c.a.name, b=c.b.name, how=_computed(c))
+    note = passage(note, gap, sentences.certainty(c), *sentences.not_comparable(c))
     return Markdown(f"{notation.table(known)}\n\n{note}")
 
 
-@section(40, "## 詳細分析\n\n### 1. Effective Rank (ER) の変化")
+@section(40, template("## 詳細分析\n\n### 1. Effective Rank (ER) の変化"))
 def effective_rank(c: Comparison) -> Markdown:
     """Section 1: Val ER by size."""
     found = c.by_size("val_er")
     shown = pd.DataFrame(
         {
-            "サンプル数": [str(n) for n in found],
-            f"{c.a.name} Val ER": _spreads(found.values(), "a"),
-            f"{c.b.name} Val ER ": _spreads(found.values(), "b"),
-            "差分": [percentage_points(d.difference) for d in found.values()],
+            said("サンプル数"): [str(n) for n in found],
+            f"{c.a.name} {METRICS['val_er'].name}": _spreads(found.values(), "a"),
+            f"{c.b.name} {METRICS['val_er'].name} ": _spreads(found.values(), "b"),
+            said("差分"): [percentage_points(d.difference) for d in found.values()],
         }
     )
     centred = c.by_size("val_er_centred").values()
     if not all(math.isnan(d.b - d.a) for d in centred):
-        shown["中心化した Val ER（a → b）"] = [f"{percent(d.a)} → {percent(d.b)}" for d in centred]
-    said = sentences.direction(found, f"{c.b.name} の Val ER は {c.a.name} より、", "高い", "低い")
+        shown[said("中心化した Val ER（a → b）")] = [
+            f"{percent(d.a)} → {percent(d.b)}" for d in centred
+        ]
+    subject = said("{b} の Val ER は {a} より、", a=c.a.name, b=c.b.name)
+    told = sentences.direction(found, subject, said("高い"), said("低い"))
     gaps = sentences.spread((d.difference for d in found.values()), percentage_points)
-    return _observed(notation.table(shown), said + gaps, c, "val_er")
+    return _observed(notation.table(shown), c, "val_er", told, gaps)
 
 
-@section(50, "### 2. PPLの変化（全サンプルサイズ）")
+@section(50, template("### 2. PPLの変化（全サンプルサイズ）"))
 def perplexity(c: Comparison) -> Markdown:
     """Section 2: Val PPL by size, beside the unigram model's where it is known."""
     found = c.by_size("val_ppl")
     gaps = [notation.with_relative("val_ppl", d.difference, d.relative) for d in found.values()]
     shown = pd.DataFrame(
         {
-            "サンプル数": [str(n) for n in found],
-            f"{c.a.name} Val PPL": _spreads(found.values(), "a"),
-            f"{c.b.name} Val PPL ": _spreads(found.values(), "b"),
-            "差分": gaps,
+            said("サンプル数"): [str(n) for n in found],
+            f"{c.a.name} {METRICS['val_ppl'].name}": _spreads(found.values(), "a"),
+            f"{c.b.name} {METRICS['val_ppl'].name} ": _spreads(found.values(), "b"),
+            said("差分"): gaps,
         }
     )
     if c.unigram:
         shown["unigram"] = [number(c.unigram.get(n), 1) for n in found]
-    subject = f"{c.b.name} の Val PPL は {c.a.name} より、"
-    said = sentences.direction(found, subject, "高い（悪い）", "低い（良い）")
+    subject = said("{b} の Val PPL は {a} より、", a=c.a.name, b=c.b.name)
+    told = sentences.direction(found, subject, said("高い（悪い）"), said("低い（良い）"))
     relative = (d.relative for d in found.values())
     gap = sentences.spread(relative, lambda v: percent(v, signed=True))
-    more = sentences.unigram(c) + sentences.combined_interval(c)
-    return _observed(notation.table(shown), said + gap, c, "val_ppl", more)
+    more = passage(sentences.unigram(c), sentences.combined_interval(c))
+    return _observed(notation.table(shown), c, "val_ppl", told, gap, more=more)
 
 
-@section(60, "### 3. αスケーリングの変化")
+@section(60, template("### 3. αスケーリングの変化"))
 def alpha(c: Comparison) -> Markdown:
     """Section 3: α by window."""
     found = c.windows
     if all(math.isnan(d.a) and math.isnan(d.b) for d in found.values()):
-        return Markdown(f"α は {LEAST_SIZES} サイズ以上で求める（共通のサイズが足りない）。")
+        return Markdown(exponents.too_few())
     spans = [f"{first}–{last}" for first, last in found]
     names = [f"Window {i} ({span})" for i, span in enumerate(spans[:-1], 1)]
     shown = pd.DataFrame(
         {
-            "ウィンドウ": [*names, f"**全体 α** ({spans[-1]})"],
+            said("ウィンドウ"): [*names, said("**全体 α** ({span})", span=spans[-1])],
             f"{c.a.name} α": [number(d.a, 3) for d in found.values()],
             f"{c.b.name} α ": [number(d.b, 3) for d in found.values()],
-            "差分": [number(d.difference, 3, signed=True) for d in found.values()],
+            said("差分"): [number(d.difference, 3, signed=True) for d in found.values()],
         }
     )
-    said = sentences.alpha(c)
-    return _observed(
-        notation.table(shown, markdown="ウィンドウ"), said, c, "alpha", sentences.intervals(c)
-    )
+    written = notation.table(shown, markdown=said("ウィンドウ"))
+    return _observed(written, c, "alpha", exponents.alpha(c), more=exponents.intervals(c))
 
 
-@section(70, "### 4. Phase 1 収束の推移")
+@section(70, template("### 4. Phase 1 収束の推移"))
 def convergence(c: Comparison) -> Markdown:
     """Section 4: convergence rate and loss by iteration, at one size where both have a trace."""
     t = c.convergence
     if t.empty:
-        return Markdown("推移の記録がない。")
+        return Markdown(said("推移の記録がない。"))
     size_a, size_b = c.trace_sizes
     usual = {size_a, size_b} <= {c.samples[-1]}
     titles = [
-        f"{record.name}{'' if usual or size is None else f' ({size} サンプル)'}"
+        record.name
+        if usual or size is None
+        else said("{run} ({samples} サンプル)", run=record.name, samples=size)
         for record, size in ((c.a, size_a), (c.b, size_b))
     ]
     shown = pd.DataFrame(
         {
-            "反復": [number(v, 0) for v in t["iteration"]],
-            f"{titles[0]} 収束率": [percent(v, 0) for v in t["a_rate"]],
-            f"{titles[0]} 損失": [number(v, 4) for v in t["a_loss"]],
-            f"{titles[1]} 収束率 ": [percent(v, 0) for v in t["b_rate"]],
-            f"{titles[1]} 損失 ": [number(v, 4) for v in t["b_loss"]],
+            said("反復"): [number(v, 0) for v in t["iteration"]],
+            said("{run} 収束率", run=titles[0]): [percent(v, 0) for v in t["a_rate"]],
+            said("{run} 損失", run=titles[0]): [number(v, 4) for v in t["a_loss"]],
+            said("{run} 収束率", run=titles[1]) + " ": [percent(v, 0) for v in t["b_rate"]],
+            said("{run} 損失", run=titles[1]) + " ": [number(v, 4) for v in t["b_loss"]],
         }
     )
-    return Markdown(f"{notation.table(shown)}\n\n**観察**: {_trace_sentences(c, t)}")
+    return Markdown(f"{notation.table(shown)}\n\n{_seen(_trace_sentences(c, t))}")
 
 
-@section(100, "### ER-PPL相関")
+@section(100, template("### ER-PPL相関"))
 def er_ppl(c: Comparison) -> Markdown:
     """ER-PPL 相関: ER beside PPL of every record, at the largest common size."""
     t = c.er_ppl[c.er_ppl["samples"] == c.samples[-1]]
     shown = pd.DataFrame(
         {
-            "実験": [f"{row.run} ({row.samples} サンプル)" for row in t.itertuples()],
-            "Val ER": [percent(v) for v in t["val_er"]],
-            "Val PPL": [number(v, 1) for v in t["val_ppl"]],
+            said("実験"): [
+                said("{run} ({samples} サンプル)", run=row.run, samples=row.samples)
+                for row in t.itertuples()
+            ],
+            METRICS["val_er"].name: [percent(v) for v in t["val_er"]],
+            METRICS["val_ppl"].name: [number(v, 1) for v in t["val_ppl"]],
         }
     )
     return Markdown(f"{notation.table(shown)}\n\n{in_words(trade_off(c.records, c.samples))}")
-
-
-def raw(record: RunRecord) -> Markdown:
-    """生データ: every seed and size of one run, in the columns of the original reports."""
-    rows = frame([record])
-    columns = {
-        "Config": [record.label or DASH] * len(rows),
-        "Seed": [number(v, 0) for v in rows["seed"]],
-        "Samples": rows["samples"].astype(str),
-        "Tokens": [number(v, 0) for v in rows["train_tokens"]],
-        "P1 Iter": [number(v, 0) for v in rows["phase1_iterations"]],
-        "Train ER": rows["train_er"].map(percent),
-        "Val ER": rows["val_er"].map(percent),
-        "T.PPL": [number(v, 1) for v in rows["train_ppl"]],
-        "V.PPL": [number(v, 1) for v in rows["val_ppl"]],
-        "Acc": rows["val_acc"].map(percent),
-    }
-    shown = pd.DataFrame(columns)
-    unknown = rows["seed"].isna().all()
-    text = (shown.drop(columns="Seed") if unknown else shown).to_string(index=False)
-    return Markdown(f"### {record.name} 詳細結果\n\n```text\n{text}\n```")
-
-
-@section(130, "## 生データ")
-def _raw(c: Comparison) -> Markdown:
-    return Markdown("\n\n".join(raw(record) for record in c.whole))
-
-
-@section(140)
-def progression(c: Comparison) -> Markdown:
-    """Alpha Progression: α and R² of each window of both runs."""
-    parts = [
-        f"**{record.name}**:\n\n" + "\n".join(sentences.progression(c, record))
-        for record in (c.a, c.b)
-    ]
-    return Markdown("\n\n".join(["### Alpha Progression", *parts]))
 
 
 def _computed(c: Comparison) -> str:
     """Say what differences are taken of: print gives rounded values."""
     printed = [record.name for record in (c.a, c.b) if record.source == "imported"]
     if not printed:
-        return "丸める前に計算"
-    return f"{'、'.join(printed)} は印刷された、丸めた値"
+        return said("丸める前に計算")
+    return said("{runs} は印刷された、丸めた値", runs=listed(printed))
 
 
 def _spreads(found: Iterable[MetricDifference], side: Literal["a", "b"]) -> list[str]:
@@ -261,11 +231,15 @@ def _spreads(found: Iterable[MetricDifference], side: Literal["a", "b"]) -> list
     ]
 
 
-def _observed(table: str, said: str, c: Comparison, metric: str, more: str = "") -> Markdown:
+def _observed(table: str, c: Comparison, metric: str, *told: str, more: str = "") -> Markdown:
     """Put the observation below its table; what cannot be compared has none."""
     if metric in c.incomparable:
-        said = f"{c.incomparable[metric]}。"
-    return Markdown(f"{table}\n\n**観察**: {said}{more}")
+        told = (said("{why}。", why=c.incomparable[metric]),)
+    return Markdown(f"{table}\n\n{_seen(passage(*told, more))}")
+
+
+def _seen(told: str) -> str:
+    return said("**観察**: {told}", told=told)
 
 
 def _trace_sentences(c: Comparison, t: pd.DataFrame) -> str:
@@ -275,16 +249,19 @@ def _trace_sentences(c: Comparison, t: pd.DataFrame) -> str:
         known = t.dropna(subset=[f"{side}_rate"])
         if len(known):
             last = known.iloc[-1]
-            rate = percent(last[f"{side}_rate"], 0)
-            place = f"{size} サンプルで、反復 {last['iteration']:.0f}"
-            ends.append(f"{name} は {place} の収束率が {rate}")
-    said = "。".join(ends) + "。"
+            step, rate = f"{last['iteration']:.0f}", percent(last[f"{side}_rate"], 0)
+            text = template("{run} は {samples} サンプルで、反復 {step} の収束率が {rate}。")
+            ends.append(said(text, run=name, samples=size, step=step, rate=rate))
     if None not in c.trace_sizes and len(set(c.trace_sizes)) > 1:
-        return said + "2 つの推移はサイズが違うので、互いに比べられない。"
+        return passage(*ends, said("2 つの推移はサイズが違うので、互いに比べられない。"))
     same = factors.same_trace(c.a, c.b, c.trace_sizes[0])
     if same is None:
-        return said
+        return passage(*ends)
     shared = c.shared_iterations
     last_shared = shared[shared["samples"] == c.trace_sizes[0]]["iteration"].max()
-    how = "完全に一致する" if same else "一致しない"
-    return f"{said}両方にある反復（{last_shared} まで）では、2 つの推移は{how}。"
+    how = (
+        template("両方にある反復（{last} まで）では、2 つの推移は完全に一致する。")
+        if same
+        else template("両方にある反復（{last} まで）では、2 つの推移は一致しない。")
+    )
+    return passage(*ends, said(how, last=last_shared))

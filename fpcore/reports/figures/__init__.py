@@ -11,4 +11,3 @@ from fpcore.reports.figures.studies import *
 from fpcore.reports.figures.style import *
 from fpcore.reports.figures.ticks import *
 from fpcore.reports.figures.traces import *
-from fpcore.reports.figures.words import *

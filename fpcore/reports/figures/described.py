@@ -10,9 +10,9 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from fpcore.language import said, template
 from fpcore.notation import CONTROL
 from fpcore.reports.figures.ticks import Distinct
-from fpcore.reports.figures.words import said
 
 __all__ = ["described"]
 
@@ -44,7 +44,7 @@ def say_what_is_seen(shell: Any) -> None:
 
 def _axes(ax: Axes) -> str:
     handles, labels = ax.get_legend_handles_labels()
-    words = (("横 {label}", ax.get_xlabel()), ("縦 {label}", ax.get_ylabel()))
+    words = ((template("横 {label}"), ax.get_xlabel()), (template("縦 {label}"), ax.get_ylabel()))
     over = said("、").join(said(word, label=label) for word, label in words if label)
     named = zip(handles, labels, strict=True)
     told = [_line(ax, handle, label) for handle, label in named] or _marks(ax)

@@ -8,9 +8,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from fpcore.language import said, template
 from fpcore.reports.figures.style import legend
 from fpcore.reports.figures.ticks import Distinct
-from fpcore.reports.figures.words import said
 
 if TYPE_CHECKING:  # it loads torch
     from fpcore.runs.diagnosis import Diagnosis
@@ -22,8 +22,11 @@ __all__ = [
     "spectra",
 ]
 
-QUANTILES = {"median": "中央値", "q90": "90 %", "q99": "99 %", "max": "最大"}
-SPREADS = {"er": "ER", "er_centered": "ER（中心化）", "pr": "PR", "pr_centered": "PR（中心化）"}
+QUANTILES = {"median": template("中央値"), "q90": "90 %", "q99": "99 %", "max": template("最大")}
+SPREADS = {
+    "er": "ER", "er_centered": template("ER（中心化）"),
+    "pr": "PR", "pr_centered": template("PR（中心化）"),
+}  # fmt: skip
 
 
 def residuals(d: "Diagnosis", ax: Axes) -> Axes:
@@ -46,8 +49,8 @@ def residuals(d: "Diagnosis", ax: Axes) -> Axes:
     ax.set_yscale("log")
     ax.xaxis.set_major_locator(_whole_ticks())
     ax.set(xlabel=said("雑音なしの反復"), ylabel=said("相対残差（対数）"))
-    title, n = "{title}: 相対残差（n={n} トークン）", f"{d.train.tokens:,}"
-    ax.set_title(said(title, title=d.title, n=n))
+    text = template("{title}: 相対残差（n={n} トークン）")
+    ax.set_title(said(text, title=d.title, n=f"{d.train.tokens:,}"))
     legend(ax, below=True)
     return ax
 
@@ -55,7 +58,8 @@ def residuals(d: "Diagnosis", ax: Axes) -> Axes:
 def spectra(d: "Diagnosis", ax: Axes) -> Axes:
     """Draw effective rank and participation ratio by iteration, of both texts."""
     colors = sns.color_palette("colorblind")
-    for text, name, color in ((d.train, "訓練", colors[0]), (d.val, "検証", colors[1])):
+    texts = (d.train, said("訓練"), colors[0]), (d.val, said("検証"), colors[1])
+    for text, name, color in texts:
         for column, label in SPREADS.items():
             centered = column.endswith("centered")  # a ring around the other's point
             ax.plot(
@@ -66,7 +70,7 @@ def spectra(d: "Diagnosis", ax: Axes) -> Axes:
                 ms=8 if centered else 4,
                 mfc="none" if centered else color,
                 color=color,
-                label=f"{said(name)} {said(label)}",
+                label=f"{name} {said(label)}",
             )
     ax.set_xscale("symlog", linthresh=1)
     ticks = d.train.spectra["step"].tolist()
@@ -75,7 +79,7 @@ def spectra(d: "Diagnosis", ax: Axes) -> Axes:
     ax.set(
         xlabel=said("雑音なしの反復（対数、0 は開始）"), ylabel=said("D に対する比"), ylim=(0, 1.03)
     )
-    title = "{title}: 文脈の広がり（各 {n} 行）"
+    title = template("{title}: 文脈の広がり（各 {n} 行）")
     ax.set_title(said(title, title=d.title, n=f"{d.rows:,}"))
     legend(ax, below=True)
     return ax
@@ -84,9 +88,12 @@ def spectra(d: "Diagnosis", ax: Axes) -> Axes:
 def loss_terms(d: "Diagnosis", ax: Axes) -> Axes:
     """Draw both terms of the phase-1 loss, before their weights, by training iteration."""
     trace = d.phase1
-    terms = {"固定点の項": trace["fixed_point_loss"], "多様性の項 × (−1)": -trace["diversity_loss"]}
+    terms = {
+        said("固定点の項"): trace["fixed_point_loss"],
+        said("多様性の項 × (−1)"): -trace["diversity_loss"],
+    }
     for (label, values), color in zip(terms.items(), sns.color_palette("colorblind"), strict=False):
-        ax.plot(trace["iteration"], values, color=color, label=said(label))
+        ax.plot(trace["iteration"], values, color=color, label=label)
     ax.set_yscale("log")
     ax.xaxis.set_major_locator(_whole_ticks())
     ax.set(xlabel=said("訓練の反復"), ylabel=said("損失の項（重みの前、対数）"))
@@ -100,14 +107,14 @@ def gain(d: "Diagnosis", ax: Axes) -> Axes:
     trace = d.phase1
     lines = pd.DataFrame(
         {
-            "多様性の項（大きさ）": trace["diversity_loss"],
-            "LayerNorm の利得": trace["layernorm_gain"],
-            "大きさ ÷ 利得": trace["diversity_loss"] / trace["layernorm_gain"],
+            said("多様性の項（大きさ）"): trace["diversity_loss"],
+            said("LayerNorm の利得"): trace["layernorm_gain"],
+            said("大きさ ÷ 利得"): trace["diversity_loss"] / trace["layernorm_gain"],
         }
     )
     for label, color in zip(lines, sns.color_palette("colorblind"), strict=False):
         relative = lines[label] / lines[label].iloc[0] - 1
-        ax.plot(trace["iteration"], relative, color=color, label=said(str(label)))
+        ax.plot(trace["iteration"], relative, color=color, label=label)
     ax.yaxis.set_major_formatter(Distinct("%", 1))
     ax.xaxis.set_major_locator(_whole_ticks())
     since = said("反復 {first} からの変化", first=trace["iteration"].iloc[0])

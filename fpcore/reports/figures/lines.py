@@ -6,10 +6,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from scipy.stats import gmean
 
+from fpcore.language import said, template
 from fpcore.notation import METRICS
 from fpcore.reports.figures.looks import line_styles
 from fpcore.reports.figures.style import legend
-from fpcore.reports.figures.words import said
 
 FEW_POINTS = 12  # a line of fewer points has each of them marked
 
@@ -40,7 +40,7 @@ def draw_lines(
     legend(ax, legend_title)
 
 
-def nothing(ax: Axes, title: str, text: str = "値の記録がない") -> Axes:
+def nothing(ax: Axes, title: str, text: str = template("値の記録がない")) -> Axes:
     """Say that there is nothing to draw."""
     ax.text(0.5, 0.5, said(text), ha="center", va="center", transform=ax.transAxes)
     ax.set(title=title, xticks=[], yticks=[])
@@ -50,8 +50,9 @@ def nothing(ax: Axes, title: str, text: str = "値の記録がない") -> Axes:
 def titled(label: str, rows: pd.DataFrame) -> str:
     """Return the title of a figure: what it shows, of how many seeds."""
     seeds = rows.groupby("run")["seed"].nunique().max() if len(rows) else 0
-    band = "、帯はシード間の最小–最大" if seeds > 1 else ""
-    return said("{label}　シード n={n}" + band, label=label, n=max(1, seeds))
+    if seeds > 1:
+        return said("{label}　シード n={n}、帯はシード間の最小–最大", label=label, n=seeds)
+    return said("{label}　シード n={n}", label=label, n=max(1, seeds))
 
 
 def sized(rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
 from fpcore.analysis.token_classes import changes, gaps
+from fpcore.language import said, template
 from fpcore.reports.figures.looks import run_styles
 from fpcore.reports.figures.style import legend, whole_axis
 
@@ -18,9 +19,11 @@ __all__ = [
     "token_classes",
 ]
 
-LABELS = {"copied": "会話に", "frequency": "訓練で", "position": "位置", "length": "長さ"}
-UNITS = {"copied": "", "frequency": " 回", "position": "", "length": ""}
-COPIED = {"yes": "既出", "no": "初出"}
+LABELS = {
+    "copied": template("会話に {name}"), "frequency": template("訓練で {name} 回"),
+    "position": template("位置 {name}"), "length": template("長さ {name}"),
+}  # fmt: skip
+COPIED = {"yes": template("既出"), "no": template("初出")}
 
 
 def token_classes(seen: "Look", ax: Axes) -> Axes:
@@ -30,13 +33,14 @@ def token_classes(seen: "Look", ax: Axes) -> Axes:
     at = np.arange(len(rows))[::-1]
     if a is b:
         ax.plot(rows["a"], at, "o", color="0.2")
-        ax.set(xlabel="損失（nats）", title=f"{a.name}: 損失（n={len(seen.tokens):,} トークン）")
+        title = said("{run}: 損失（n={n:,} トークン）", run=a.name, n=len(seen.tokens))
+        ax.set(xlabel=said("損失（nats）"), title=title)
     else:
         ends = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
         ax.errorbar(rows["difference"], at, xerr=ends, fmt="o", color="0.2", capsize=2, ms=4)
         ax.axvline(0, color="0.5", lw=1)
-        ax.set(xlabel=f"損失の差 {b.name} − {a.name}（nats）")
-        ax.set_title(f"差と同時 95 % 区間（n={len(seen.tokens):,} トークン）")
+        ax.set(xlabel=said("損失の差 {b} − {a}（nats）", a=a.name, b=b.name))
+        ax.set_title(said("差と同時 95 % 区間（n={n:,} トークン）", n=len(seen.tokens)))
     names = [_called(row) for row in rows.to_dict("records")]
     ax.set_yticks(at, names, fontsize="x-small")
     return ax
@@ -44,8 +48,8 @@ def token_classes(seen: "Look", ax: Axes) -> Axes:
 
 def _called(row: dict[Any, Any]) -> str:
     """Return a short name of a class of tokens."""
-    name = COPIED.get(row["class"], row["class"])
-    return f"{LABELS[row['grouping']]} {name}{UNITS[row['grouping']]}"
+    name = said(COPIED.get(row["class"], row["class"]))
+    return said(LABELS[row["grouping"]], name=name)
 
 
 def far_back(seen: "Look", ax: Axes) -> Axes:
@@ -55,7 +59,7 @@ def far_back(seen: "Look", ax: Axes) -> Axes:
     for run, own in rows.groupby("run", sort=False):
         style = styles[str(run)]
         shown = own[own["mean"] > 0]
-        ax.plot(shown["back"], shown["mean"], style.dash, color=style.color, marker=style.marker,
+        ax.plot(shown["back"], shown["mean"], ls=style.dash, color=style.color, marker=style.marker,
                 ms=4, label=f"{run}")  # fmt: skip
         low = shown["low"].clip(lower=1e-5)
         ax.fill_between(shown["back"], low, shown["high"], color=style.color, alpha=0.15, lw=0)
@@ -67,6 +71,8 @@ def far_back(seen: "Look", ax: Axes) -> Axes:
         legend(ax)
     whole_axis(ax)
     places = int(rows["places"].iloc[0]) if len(rows) else 0
-    ax.set(xlabel="替えたトークン（最後から k 番目）", ylabel="次のトークンの分布の変化（対数）")
-    ax.set_title(f"どこまで覚えているか（n={places} か所、帯は 95 % 区間、0 は描かない）")
+    ax.set(xlabel=said("替えたトークン（最後から k 番目）"))
+    ax.set(ylabel=said("次のトークンの分布の変化（対数）"))
+    text = template("どこまで覚えているか（n={n} か所、帯は 95 % 区間、0 は描かない）")
+    ax.set_title(said(text, n=places))
     return ax

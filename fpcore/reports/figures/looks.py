@@ -15,9 +15,9 @@ import seaborn as sns
 from filelock import FileLock, Timeout
 
 from fpcore.errors import FpcoreError
+from fpcore.language import said, template
 from fpcore.paths import file_content, home, reports, write_atomically
 from fpcore.records.record import RunRecord, record_path
-from fpcore.reports.figures.words import said
 
 __all__ = [
     "Style",
@@ -38,7 +38,7 @@ DASHES: list[str | tuple[int, tuple[int, ...]]] = [
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 KINDS = {
     "gpt": "GPT", "lstm": "LSTM", "kneser-ney": "Kneser–Ney",
-    "untrained": "訓練しない文脈", "zero": "文脈なし",
+    "untrained": template("訓練しない文脈"), "zero": template("文脈なし"),
 }  # fmt: skip
 
 

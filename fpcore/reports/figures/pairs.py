@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.difference import MetricDifference
+from fpcore.language import said, template
 from fpcore.notation import METRICS
 from fpcore.records.frames import frame
 from fpcore.reports.figures.lines import nothing
@@ -19,7 +20,6 @@ from fpcore.reports.figures.sizes import by_size, perplexity
 from fpcore.reports.figures.style import token_axis, whole_axis
 from fpcore.reports.figures.ticks import Distinct
 from fpcore.reports.figures.traces import convergence
-from fpcore.reports.figures.words import said
 from fpcore.stats.uncertainty import Difference, difference
 
 __all__ = [
@@ -50,7 +50,7 @@ def convergence_of_pair(c: Comparison, both: Stacked) -> Stacked:
     convergence(c.traces, top)
     found = _by_iteration(c)
     if not found:
-        nothing(bottom, "", "比べられない")
+        nothing(bottom, "", template("比べられない"))
         return both
     points = {k: (d.difference, d.low, d.high) for k, d in found.items()}
     _marked(points, c, bottom)
@@ -70,7 +70,7 @@ def _with_difference(c: Comparison, metric: str, both: Stacked) -> Stacked:
     top, bottom = both
     found = {tokens: d for tokens, d in _by_tokens(c, metric).items() if not math.isnan(d.size)}
     if not found:
-        nothing(bottom, "", "比べられない")
+        nothing(bottom, "", template("比べられない"))
         return both
     _marked({n: (d.size, *d.ends) for n, d in found.items()}, c, bottom)
     logged = METRICS[metric].logged
@@ -124,10 +124,10 @@ def _marked(points: dict[float, tuple[float, float, float]], c: Comparison, ax: 
 
 def _caption(c: Comparison, seeds: int, known: bool) -> str:
     """Say what the lower axes show, of how many seeds, and what the bars are."""
-    text = "差 {b} − {a}　シード n={n}"
-    if known:
-        text += (
-            "\n縦線は {level} の区間" if seeds > 1 else "\n縦線は検証会話だけによる {level} の区間"
-        )
+    text = template("差 {b} − {a}　シード n={n}")
+    if known and seeds > 1:
+        text = template("差 {b} − {a}　シード n={n}\n縦線は {level} の区間")
+    elif known:
+        text = template("差 {b} − {a}　シード n={n}\n縦線は検証会話だけによる {level} の区間")
     digits = 0 if round(100 * c.level, 6).is_integer() else 2
     return said(text, a=c.a.name, b=c.b.name, n=seeds, level=f"{100 * c.level:.{digits}f} %")

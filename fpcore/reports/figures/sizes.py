@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from fpcore.language import said
 from fpcore.notation import METRICS
 from fpcore.records.frames import curve, frame
 from fpcore.records.record import RunRecord
@@ -13,7 +14,6 @@ from fpcore.reports.figures.lines import draw_lines, nothing, titled
 from fpcore.reports.figures.looks import Style, called, run_styles
 from fpcore.reports.figures.style import legend, ppl_axis, token_axis
 from fpcore.reports.figures.ticks import Distinct
-from fpcore.reports.figures.words import said
 from fpcore.stats.scaling import LEAST_SIZES, fit_power_law, fit_saturating_law
 
 __all__ = [

@@ -4,9 +4,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from fpcore.language import said
 from fpcore.notation import METRICS, metrics_where
 from fpcore.reports.figures.ticks import Distinct
-from fpcore.reports.figures.words import said
 
 __all__ = [
     "speedups",
@@ -25,8 +25,11 @@ def study(rows: pd.DataFrame, panels: list[Axes]) -> list[Axes]:
         if METRICS[metric].unit == "%":
             ax.xaxis.set_major_formatter(Distinct("%"))
     samples, n = rows["samples"].iloc[0], rows["seed"].nunique()
-    title = "{samples} サンプル、シード n={n}（点はシード、線は平均 ± 標準偏差、破線は基準）"
-    panels[0].figure.suptitle(said(title, samples=samples, n=n), fontsize="medium")
+    title = said(
+        "{samples} サンプル、シード n={n}（点はシード、線は平均 ± 標準偏差、破線は基準）",
+        samples=samples, n=n,
+    )  # fmt: skip
+    panels[0].figure.suptitle(title, fontsize="medium")
     return panels
 
 
@@ -37,11 +40,9 @@ def _panel(rows: pd.DataFrame, metric: str, ax: Axes) -> None:
     at = range(len(names))
     ax.errorbar(stats["mean"], at, xerr=stats["std"], fmt="none", color="0.3", lw=1.5, capsize=3)
     ax.scatter(rows[metric], rows["label"].map(names.index), s=22, color=color, zorder=3)
-    base = next(name for name in names if name.endswith("（基準）"))
+    base = rows.loc[rows["base"], "label"].iloc[0]
     ax.axvline(stats.loc[base, "mean"], color="0.4", ls="--", lw=1)
-    shown = [said("{name}（基準）", name=n.removesuffix("（基準）")) if n == base else n
-             for n in names]  # fmt: skip
-    ax.set_yticks(at, shown)
+    ax.set_yticks(at, names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
 

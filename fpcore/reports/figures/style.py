@@ -11,15 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from fpcore.language import Language, said, speak
 from fpcore.reports.figures.described import say_what_is_seen
 from fpcore.reports.figures.ticks import Distinct, log_axis
-from fpcore.reports.figures.words import Language, said, speak
 
 __all__ = [
     "axes",
     "legend",
     "panels",
     "ppl_axis",
+    "set_style",
     "stacked",
     "token_axis",
     "use_style",
@@ -35,14 +36,19 @@ LETTER = 0.085, 0.19  # a letter of a legend takes this width and height, in inc
 
 
 def use_style(lang: Language = "ja") -> None:
-    """Set fonts that have Japanese, colours for colour-blind readers, and the figures' language.
+    """Set how figures look (`set_style`), and the language of all that is written from now on.
 
     Raises:
         ConfigError: a language other than ja or en.
     """
+    speak(lang)
+    set_style()
+
+
+def set_style() -> None:
+    """Set fonts that have Japanese, and colours for colour-blind readers."""
     import matplotlib_fontja  # noqa: F401  (registers the font)
 
-    speak(lang)
     _show_in_notebook()
     sns.set_theme(style="whitegrid", palette="colorblind", font=FONT, font_scale=0.95)
     plt.rcParams |= {"figure.dpi": 110, "axes.unicode_minus": False, "svg.fonttype": "none"}

@@ -3,13 +3,13 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
+from fpcore.language import said, template
 from fpcore.notation import METRICS
 from fpcore.records.frames import epochs, frame, traces
 from fpcore.records.record import RunRecord
 from fpcore.reports.figures.lines import draw_lines, nothing, sized, titled
 from fpcore.reports.figures.style import whole_axis
 from fpcore.reports.figures.ticks import Distinct
-from fpcore.reports.figures.words import said
 
 __all__ = [
     "convergence",
@@ -34,7 +34,7 @@ def convergence(rows: pd.DataFrame, ax: Axes) -> Axes:
 
 def phase1_loss(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the phase-1 loss by iteration (rows from `Comparison.traces`)."""
-    return curves(rows, "iteration", "loss", "Phase 1 損失", ax)
+    return curves(rows, "iteration", "loss", template("Phase 1 損失"), ax)
 
 
 def curves(rows: pd.DataFrame, x: str, column: str, label: str, ax: Axes) -> Axes:
@@ -68,9 +68,9 @@ def phase2_by_size(record: RunRecord, ax: Axes) -> Axes:
     It is that of validation, or where that is read once, in the end, that of development.
     """
     rows = epochs([record]).assign(size=lambda t: t["samples"].astype(str))
-    column, label = ("val_loss", "検証損失")
+    column, label, axis = ("val_loss", said("検証損失"), said("検証損失（nat）"))
     if rows[column].isna().any():
-        column, label = ("dev_loss", "開発損失")
+        column, label, axis = ("dev_loss", said("開発損失"), said("開発損失（nat）"))
     rows = rows.dropna(subset=[column])
     if rows.empty:
         return nothing(ax, f"{record.name}: Phase 2")
@@ -78,7 +78,7 @@ def phase2_by_size(record: RunRecord, ax: Axes) -> Axes:
     best = frame([record]).merge(rows, left_on=["seed", "samples", "best_epoch"],
                                  right_on=["seed", "samples", "epoch"])  # fmt: skip
     ax.scatter(best["epoch"], best[column], s=70, facecolors="none", edgecolors="0.2", zorder=4)
-    title = titled(f"{record.name}: Phase 2 {said(label)}", rows)
-    ax.set(xlabel=said("エポック"), ylabel=f"{said(f'{label}（nat）')}", title=title)
+    title = titled(f"{record.name}: Phase 2 {label}", rows)
+    ax.set(xlabel=said("エポック"), ylabel=axis, title=title)
     whole_axis(ax)
     return ax

@@ -2,6 +2,7 @@
 
 import math
 
+from fpcore.language import passage, said
 from fpcore.notation import Markdown, number, percent
 from fpcore.reports.coloured import Coloured, Token, coloured
 from fpcore.reports.look.words import visible
@@ -28,31 +29,32 @@ def conversation(seen: Look) -> Coloured:
 def legend(seen: Look) -> Markdown:
     """Say what the colours of the conversation mean."""
     if seen.compared == 1:
-        what = (
-            f"色は `{seen.readings[0].name}` の損失（濃いほど大きい、{_steps(LOSSES)} nats から）"
-        )
+        colours = said(
+            "色は `{run}` の損失（濃いほど大きい、{steps} nats から）。",
+            run=seen.readings[0].name, steps=_steps(LOSSES),
+        )  # fmt: skip
     else:
         a, b = (reading.name for reading in seen.readings[:2])
-        what = (
-            f"色は損失の差 `{b}` − `{a}`（橙は `{b}` が悪い、青は `{b}` が良い、"
-            f"{_steps(GAPS)} nats から濃くなる）"
-        )
-    return Markdown(
-        f"会話 {seen.conversation.number}。{what}。トークンに重ねると損失と候補が出る。"
-    )
+        colours = said(
+            "色は損失の差 `{b}` − `{a}`（橙は `{b}` が悪い、青は `{b}` が良い、"
+            "{steps} nats から濃くなる）。",
+            a=a, b=b, steps=_steps(GAPS),
+        )  # fmt: skip
+    which = said("会話 {n}。", n=seen.conversation.number)
+    return Markdown(passage(which, colours, said("トークンに重ねると損失と候補が出る。")))
 
 
 def _note(names: list[str], losses: list[float], chances: list[Chances]) -> str:
     """Return what shows over a token: the losses, and the likeliest tokens of every run."""
     if not chances or math.isnan(losses[0]):
-        return "最初のトークンは予測されない"
-    said = [f"{name} {number(loss, 2)}" for name, loss in zip(names, losses, strict=False)]
+        return said("最初のトークンは予測されない")
+    parts = [f"{name} {number(loss, 2)}" for name, loss in zip(names, losses, strict=False)]
     if len(names) == 2:
-        said.append(f"差 {number(losses[1] - losses[0], 2, signed=True)}")
+        parts.append(said("差 {gap}", gap=number(losses[1] - losses[0], 2, signed=True)))
     for name, own in zip(names, chances, strict=False):
         likeliest = " ".join(f"{visible(text)} {percent(p, 0)}" for text, p in own)
-        said.append(f"{name} の候補: {likeliest}")
-    return "｜".join(said)
+        parts.append(said("{run} の候補: {likeliest}", run=name, likeliest=likeliest))
+    return said("｜").join(parts)
 
 
 def _colour(losses: list[float]) -> str:

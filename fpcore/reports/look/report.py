@@ -6,8 +6,9 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
+from fpcore.language import said, template
 from fpcore.notation import Markdown
-from fpcore.paths import reports, together
+from fpcore.paths import report, together
 from fpcore.reports import figures
 from fpcore.reports.look import sections
 from fpcore.reports.look.answer import answer
@@ -21,25 +22,28 @@ __all__ = [
 ]
 
 FIGURES = {
-    "classes": (figures.token_classes, "損失の差（トークンの種類ごと）"),
-    "far-back": (figures.far_back, "k 番目に新しいトークンを替えたときの次のトークンの分布の変化"),
+    "classes": (figures.token_classes, template("損失の差（トークンの種類ごと）")),
+    "far-back": (
+        figures.far_back,
+        template("k 番目に新しいトークンを替えたときの次のトークンの分布の変化"),
+    ),
 }
 
 
 def render(seen: Look) -> Markdown:
     """Return the whole report as Markdown; figures are linked by file name."""
-    shown = {name: f"![{caption}]({name}.png)" for name, (_, caption) in FIGURES.items()}
+    shown = {name: f"![{said(caption)}]({name}.png)" for name, (_, caption) in FIGURES.items()}
     parts = [
-        f"# 文脈は何を知っているか: {seen.title}（{seen.samples} サンプル）",
+        said("# 文脈は何を知っているか: {title}（{n} サンプル）", title=seen.title, n=seen.samples),
         answer(seen),
-        f"## 対象\n\n{sections.setting(seen)}",
-        f"## どこで違うか\n\n{sections.classes(seen)}\n\n{shown['classes']}",
-        f"## 訓練した文脈とゼロ文脈\n\n{sections.versus_zero(seen)}",
-        f"## どこまで覚えているか\n\n{sections.far_back(seen)}\n\n{shown['far-back']}",
-        f"## 近い文脈\n\n{sections.near(seen)}\n\n{sections.neighbours(seen)}",
-        f"## 生成\n\n{sections.made(seen)}",
-        f"## 会話\n\n{legend(seen)}\n\n{conversation(seen)}",
-    ]
+        said("## 対象"), sections.setting(seen),
+        said("## どこで違うか"), sections.classes(seen), shown["classes"],
+        said("## 訓練した文脈とゼロ文脈"), sections.versus_zero(seen),
+        said("## どこまで覚えているか"), sections.far_back(seen), shown["far-back"],
+        said("## 近い文脈"), sections.near(seen), sections.neighbours(seen),
+        said("## 生成"), sections.made(seen),
+        said("## 会話"), legend(seen), conversation(seen),
+    ]  # fmt: skip
     return Markdown("\n\n".join(parts) + "\n")
 
 
@@ -49,7 +53,7 @@ def write(seen: Look) -> Path:
     Returns the path of `report.md`.
     """
     names = [reading.name for reading in seen.readings[: seen.compared]]
-    target = reports() / "look" / f"{together(names)}-{seen.samples}"
+    target = report(f"look/{together(names)}-{seen.samples}")
     drawn = {name: partial(_draw, draw, seen) for name, (draw, _) in FIGURES.items()}
     return publish(target, render(seen), drawn)
 

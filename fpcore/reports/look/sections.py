@@ -4,7 +4,8 @@ import pandas as pd
 
 from fpcore import notation
 from fpcore.analysis import token_classes
-from fpcore.notation import Markdown, code, number, percent
+from fpcore.language import passage, said, template
+from fpcore.notation import METRICS, Markdown, code, number, percent
 from fpcore.reports.look.answer import trained_and_zero
 from fpcore.reports.look.words import CONTEXTS, COPIED, GROUPINGS, interval, share, visible
 from fpcore.runs.looks import FAR, Look, Reading
@@ -25,19 +26,23 @@ def setting(seen: Look) -> Markdown:
     """対象: what was read."""
     rows = [
         {
-            "実行": r.name,
-            "文脈": CONTEXTS[r.contexts],
-            "Val PPL": number(perplexity(float(r.losses.mean())), 1),
+            said("実行"): r.name,
+            said("文脈"): said(CONTEXTS[r.contexts]),
+            METRICS["val_ppl"].name: number(perplexity(float(r.losses.mean())), 1),
         }
         for r in seen.readings
     ]
-    return Markdown(
-        f"{notation.table(pd.DataFrame(rows))}\n\n{seen.samples} サンプル、シード {seen.seed} の"
-        f"保存されたモデルが検証テキスト（{len(seen.tokens):,} トークン、"
-        f"{seen.tokens['conversation'].nunique()} 会話）を逐次の文脈で読んだ。区間は会話を単位と"
-        "する 95 % 区間で、**この重みどうし**の差についてのもの。シードは 1 つなので、ほかのシード"
-        "でどうなるかは言えない。"
+    read = said(
+        "{n} サンプル、シード {seed} の保存されたモデルが検証テキスト（{tokens:,} トークン、"
+        "{conversations} 会話）を逐次の文脈で読んだ。",
+        n=seen.samples, seed=seen.seed, tokens=len(seen.tokens),
+        conversations=seen.tokens["conversation"].nunique(),
+    )  # fmt: skip
+    sure = said(
+        "区間は会話を単位とする 95 % 区間で、**この重みどうし**の差についてのもの。シードは 1 つ"
+        "なので、ほかのシードでどうなるかは言えない。"
     )
+    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{passage(read, sure)}")
 
 
 def classes(seen: Look) -> Markdown:
@@ -49,9 +54,9 @@ def versus_zero(seen: Look) -> Markdown:
     """訓練した文脈とゼロ文脈: the same, where that is not what is compared."""
     pair = trained_and_zero(seen)
     if pair is None:
-        return Markdown("ゼロ文脈の実行がない。")
+        return Markdown(said("ゼロ文脈の実行がない。"))
     if {one.name for one in pair} == {one.name for one in _compared(seen)}:
-        return Markdown("上の表がその比較である。")
+        return Markdown(said("上の表がその比較である。"))
     return _classes(seen, *pair)
 
 
@@ -59,60 +64,65 @@ def far_back(seen: Look) -> Markdown:
     """どこまで覚えているか: what changes where the k-th last token is another one."""
     found = token_classes.changes(seen.changes)
     if found.empty:
-        return Markdown(f"どの会話も {FAR} トークンより短いので測れない。")
+        return Markdown(said("どの会話も {n} トークンより短いので測れない。", n=FAR))
     rows = []
     for back in (k for k in range(1, FAR + 1) if k <= 5 or k % 5 == 0):
         own = found[found["back"] == back].to_dict("records")
         rows.append({"k": str(back)} | {row["run"]: share(row) for row in own})
-    places = int(found["places"].iloc[0])
-    return Markdown(
-        f"{notation.table(pd.DataFrame(rows))}\n\n次のトークンの確率のうち動いた割合"
-        f"（全変動距離、{places} か所の平均と 95 % 区間）。替えるトークンは訓練テキストから引く。"
+    note = said(
+        "次のトークンの確率のうち動いた割合（全変動距離、{n} か所の平均と 95 % 区間）。"
+        "替えるトークンは訓練テキストから引く。",
+        n=int(found["places"].iloc[0]),
     )
+    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
 
 def near(seen: Look) -> Markdown:
     """近い文脈: which of the last tokens the nearest contexts share."""
     if seen.near.empty:
-        return Markdown("会話が短いので測れない。")
+        return Markdown(said("会話が短いので測れない。"))
     rows = [
         {
             "k": str(row["back"]),
-            "最も近い文脈": percent(row["same"]),
-            "任意の文脈": percent(row["chance"]),
+            said("最も近い文脈"): percent(row["same"]),
+            said("任意の文脈"): percent(row["chance"]),
         }
         for row in seen.near.to_dict("records")
     ]
-    return Markdown(
-        f"{notation.table(pd.DataFrame(rows))}\n\n`{seen.readings[0].name}` の文脈（平均を引いた"
-        "余弦）で最も近い、別の会話の位置と、k 番目に新しいトークンが同じである割合。"
+    note = said(
+        "`{run}` の文脈（平均を引いた余弦）で最も近い、別の会話の位置と、"
+        "k 番目に新しいトークンが同じである割合。",
+        run=seen.readings[0].name,
     )
+    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
 
 def neighbours(seen: Look) -> Markdown:
     """Return the contexts nearest to that of one token, which stands first."""
+    read = said("読んだもの → 次")
     rows = [
         {
-            "余弦": number(row["similarity"], 2),
-            "会話": str(row["conversation"]),
-            "読んだもの → 次": f"{code(visible(row['read']))} → {code(visible(row['next']))}",
+            said("余弦"): number(row["similarity"], 2),
+            said("会話"): str(row["conversation"]),
+            read: f"{code(visible(row['read']))} → {code(visible(row['next']))}",
         }
         for row in seen.neighbours.to_dict("records")
     ]
-    head = f"会話 {seen.conversation.number} のトークン {seen.token}（1 行目）に近い文脈:"
-    table = notation.table(pd.DataFrame(rows), markdown="読んだもの → 次")
+    head = said("会話 {n} のトークン {token}（1 行目）に近い文脈:",
+                n=seen.conversation.number, token=seen.token)  # fmt: skip
+    table = notation.table(pd.DataFrame(rows), markdown=read)
     return Markdown(f"{head}\n\n{table}")
 
 
 def made(seen: Look) -> Markdown:
     """生成: what every model makes of the same beginning."""
     rows = [
-        {"モデル": row["source"], "続き": code(visible(row["text"]))}
+        {said("モデル"): row["source"], said("続き"): code(visible(row["text"]))}
         for row in seen.made.to_dict("records")
     ]
     prompt = code(visible(seen.made["prompt"].iloc[0]))
-    table = notation.table(pd.DataFrame(rows), markdown="続き")
-    return Markdown(f"始まり: {prompt}\n\n{table}")
+    table = notation.table(pd.DataFrame(rows), markdown=said("続き"))
+    return Markdown(f"{said('始まり: {prompt}', prompt=prompt)}\n\n{table}")
 
 
 def _compared(seen: Look) -> tuple[Reading, Reading]:
@@ -125,16 +135,16 @@ def _classes(seen: Look, a: Reading, b: Reading) -> Markdown:
     rows = []
     for row in found.to_dict("records"):
         facts = {
-            "分け方": GROUPINGS[row["grouping"]],
-            "種類": COPIED.get(row["class"], row["class"]),
-            "トークン": f"{row['tokens']:,}",
-            "会話": str(row["conversations"]),
+            said("分け方"): said(GROUPINGS[row["grouping"]]),
+            said("種類"): said(COPIED.get(row["class"], row["class"])),
+            said("トークン"): f"{row['tokens']:,}",
+            said("会話"): str(row["conversations"]),
             a.name: number(row["a"], 3),
         }
         if a is not b:
-            facts |= {f"{b.name} ": number(row["b"], 3), "差": interval(row)}
+            facts |= {f"{b.name} ": number(row["b"], 3), said("差"): interval(row)}
         rows.append(facts)
-    note = f"損失は nats。差は {b.name} − {a.name} で、区間は {len(found)} 個が同時に成り立つ。"
-    return Markdown(
-        f"{notation.table(pd.DataFrame(rows))}\n\n{note if a is not b else '損失は nats。'}"
-    )
+    text = template("差は {b} − {a} で、区間は {n} 個が同時に成り立つ。")
+    gaps = "" if a is b else said(text, a=a.name, b=b.name, n=len(found))
+    note = passage(said("損失は nats。"), gaps)
+    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")

@@ -4,22 +4,28 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from fpcore.language import said, template
 from fpcore.notation import ends, number, percent
 
 Row = Mapping[Any, Any]  # of a table, by column
 GROUPINGS = {
-    "copied": "会話に既出か",
-    "frequency": "訓練での回数",
-    "position": "会話の中の位置",
-    "length": "会話の長さ（トークン）",
+    "copied": template("会話に既出か"),
+    "frequency": template("訓練での回数"),
+    "position": template("会話の中の位置"),
+    "length": template("会話の長さ（トークン）"),
 }
-CONTEXTS = {"trained": "訓練した文脈", "untrained": "訓練しない文脈", "zero": "ゼロ文脈"}
-COPIED = {"yes": "既出", "no": "初出"}
+CONTEXTS = {
+    "trained": template("訓練した文脈"),
+    "untrained": template("訓練しない文脈"),
+    "zero": template("ゼロ文脈"),
+}
+COPIED = {"yes": template("既出"), "no": template("初出")}
 
 
 def class_name(row: Row) -> str:
     """Return the name of a class of tokens, from its row (`analysis.token_classes.gaps`)."""
-    return f"{GROUPINGS[row['grouping']]} {COPIED.get(row['class'], row['class'])}"
+    kind = said(COPIED.get(row["class"], str(row["class"])))
+    return said("{grouping} {kind}", grouping=said(GROUPINGS[row["grouping"]]), kind=kind)
 
 
 def interval(row: Row) -> str:

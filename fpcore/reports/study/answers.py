@@ -1,16 +1,17 @@
 """What a study answers, sentence by sentence: each follows from its intervals by rule."""
 
 import math
+from collections.abc import Iterable
 
 from fpcore import notation
 from fpcore.analysis.checks.check import WRONG
 from fpcore.analysis.study import Evidence
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
+from fpcore.language import listed, passage, said, template
 from fpcore.notation import number, percent, sizes
-from fpcore.records.pairs import CUT_SHORT
 from fpcore.reports import opening, sentences
-from fpcore.reports.sentences import UNCLEAR, level
+from fpcore.reports.sentences import level
 from fpcore.reports.study import clips, knobs, ranks, worth
 
 MANY_SEEDS = 30  # nobody runs more seeds than this to see so small a difference
@@ -24,7 +25,7 @@ def answer(e: Evidence) -> list[str]:
     """
     if e.cut_short:
         return [_refusal(e)]
-    first = [ranks.kept(e), knobs.best_values(e) + clips.answer(e), worth.answer(e)]
+    first = [ranks.kept(e), passage(knobs.best_values(e), clips.answer(e)), worth.answer(e)]
     lines = [line for line in first if line]
     lines += [_basis(e), _resolution(e), _best(e), *knobs.effects(e), *clips.details(e)]
     lines += [*_by_size(e), *ranks.both_down(e), *_unchanged(e), *_stopped(e)]
@@ -35,11 +36,12 @@ def in_short(e: Evidence) -> str:
     """Return the answer in a sentence or two: of the knobs, of contexts, or of effective rank."""
     if e.cut_short:
         return _refusal(e)
-    said = knobs.in_short(e) + clips.answer(e) + worth.in_short(e)
-    said = said + ranks.in_short(e) or _best(e)
+    known = [knobs.in_short(e), clips.answer(e), worth.in_short(e), ranks.in_short(e)]
+    told = passage(*known) or _best(e)
     if e.seeds < 2:
-        return f"{said}シードが 1 つなので、確からしさは判定できない"
-    return said if "[ ] は" in said else f"{said}[ ] は {level(e.level)} 区間"
+        return passage(told, said("シードが 1 つなので、確からしさは判定できない。"))
+    interval = said("[ ] は {level} 区間。", level=level(e.level))
+    return told if "[ ]" in told else passage(told, interval)
 
 
 def first_step(e: Evidence) -> str:
@@ -53,30 +55,41 @@ def first_step(e: Evidence) -> str:
 def next_steps(e: Evidence) -> list[str]:
     """Say what to try next, as far as the records tell."""
     if e.cut_short:
-        return ["`epochs` を増やして、上の実行をやり直す。"]
+        return [said("`epochs` を増やして、上の実行をやり直す。")]
     return [line for line in (*_edge(e), *_more_seeds(e), _one_setting(e)) if line]
 
 
 def _refusal(e: Evidence) -> str:
-    names = "、".join(f"{e.said(r)}（{r.config['epochs']}）" for r in e.cut_short)
-    return (
-        f"**答えない。** {CUT_SHORT}設定がある: {names}。打ち切った訓練どうしの Val PPL と正解率は"
-        "比べられない。`epochs` を増やして実行し直すと答える。"
+    return said(
+        "**答えない。** 最良エポックが `epochs` の上限で、Phase 2 が終わっていない設定がある: "
+        "{names}。打ち切った訓練どうしの Val PPL と正解率は比べられない。`epochs` を増やして"
+        "実行し直すと答える。",
+        names=listed(
+            said("{name}（{n}）", name=e.said(r), n=r.config["epochs"]) for r in e.cut_short
+        ),
     )
 
 
 def _basis(e: Evidence) -> str:
-    head = f"値は、サイズを書いていなければ {sizes([e.samples])}、シード n={e.seeds}。"
+    head = said(
+        "値は、サイズを書いていなければ {sizes}、シード n={n}。",
+        sizes=sizes([e.samples]),
+        n=e.seeds,
+    )
     if e.seeds < 2:
         return head
     pairs, over, metrics = e.family
-    return (
-        f"{head}この報告の {pairs} 個の比較 × {over} サイズ × {metrics} 指標が同時に 95 % で"
-        f"成り立つように、区間は 1 つずつ {level(e.level)} に広げた（Bonferroni）。Val PPL は比の"
-        "対数で比べ、区間にはシードと検証会話の両方のばらつきが入る（シードの分散はサイズと"
-        f"比較をまとめて推定した）。Val PPL で {sentences.margin('val_ppl')} より小さい差は"
-        "「小さい」と呼ぶ。"
+    family = said(
+        "この報告の {pairs} 個の比較 × {over} サイズ × {metrics} 指標が同時に 95 % で"
+        "成り立つように、区間は 1 つずつ {level} に広げた（Bonferroni）。",
+        pairs=pairs, over=over, metrics=metrics, level=level(e.level),
+    )  # fmt: skip
+    spread = said(
+        "Val PPL は比の対数で比べ、区間にはシードと検証会話の両方のばらつきが入る（シードの分散は"
+        "サイズと比較をまとめて推定した）。Val PPL で {margin} より小さい差は「小さい」と呼ぶ。",
+        margin=sentences.margin("val_ppl"),
     )
+    return passage(head, family, spread)
 
 
 def _resolution(e: Evidence) -> str:
@@ -85,21 +98,28 @@ def _resolution(e: Evidence) -> str:
         return ""
     low, high = e.resolutions[0], e.resolutions[-1]
     middle = e.resolutions[len(e.resolutions) // 2]
-    ends = f"、{percent(low)}–{percent(high)}" if len(e.resolutions) > 1 else ""
-    return (
-        f"この比較で見分けられる差は Val PPL の約 {percent(middle)}（{e.samples} サンプルでの基準"
-        f"との比較の中央値{ends}、検出力 80 %）。"
-    )
+    ends = said("、{low}–{high}", low=percent(low), high=percent(high))
+    return said(
+        "この比較で見分けられる差は Val PPL の約 {middle}（{n} サンプルでの基準との比較の中央値"
+        "{ends}、検出力 80 %）。",
+        middle=percent(middle), n=e.samples, ends=ends if len(e.resolutions) > 1 else "",
+    )  # fmt: skip
 
 
 def _best(e: Evidence) -> str:
     """Name the run with the lowest development loss, and how its Val PPL stands to the others'."""
-    ppl, spread = e.means(e.best)["val_ppl"]
-    twins = "、".join(e.said(e.record(run)) for run in e.twins)
-    said = f"開発テキストの損失が最も低いのは {e.said(e.best)}"
-    said += f"（Val PPL {notation.with_spread('val_ppl', ppl, spread)}"
-    said += f"、結果がすべて同じ設定: {twins}）。" if twins else "）。"
-    return said + _beside_the_best(e)
+    ppl = notation.with_spread("val_ppl", *e.means(e.best)["val_ppl"])
+    alone = template("開発テキストの損失が最も低いのは {best}（Val PPL {ppl}）。")
+    among = template(
+        "開発テキストの損失が最も低いのは {best}（Val PPL {ppl}、結果がすべて同じ設定: {twins}）。"
+    )
+    text = among if e.twins else alone
+    first = said(text, best=e.said(e.best), ppl=ppl, twins=_named(e, e.twins))
+    return passage(first, _beside_the_best(e))
+
+
+def _named(e: Evidence, runs: Iterable[str]) -> str:
+    return listed(e.said(e.record(run)) for run in runs)
 
 
 def _beside_the_best(e: Evidence) -> str:
@@ -107,11 +127,14 @@ def _beside_the_best(e: Evidence) -> str:
     told = list(e.beside_best.values())
     lower, higher = told.count("up"), told.count("down")
     if lower == len(told) > 0:
-        return f"その Val PPL は、ほかの {lower} 設定のどれよりも低いと言える。"
-    said = f"その Val PPL は、ほかの {lower} 設定より低いと言える。" if lower else ""
-    said += f"{higher} 設定よりは高いと言える。" if higher else ""
-    names = "、".join(e.said(e.record(run)) for run in e.rivals)
-    return f"{said}次の設定とは Val PPL に{UNCLEAR}: {names}。" if names else said
+        return said("その Val PPL は、ほかの {n} 設定のどれよりも低いと言える。", n=lower)
+    return passage(
+        said("その Val PPL は、ほかの {n} 設定より低いと言える。", n=lower) if lower else "",
+        said("{n} 設定よりは高いと言える。", n=higher) if higher else "",
+        said("次の設定とは Val PPL に差があるとは言えない: {names}。", names=_named(e, e.rivals))
+        if e.rivals
+        else "",
+    )
 
 
 def _by_size(e: Evidence) -> list[str]:
@@ -120,17 +143,20 @@ def _by_size(e: Evidence) -> list[str]:
         e.said(e.record(run)): sentences.by_size(c.by_size("val_ppl"))
         for run, c in e.comparisons.items()
     }
-    named = [f"{name}（{words}）" for name, words in found.items() if words]
+    named = [
+        said("{name}（{words}）", name=name, words=words) for name, words in found.items() if words
+    ]
     if not named:
         return []
-    return [f"基準との Val PPL の差について、サイズによって言えることが違う: {'、'.join(named)}。"]
+    text = template("基準との Val PPL の差について、サイズによって言えることが違う: {named}。")
+    return [said(text, named=listed(named))]
 
 
 def _unchanged(e: Evidence) -> list[str]:
     if not e.unchanged:
         return []
-    names = "、".join(e.said(e.record(run)) for run in e.unchanged)
-    return [f"結果が基準とすべて同じで、何も変えていない設定: {names}。"]
+    text = template("結果が基準とすべて同じで、何も変えていない設定: {names}。")
+    return [said(text, names=_named(e, e.unchanged))]
 
 
 def _stopped(e: Evidence) -> list[str]:
@@ -140,17 +166,20 @@ def _stopped(e: Evidence) -> list[str]:
         own = [r.phase1_iterations for r in record.results if r.phase1_iterations]
         if own and min(own) < record.config["max_iter"]:
             span = f"{min(own)}" if min(own) == max(own) else f"{min(own)}–{max(own)}"
-            found.append(f"{e.said(record)}（{span} 反復）")
+            found.append(said("{name}（{span} 反復）", name=e.said(record), span=span))
     if not found:
         return []
-    return [
-        f"収束率の条件で `max_iter` より早く止まった設定: {'、'.join(found)}。"
+    text = template(
+        "収束率の条件で `max_iter` より早く止まった設定: {found}。"
         "ほかの設定との差には、反復数の違いも入っている。"
-    ]
+    )
+    return [said(text, found=listed(found))]
 
 
 def _edge(e: Evidence) -> list[str]:
     """Say that the best lies at the end of what was tried, if it stands out from the rest."""
+    beyond = template("最良の `{knob}` {value} は試した範囲の端なので、その先の値を試す。")
+    between = template("最良の `{knob}` {value} は試した範囲の端なので、隣の値との間を試す。")
     found = []
     for knob in e.study.grid:
         tried = {record.config[knob] for record in e.records}
@@ -158,8 +187,8 @@ def _edge(e: Evidence) -> list[str]:
             continue
         value, order = e.best.config[knob], sorted(tried)
         if value in (order[0], order[-1]):
-            further = "その先の値" if _goes_on(knob, order, value) else "隣の値との間"
-            found.append(f"最良の `{knob}` {value} は試した範囲の端なので、{further}を試す。")
+            further = beyond if _goes_on(knob, order, value) else between
+            found.append(said(further, knob=knob, value=value))
     return found
 
 
@@ -196,21 +225,22 @@ def _more_seeds(e: Evidence) -> list[str]:
     if not known:
         return []
     run = min(known, key=lambda name: known[name])
-    count, name = f"約 {number(known[run], 0)} シード", e.said(e.record(run))
-    if known[run] > MANY_SEEDS:
-        return [
-            f"Val PPL で基準と区別できない設定は、最も区別しやすい {name} でも{count}が"
-            "要るほど差が小さい（検出力 80 %）。シードを増やすより、ほかの条件を試す。"
-        ]
-    return [
-        f"Val PPL で {name} を基準と区別するには、いまの差とばらつきなら{count}が要る"
+    many = template(
+        "Val PPL で基準と区別できない設定は、最も区別しやすい {name} でも約 {n} シードが要るほど"
+        "差が小さい（検出力 80 %）。シードを増やすより、ほかの条件を試す。"
+    )
+    few = template(
+        "Val PPL で {name} を基準と区別するには、いまの差とばらつきなら約 {n} シードが要る"
         "（検出力 80 %）。"
-    ]
+    )
+    text = many if known[run] > MANY_SEEDS else few
+    return [said(text, name=e.said(e.record(run)), n=number(known[run], 0))]
 
 
 def _one_setting(e: Evidence) -> str:
-    corpus, width = notation.escaped(e.base.config["corpus"]), e.base.config["context_dim"]
-    return (
-        f"以上は {corpus}、文脈の次元 D = {width} の結果である。別の大きさでも同じ格子を実行して"
-        "確かめる。"
+    return said(
+        "以上は {corpus}、文脈の次元 D = {width} の結果である。別の大きさでも同じ格子を実行して"
+        "確かめる。",
+        corpus=notation.escaped(e.base.config["corpus"]),
+        width=e.base.config["context_dim"],
     )

@@ -6,7 +6,8 @@ from typing import Any
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.effects import Effect
 from fpcore.analysis.study import Evidence
-from fpcore.notation import METRICS, escaped, glued, knob_value
+from fpcore.language import listed, passage, said, template
+from fpcore.notation import METRICS, escaped, knob_value
 from fpcore.reports import sentences
 from fpcore.reports.sentences import metric
 
@@ -18,13 +19,13 @@ BySize = Mapping[int, MetricDifference]
 def best_values(e: Evidence) -> str:
     """Say of each numeric knob of the grid whether a value is better than the base's."""
     knobs = [k for k, tried in e.study.grid.items() if k not in OWN_SENTENCES and _numeric(tried)]
-    return "".join(_best_value(e, knob) for knob in knobs)
+    return passage(*(_best_value(e, knob) for knob in knobs))
 
 
 def in_short(e: Evidence) -> str:
     """Say of each numeric knob which values are better, with the interval of the lowest one."""
     knobs = [k for k, tried in e.study.grid.items() if k not in OWN_SENTENCES and _numeric(tried)]
-    return "".join(_in_short(e, knob) for knob in knobs)
+    return passage(*(_in_short(e, knob) for knob in knobs))
 
 
 def _in_short(e: Evidence, knob: str) -> str:
@@ -34,16 +35,21 @@ def _in_short(e: Evidence, knob: str) -> str:
     told = {v: d[e.samples] for v, d in known.items()}
     lowest = min(told, key=lambda v: told[v].relative)
     own = knob_value(e.base.config[knob])
+    text = (
+        template("Val PPL が最も低い {value!g}は {own} に対して、{verdict}。")
+        if told[lowest].relative < 0
+        else template("ほかの値で Val PPL が最も低い {value!g}は {own} に対して、{verdict}。")
+    )
     verdict = sentences.per_size(known[lowest], sentences.verdict)
-    which = "Val PPL が最も低い" if told[lowest].relative < 0 else "ほかの値で Val PPL が最も低い"
-    best = glued(f"{which} {knob_value(lowest)}", f"は {own} に対して、{verdict}。")
-    return f"`{knob}`: {_at(e, known)}{_conclusion(own, told)}{best}"
+    best = said(text, value=knob_value(lowest), own=own, verdict=verdict)
+    return f"`{knob}`: {passage(_concluded(e, known, own), best)}"
 
 
-def _at(e: Evidence, known: Mapping[Any, BySize]) -> str:
-    """Name the largest size where other things hold at others."""
+def _concluded(e: Evidence, known: Mapping[Any, BySize], own: str) -> str:
+    """Say the conclusion of the largest size, and its name where other things hold at others."""
+    told = _conclusion(own, {v: d[e.samples] for v, d in known.items()})
     alike = all(len({d.certain for d in by_size.values()}) == 1 for by_size in known.values())
-    return "" if alike else f"{e.samples} サンプルでは、"
+    return told if alike else said("{n} サンプルでは、{told}", n=e.samples, told=told)
 
 
 def _numeric(tried: list[Any]) -> bool:
@@ -55,17 +61,28 @@ def _best_value(e: Evidence, knob: str) -> str:
     if not known:
         return ""
     own = knob_value(e.base.config[knob])
-    mean = f"{settings} 設定の平均、" if settings > 1 else ""
-    values = "；".join(
-        glued(knob_value(v), f"は{sentences.behind(sentences.per_size(d, sentences.verdict))}")
-        for v, d in known.items()
+    text = (
+        template("`{knob}` は {own} と比べて（{n} 設定の平均、Val PPL）: {values}。")
+        if settings > 1
+        else template("`{knob}` は {own} と比べて（Val PPL）: {values}。")
     )
+    values = said("；").join(
+        said("{value!g}は{verdict!b}", value=knob_value(v),
+             verdict=sentences.per_size(d, sentences.verdict))
+        for v, d in known.items()
+    )  # fmt: skip
+    first = said(text, knob=knob, own=own, n=settings, values=values)
+    return passage(first, _concluded(e, known, own), _lowest(e, known))
+
+
+def _lowest(e: Evidence, known: Mapping[Any, BySize]) -> str:
+    """Name the value with the lowest Val PPL where several are better than the base's."""
     told = {v: d[e.samples] for v, d in known.items()}
     better = [v for v, d in told.items() if d.certain == "down" and not d.small]
-    lowest = knob_value(min(better, key=lambda v: told[v].relative)) if len(better) > 1 else ""
-    end = f"最も低いのは {lowest}。" if lowest else ""
-    head = f"`{knob}` は {own} と比べて（{mean}Val PPL）"
-    return f"{head}: {values}。{_at(e, known)}{_conclusion(own, told)}{end}"
+    if len(better) < 2:
+        return ""
+    value = knob_value(min(better, key=lambda v: told[v].relative))
+    return said("最も低いのは {value}。", value=value)
 
 
 def _against_base(e: Evidence, knob: str) -> tuple[dict[Any, BySize], int]:
@@ -87,15 +104,15 @@ def _conclusion(own: str, told: Mapping[Any, MetricDifference]) -> str:
     better = {v: d for v, d in told.items() if d.certain == "down"}
     large = [knob_value(v) for v, d in better.items() if not d.small]
     if large:
-        return f"{glued('、'.join(large), 'は')} {own} よりよいと言える。"
+        return said("{values!g}は {own} よりよいと言える。", values=listed(large), own=own)
     if better:
-        named = "、".join(knob_value(v) for v in better)
-        return f"{glued(named, 'は')} {own} よりよいと言えるが、差は小さい。"
+        values = listed(knob_value(v) for v in better)
+        return said("{values!g}は {own} よりよいと言えるが、差は小さい。", values=values, own=own)
     if all(d.negligible or d.small or d.certain in ("same", "tiny") for d in told.values()):
-        return "どの値でも Val PPL の差は小さい。"
+        return said("どの値でも Val PPL の差は小さい。")
     if all(d.certain == "up" for d in told.values()):
-        return f"試した値の中では {own} が最もよいと言える。"
-    return f"{own} よりよいと言える値は、試した中にない。"
+        return said("試した値の中では {own} が最もよいと言える。", own=own)
+    return said("{own} よりよいと言える値は、試した中にない。", own=own)
 
 
 def effects(e: Evidence) -> list[str]:
@@ -106,9 +123,10 @@ def effects(e: Evidence) -> list[str]:
 def step(effect: Effect) -> str:
     """Name an effect of a knob, or an interaction."""
     if "×" in effect.of:
-        return f"`{effect.of}` の交互作用（効果の差）"
+        return said("`{knobs}` の交互作用（効果の差）", knobs=effect.of)
     start, end = (escaped(knob_value(value)) for value in (effect.start, effect.end))
-    return f"`{effect.of}` {start} → {end}（{effect.settings} 設定の平均）"
+    return said("`{knob}` {start} → {end}（{n} 設定の平均）",
+                knob=effect.of, start=start, end=end, n=effect.settings)  # fmt: skip
 
 
 def unmoved(effect: Effect) -> list[str]:
@@ -125,7 +143,9 @@ def _effect(effect: Effect) -> str:
     known = [m for m in effect.differences if effect[m].direction != "unknown"]
     same = unmoved(effect)
     if known == same:
-        return f"{step(effect)}: どの指標もまったく変わらない。" if known else ""
+        text = template("{step!c}: どの指標もまったく変わらない。")
+        return said(text, step=step(effect)) if known else ""
     moved = [metric(effect[m], effect[m].certain) for m in known if m not in same]
-    rest = glued("、".join(METRICS[m].label for m in same), "は同じ")
-    return f"{step(effect)}: {'、'.join([*moved, rest] if same else moved)}。"
+    labels = listed(METRICS[m].name for m in same)
+    rest = said("{labels!g}は同じ", labels=labels) if same else ""
+    return said("{step!c}: {moved}。", step=step(effect), moved=listed([*moved, rest]))

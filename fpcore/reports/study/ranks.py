@@ -1,12 +1,13 @@
 """What a study says of effective rank: whether convergence costs it, and what it tells of PPL."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.study import Evidence
 from fpcore.analysis.trade_off import strength, trade_off
-from fpcore.notation import METRICS, glued, percent
+from fpcore.language import listed, passage, said, template
+from fpcore.notation import METRICS, percent
 from fpcore.reports import sentences
 from fpcore.reports.sentences import gap, metric
 from fpcore.reports.study import knobs
@@ -14,9 +15,9 @@ from fpcore.stats.uncertainty import Direction
 
 MetricOf = Callable[[str], MetricDifference]
 WORDS = {
-    "kept": "ER を保って（Val ER の低下が {below}と言える）収束率が上がる設定",
-    "lost": "収束率は上がるが Val ER が下がる設定",
-    "open": "収束率は上がるが、ER を保つとも失うとも言えない設定",
+    "kept": template("ER を保って（Val ER の低下が {below}と言える）収束率が上がる設定: {found}。"),
+    "lost": template("収束率は上がるが Val ER が下がる設定: {found}。"),
+    "open": template("収束率は上がるが、ER を保つとも失うとも言えない設定: {found}。"),
 }
 
 
@@ -34,13 +35,14 @@ def standing(d: MetricDifference) -> str:
 def kept(e: Evidence) -> str:
     """Say which changes raise the convergence rate, what that does to ER, and what it costs."""
     groups = _faster(e)
-    words = {k: word.format(below=sentences.below("val_er")) for k, word in WORDS.items()}
-    said = [
-        f"{words[key]}: {'、'.join(f'{name}（{_what(of)}）' for name, of in own.items())}。"
-        for key, own in groups.items()
-        if own
-    ]
-    return "".join(said) + ("" if groups.get("kept") else in_short(e))
+    told = [_group(key, own) for key, own in groups.items() if own]
+    return passage(*told, "" if groups.get("kept") else in_short(e))
+
+
+def _group(key: str, own: Mapping[str, MetricOf]) -> str:
+    """Name the changes of a group (WORDS), and what each does."""
+    found = (said("{name}（{words}）", name=name, words=_what(of)) for name, of in own.items())
+    return said(WORDS[key], below=sentences.below("val_er"), found=listed(found))
 
 
 def in_short(e: Evidence) -> str:
@@ -49,11 +51,12 @@ def in_short(e: Evidence) -> str:
     if not groups:
         return ""
     if not any(groups.values()):
-        return "収束率が基準より高いと言える設定は、この中にない。"
+        return said("収束率が基準より高いと言える設定は、この中にない。")
     if groups["kept"]:
-        return f"ER を保ったまま収束率が上がる設定: {'、'.join(groups['kept'])}。"
-    rest = "あるとは言えない" if groups["open"] else "ない"
-    return f"ER を保ったまま収束率を上げる設定は、この中に{rest}。"
+        return said("ER を保ったまま収束率が上がる設定: {names}。", names=listed(groups["kept"]))
+    if groups["open"]:
+        return said("ER を保ったまま収束率を上げる設定は、この中にあるとは言えない。")
+    return said("ER を保ったまま収束率を上げる設定は、この中にない。")
 
 
 def _faster(e: Evidence) -> dict[str, dict[str, MetricOf]]:
@@ -81,8 +84,12 @@ def _changes(e: Evidence) -> dict[str, MetricOf]:
 
 def _what(of: MetricOf) -> str:
     """Give the changes of convergence rate and rank, and what is said of Val PPL."""
-    moved = [f"{METRICS[m].label} {gap(of(m))}" for m in ("convergence_rate", "val_er")]
-    return "、".join([*moved, metric(of("val_ppl"), of("val_ppl").certain)])
+    moved = [_moved(of(m)) for m in ("convergence_rate", "val_er")]
+    return listed([*moved, metric(of("val_ppl"), of("val_ppl").certain)])
+
+
+def _moved(d: MetricDifference) -> str:
+    return f"{METRICS[d.metric].name} {gap(d)}"
 
 
 def both_down(e: Evidence) -> list[str]:
@@ -91,11 +98,12 @@ def both_down(e: Evidence) -> list[str]:
     for run, c in e.comparisons.items():
         er, ppl = c["val_er"], c["val_ppl"]
         if er.certain == ppl.certain == "down":
-            small = f"、{sentences.SMALL}" if ppl.small else ""
-            found.append(f"{e.said(e.record(run))}（Val ER {gap(er)}、Val PPL {gap(ppl)}{small}）")
+            small = said(sentences.SMALL) if ppl.small else ""
+            words = listed([_moved(er), _moved(ppl), small])
+            found.append(said("{name}（{words}）", name=e.said(e.record(run)), words=words))
     if not found:
         return []
-    return [f"ER が下がり、Val PPL も下がる（よくなる）設定: {'、'.join(found)}。"]
+    return [said("ER が下がり、Val PPL も下がる（よくなる）設定: {found}。", found=listed(found))]
 
 
 def optimum(e: Evidence) -> str:
@@ -106,26 +114,34 @@ def optimum(e: Evidence) -> str:
     """
     rank = e.means(e.best).get("val_er", (math.nan, math.nan))[0]
     if math.isnan(rank):
-        known = "val_er" in e.metrics
-        return f"最良の {e.said(e.best)} に ER はなく、最良の ER は言えない。" if known else ""
+        text = template("最良の {best} に ER はなく、最良の ER は言えない。")
+        return said(text, best=e.said(e.best)) if "val_er" in e.metrics else ""
     others = [r for r in e.records if r.name not in (e.best.name, *e.twins)]
     told = [e.compared(e.best, r) for r in others]
     higher, lower = (
         [c["val_ppl"].certain for c in told if c["val_er"].certain == side]
         for side in ("up", "down")
     )
+    best = {"best": e.said(e.best), "rank": percent(rank)}
     if not higher and not lower:
-        name = f"{e.said(e.best)}（Val ER {percent(rank)}）"
-        return f"最良の {name}と ER の差が言える設定がなく、最良の ER は言えない。{_order(e)}"
-    said = "、".join(
-        f"ER がそれより{word} {len(found)} 設定のうち Val PPL が高い（悪い）と言えるのは "
-        f"{found.count('up')}"
-        for word, found in (("高い", higher), ("低い", lower))
+        text = template(
+            "最良の {best}（Val ER {rank}）と ER の差が言える設定がなく、最良の ER は言えない。"
+        )
+        return passage(said(text, **best), _order(e))
+    head = said("ER で見ると、最良の {best!g}は Val ER {rank}、{told}。",
+                told=_worse(higher, lower), **best)  # fmt: skip
+    return passage(head, _beside_base(e), _singled_out(higher, lower), _order(e))
+
+
+def _worse(higher: list[Direction], lower: list[Direction]) -> str:
+    """Count the runs of a higher and of a lower rank whose Val PPL is known to be worse."""
+    up = template("ER がそれより高い {n} 設定のうち Val PPL が高い（悪い）と言えるのは {worse}")
+    down = template("ER がそれより低い {n} 設定のうち Val PPL が高い（悪い）と言えるのは {worse}")
+    return listed(
+        said(text, n=len(found), worse=found.count("up"))
+        for text, found in ((up, higher), (down, lower))
         if found
     )
-    best = glued(e.said(e.best), "は")
-    head = f"ER で見ると、最良の {best} Val ER {percent(rank)}、{said}。"
-    return head + _beside_base(e) + _singled_out(higher, lower) + _order(e)
 
 
 def _order(e: Evidence) -> str:
@@ -133,17 +149,23 @@ def _order(e: Evidence) -> str:
     found = trade_off(e.records, [e.samples]).correlation
     if found is None:
         return ""
-    rest = "" if found.holds else "で、相関があるとは言えない"
-    return f"全設定の ER と PPL の{strength(found)}{rest}。"
+    text = (
+        template("全設定の ER と PPL の{strength}。")
+        if found.holds
+        else template("全設定の ER と PPL の{strength}で、相関があるとは言えない。")
+    )
+    return said(text, strength=strength(found))
 
 
 def _singled_out(higher: list[Direction], lower: list[Direction]) -> str:
     """Say what follows for a best rank from the PPL of the runs with a higher and a lower one."""
-    if any(said != "up" for said in (*higher, *lower)):
-        return "最良の ER は決まらない。"
+    if any(told != "up" for told in (*higher, *lower)):
+        return said("最良の ER は決まらない。")
     if higher and lower:
-        return "この中ではその付近の ER が最良と言える。"
-    return f"この中では、ER の{'低い' if higher else '高い'}方の端が最良である。"
+        return said("この中ではその付近の ER が最良と言える。")
+    if higher:
+        return said("この中では、ER の低い方の端が最良である。")
+    return said("この中では、ER の高い方の端が最良である。")
 
 
 def _beside_base(e: Evidence) -> str:
@@ -152,5 +174,6 @@ def _beside_base(e: Evidence) -> str:
         return ""
     rank = e.means(e.base)["val_er"][0]
     d = e.compared(e.best, e.base)["val_ppl"]
-    said = metric(d, d.certain)
-    return f"基準（Val ER {percent(rank)}）は最良より、{said}。" if said else ""
+    told = metric(d, d.certain)
+    text = template("基準（Val ER {rank}）は最良より、{told}。")
+    return said(text, rank=percent(rank), told=told) if told else ""

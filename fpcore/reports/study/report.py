@@ -1,6 +1,7 @@
-"""The Japanese report of a study: its tables, its figures, and the files that it is written to."""
+"""The report of a study: its tables, its figures, and the files that it is written to."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +11,9 @@ from fpcore.analysis.clipping import Clipping
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.effects import Effect
 from fpcore.analysis.study import Evidence
+from fpcore.language import listed, said, template
 from fpcore.notation import METRICS, Markdown, metrics_where, number, percent
-from fpcore.paths import reports
+from fpcore.paths import report
 from fpcore.records.by_seed import moments, values
 from fpcore.records.pairs import same_results
 from fpcore.records.record import RunRecord
@@ -34,35 +36,46 @@ __all__ = [
     "write",
 ]
 
-SAID = {"up": "高い", "down": "低い", "same": "同じ", "tiny": "表示の桁では同じ"}
-MEANS = "平均 ± シード間の標準偏差（PPL の平均は幾何平均）"
+SAID = {
+    "up": template("高い"),
+    "down": template("低い"),
+    "same": template("同じ"),
+    "tiny": template("表示の桁では同じ"),
+}
 
 
 def question(e: Evidence) -> Markdown:
     """問い: what the study asks, and what it varies."""
-    grid = "、".join(
-        f"`{k}` {{{notation.escaped(notation.knob_value(v))}}}" for k, v in e.study.grid.items()
+    base = said(
+        "- 基準: `{base}`（{label}、サンプル {sizes}、シード n={n}、エポックの選択は {select}）",
+        base=e.base.name,
+        label=notation.escaped(str(e.base.label)),
+        sizes=", ".join(map(str, e.base.sizes)),
+        n=e.seeds,
+        select=notation.code(e.base.config["select_on"]),
     )
-    also = "".join(
-        f"\n- 加えて: {'、'.join(f'`{k}` {notation.escaped(str(v))}' for k, v in knobs.items())}"
-        for knobs in e.study.also
-    )
-    sizes, label = ", ".join(map(str, e.base.sizes)), notation.escaped(str(e.base.label))
-    return Markdown(
-        f"{notation.escaped(e.study.question)}\n\n- 変える条件: {grid}{also}\n"
-        f"- 基準: `{e.base.name}`（{label}、サンプル {sizes}、シード n={e.seeds}、"
-        f"エポックの選択は {notation.code(e.base.config['select_on'])}）"
-    )
+    lines = [said("- 変える条件: {grid}", grid=_grid(e)), *map(_also, e.study.also), base]
+    return Markdown("\n".join([notation.escaped(e.study.question), "", *lines]))
+
+
+def _grid(e: Evidence) -> str:
+    """Name the varied knobs and their values."""
+    own = {k: notation.escaped(notation.knob_value(v)) for k, v in e.study.grid.items()}
+    return listed(f"`{knob}` {{{values}}}" for knob, values in own.items())
+
+
+def _also(knobs: Mapping[str, object]) -> str:
+    own = listed(f"`{k}` {notation.escaped(str(v))}" for k, v in knobs.items())
+    return said("- 加えて: {knobs}", knobs=own)
 
 
 def gist(e: Evidence) -> Markdown:
     """要点: what was varied, the answer, and what to try next."""
-    grid = "、".join(
-        f"`{k}` {{{notation.escaped(notation.knob_value(v))}}}" for k, v in e.study.grid.items()
-    )
-    sizes = notation.sizes(e.base.sizes)
-    what = f"{grid} を基準 `{e.base.name}` と比べた（{sizes}、シード n={e.seeds}）"
-    return opening.three_lines("変えたこと", what, answers.in_short(e), answers.first_step(e))
+    what = said(
+        "{grid} を基準 `{base}` と比べた（{sizes}、シード n={n}）",
+        grid=_grid(e), base=e.base.name, sizes=notation.sizes(e.base.sizes), n=e.seeds,
+    )  # fmt: skip
+    return opening.three_lines(said("変えたこと"), what, answers.in_short(e), answers.first_step(e))
 
 
 def answer(e: Evidence) -> Markdown:
@@ -75,10 +88,14 @@ def results(e: Evidence) -> Markdown:
     rows = []
     for record, label in _distinct(e):
         means = e.means(record)
-        cells = {METRICS[m].label: notation.with_spread(m, *means[m]) for m in e.metrics}
-        done = {"n": str(record.seeds), "P1 反復": _iterations(record, e.samples)}
-        rows.append({"設定": label} | done | cells)
-    note = f"{e.samples} サンプルでの{MEANS}。ER は文脈の次元 D に対する比。"
+        cells = {METRICS[m].name: notation.with_spread(m, *means[m]) for m in e.metrics}
+        done = {"n": str(record.seeds), said("P1 反復"): _iterations(record, e.samples)}
+        rows.append({said("設定"): label} | done | cells)
+    note = said(
+        "{n} サンプルでの平均 ± シード間の標準偏差（PPL の平均は幾何平均）。"
+        "ER は文脈の次元 D に対する比。",
+        n=e.samples,
+    )
     return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
 
@@ -89,88 +106,97 @@ def by_size(e: Evidence) -> Markdown:
         found = values(record, "val_ppl")
         own = e.comparisons[record.name].by_size("val_ppl") if record is not e.base else {}
         cells = {
-            f"{n} サンプル": notation.with_spread("val_ppl", *moments("val_ppl", found[n]))
-            + (f"（{_verdict(own[n])}）" if n in own else "")
+            notation.sizes([n]): _cell(moments("val_ppl", found[n]), own.get(n))
             for n in sorted(found)
         }
-        rows.append({"設定": label} | cells)
-    note = (
-        f"{MEANS}。括弧内は基準との差で、{level(e.level)} 区間が 0 を含まないときだけ方向を言う。"
+        rows.append({said("設定"): label} | cells)
+    note = said(
+        "平均 ± シード間の標準偏差（PPL の平均は幾何平均）。括弧内は基準との差で、"
+        "{level} 区間が 0 を含まないときだけ方向を言う。",
+        level=level(e.level),
     )
     return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
+
+
+def _cell(ppl: tuple[float, float], beside: MetricDifference | None) -> str:
+    """Give a Val PPL with its spread, and what may be said of its difference to the base."""
+    shown = notation.with_spread("val_ppl", *ppl)
+    return (
+        shown if beside is None else said("{ppl}（{verdict}）", ppl=shown, verdict=_verdict(beside))
+    )
 
 
 def _verdict(d: MetricDifference) -> str:
     """Say how a difference may be read, with its size where it has a direction."""
     if d.certain not in SAID:
-        small = f"差は {sentences.below(d.metric)}"
-        return "比べられない" if d.certain == "unknown" else small if d.negligible else "言えない"
-    word = SAID[d.certain] + ("、小さい" if d.small else "")
-    return f"{sentences.gap(d)}、{word}" if d.told else word
+        if d.certain == "unknown":
+            return said("比べられない")
+        small = said("差は {margin}", margin=sentences.below(d.metric))
+        return small if d.negligible else said("言えない")
+    word = said(SAID[d.certain])
+    return listed([sentences.gap(d) if d.told else "", word, said("小さい") if d.small else ""])
 
 
 def differences(e: Evidence) -> Markdown:
     """基準との差: differences at the largest size, intervals, and what may be said."""
     shown = metrics_where(lambda m: m.headline)
     rows = [
-        {"設定": label}
-        | {f"{METRICS[m].label} の差": sentences.with_interval(c[m]) for m in shown}
-        | {"Val PPL": _verdict(c["val_ppl"])}
+        {said("設定"): label}
+        | {said("{label} の差", label=METRICS[m].name): sentences.with_interval(c[m])
+           for m in shown}
+        | {METRICS["val_ppl"].name: _verdict(c["val_ppl"])}
         for record, label in _distinct(e)
         if record is not e.base
         for c in [e.comparisons[record.name]]
-    ]
+    ]  # fmt: skip
     if not rows:
-        return Markdown("どの設定も、結果が基準とすべて同じである。")
-    note = (
-        f"{e.samples} サンプルでの、基準との対（同じシード）の差。[ ] は {level(e.level)} 区間で、"
-        "Val PPL ではシードと検証会話、ほかの指標ではシードによる。"
-    )
+        return Markdown(said("どの設定も、結果が基準とすべて同じである。"))
+    note = said(
+        "{n} サンプルでの、基準との対（同じシード）の差。[ ] は {level} 区間で、"
+        "Val PPL ではシードと検証会話、ほかの指標ではシードによる。",
+        n=e.samples, level=level(e.level),
+    )  # fmt: skip
     return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
 
 def effects(e: Evidence) -> Markdown:
     """条件の効果, the mean over the settings of the other knobs, and interactions."""
     if not e.effects:
-        return Markdown("条件が 1 つの格子なので、効果は基準との差そのものである。")
+        return Markdown(said("条件が 1 つの格子なので、効果は基準との差そのものである。"))
     rows = [row for effect in e.effects for row in _effect_rows(effect)]
-    note = (
+    note = said(
         "効果は、ほかの条件の設定で平均した差（後の値 − 前の値）。交互作用は効果の差で、"
         "Val PPL では比の比。"
     )
-    return Markdown(f"{notation.table(pd.DataFrame(rows), '効果')}\n\n{note}")
+    return Markdown(f"{notation.table(pd.DataFrame(rows), said('効果'))}\n\n{note}")
 
 
 def _effect_rows(effect: Effect) -> list[dict[str, str]]:
     """Return a row for each metric that an effect may move, and one for those that it does not."""
     same = knobs.unmoved(effect)
-    rows = [
-        {
-            "効果": knobs.step(effect),
-            "指標": METRICS[m].label,
-            "差": sentences.with_interval(effect[m]),
-            "": _verdict(effect[m]),
-        }
+    cells = [
+        (METRICS[m].name, sentences.with_interval(effect[m]), _verdict(effect[m]))
         for m in effect.differences
         if m not in same
     ]
     if same:
-        named = "、".join(METRICS[m].label for m in same) if rows else "すべての指標"
-        rows.append({"効果": knobs.step(effect), "指標": named, "差": "0", "": "同じ"})
-    return rows
+        labels = listed(METRICS[m].name for m in same) if cells else said("すべての指標")
+        cells.append((labels, "0", said("同じ")))
+    heads = [said("効果"), said("指標"), said("差"), ""]
+    return [dict(zip(heads, (knobs.step(effect), *own), strict=True)) for own in cells]
 
 
 def clipping(e: Evidence) -> Markdown:
     """勾配ノルムとクリップ, of every run with a phase 1 over all iterations, seeds and sizes."""
     rows = [
         {
-            "設定": e.label(e.record(own.run)),
+            said("設定"): e.label(e.record(own.run)),
             "gradient_clip": f"{own.clip:g}",
             "phase1_lr": f"{own.lr:g}",
-            "勾配ノルム（中央値）": number(own.norm, 4),
-            "最小–最大": _span(own),
-            "クリップされた更新": percent(own.clipped, 1),
-            "勾配の平均倍率": number(own.scale, 3),
+            said("勾配ノルム（中央値）"): number(own.norm, 4),
+            said("最小–最大"): _span(own),
+            said("クリップされた更新"): percent(own.clipped, 1),
+            said("勾配の平均倍率"): number(own.scale, 3),
         }
         for own in e.clipping
     ]
@@ -184,23 +210,22 @@ def next_steps(e: Evidence) -> Markdown:
 
 def render(e: Evidence) -> Markdown:
     """Return the whole report as Markdown; the figure is linked by file name."""
-    records = "、".join(f"`{r.name}`" for r in e.records)
+    records = listed(f"`{r.name}`" for r in e.records)
     parts = [
         f"# {notation.escaped(e.study.title)}",
-        f"## {opening.HEADING}\n\n{gist(e)}",
-        "## 問い",
-        question(e),
-        f"## 答え\n\n{answer(e)}",
-        "![結果の図](study.png)",
-        f"## 結果\n\n{results(e)}",
-        f"### サイズごとの Val PPL\n\n{by_size(e)}",
-        f"## 基準との差\n\n{differences(e)}",
-        *([] if not e.effects else [f"## 条件の効果\n\n{effects(e)}"]),
-        f"## 勾配ノルムとクリップ\n\n{clipping(e)}",
-        f"## 次に試すこと\n\n{next_steps(e)}",
-        f"## 検証\n\n{e.checks.listed()}",
-        f"## 記録\n\n`reports/runs/` の {records}。",
-    ]
+        opening.heading(), gist(e),
+        said("## 問い"), question(e),
+        said("## 答え"), answer(e),
+        f"![{said('結果の図')}](study.png)",
+        said("## 結果"), results(e),
+        said("### サイズごとの Val PPL"), by_size(e),
+        said("## 基準との差"), differences(e),
+        *([said("## 条件の効果"), effects(e)] if e.effects else []),
+        said("## 勾配ノルムとクリップ"), clipping(e),
+        said("## 次に試すこと"), next_steps(e),
+        said("## 検証"), e.checks.listed(),
+        said("## 記録"), said("`reports/runs/` の {records}。", records=records),
+    ]  # fmt: skip
     return Markdown("\n\n".join(parts) + "\n")
 
 
@@ -209,7 +234,7 @@ def write(e: Evidence) -> Path:
 
     Returns the path of `report.md`.
     """
-    target = reports() / "studies" / e.study.name
+    target = report(f"studies/{e.study.name}")
     return publish(target, render(e), {"study": lambda: figures.study(e.frame, figures.panels(3))})
 
 
@@ -223,7 +248,7 @@ def _distinct(e: Evidence) -> list[tuple[RunRecord, str]]:
         else:
             groups.append([record])
     return [
-        (e.base if any(r is e.base for r in group) else group[0], "、".join(map(e.label, group)))
+        (e.base if any(r is e.base for r in group) else group[0], listed(map(e.label, group)))
         for group in groups
     ]
 

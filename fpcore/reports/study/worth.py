@@ -1,18 +1,25 @@
 """What a study says of a trained context beside its controls, and of the rank that goes with it."""
 
+from collections.abc import Iterable
+
 from fpcore.analysis.comparison import Comparison
+from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.study import Evidence
+from fpcore.language import clauses, listed, passage, said, template
 from fpcore.notation import percent
 from fpcore.records.record import RunRecord
-from fpcore.reports import sentences
+from fpcore.reports import controls
 from fpcore.reports.study import ranks
 
-COUNTED = {"up": "役に立つと言える", "down": "害になると言える"}
+COUNTED = {
+    "up": template("{n} 設定で役に立つと言える（{span}）"),
+    "down": template("{n} 設定で害になると言える（{span}）"),
+}
 
 
 def answer(e: Evidence) -> str:
     """Say what training contexts is worth, and whether an effective rank stands out."""
-    return of_contexts(e) + ranks.optimum(e)
+    return passage(of_contexts(e), ranks.optimum(e))
 
 
 def in_short(e: Evidence) -> str:
@@ -20,20 +27,21 @@ def in_short(e: Evidence) -> str:
     shown = {r.name: r for r in (e.base, e.best) if e.controls[r.name]}
     if len([r for r in e.records if e.controls[r.name]]) < 2 or not shown:
         return of_contexts(e)
-    said = "。".join(f"{e.said(r)} は {_beside(e, r)}" for r in shown.values())
-    return f"文脈を訓練する価値（対照の Val PPL − 訓練の差）: {said}。"
+    told = clauses(
+        said("{name} は {told}", name=e.said(r), told=_beside(e, r)) for r in shown.values()
+    )
+    return said("文脈を訓練する価値（対照の Val PPL − 訓練の差）: {told}。", told=told)
 
 
 def _beside(e: Evidence, record: RunRecord) -> str:
-    controls = e.controls[record.name]
-    return "、".join(sentences.beside_control(e.compared(record, c)) for c in controls)
+    return listed(controls.beside_control(e.compared(record, c)) for c in e.controls[record.name])
 
 
 def of_contexts(e: Evidence) -> str:
     """Say what training contexts is worth; nothing where there are no controls."""
     trained = [r for r in e.records if e.controls[r.name]]
     if len(trained) < 2:
-        return "".join(sentences.worth(r, e.controls[r.name], e.level) for r in trained)
+        return passage(*(controls.worth(r, e.controls[r.name], e.level) for r in trained))
     return _of_many(e)
 
 
@@ -44,27 +52,35 @@ def _of_many(e: Evidence) -> str:
         for control in e.controls[record.name]:
             kind = str(control.config["contexts"])
             by_kind.setdefault(kind, []).append(e.compared(record, control))
-    said = "。".join(
-        f"{kind} に対して "
-        + "、".join(f"{n} サンプルで {_counted(found, n)}" for n in e.base.sizes)
+    told = clauses(
+        said("{kind} に対して {told}", kind=kind, told=_by_size(found, e.base.sizes))
         for kind, found in by_kind.items()
     )
     n = len([r for r in e.records if e.controls[r.name]])
-    return f"訓練した文脈 {n} 設定の Val PPL は（差は対照 − 訓練）、{said}。"
+    text = template("訓練した文脈 {n} 設定の Val PPL は（差は対照 − 訓練）、{told}。")
+    return said(text, n=n, told=told)
+
+
+def _by_size(found: list[Comparison], sizes: Iterable[int]) -> str:
+    return listed(said("{n} サンプルで {told}", n=n, told=_counted(found, n)) for n in sizes)
 
 
 def _counted(found: list[Comparison], samples: int) -> str:
     """Count the verdicts on the control's Val PPL less the trained run's, with their span."""
     parts, told = [], [c.by_size("val_ppl")[samples] for c in found]
-    for direction, word in COUNTED.items():
+    for direction, text in COUNTED.items():
         own = [d for d in told if d.certain == direction]
         if own:
-            low, high = (percent(end(d.relative for d in own), signed=True) for end in (min, max))
-            span = low if low == high else f"{low}〜{high}"
-            small = sum(d.small for d in own)
-            rest = f"、うち {small} は小さい" if small else ""
-            parts.append(f"{len(own)} 設定で{word}（{span}{rest}）")
-    rest_of = len(told) - sum(d.certain in COUNTED for d in told)
-    if rest_of:
-        parts.append(f"{rest_of} 設定では言えない")
-    return "・".join(parts)
+            parts.append(said(text, n=len(own), span=_span(own)))
+    rest = len(told) - sum(d.certain in COUNTED for d in told)
+    if rest:
+        parts.append(said("{n} 設定では言えない", n=rest))
+    return said("・").join(parts)
+
+
+def _span(own: list[MetricDifference]) -> str:
+    """Give the smallest and the largest of some differences, and how many of them are small."""
+    low, high = (percent(end(d.relative for d in own), signed=True) for end in (min, max))
+    span = low if low == high else said("{low}〜{high}", low=low, high=high)
+    small = sum(d.small for d in own)
+    return listed([span, said("うち {n} は小さい", n=small) if small else ""])
