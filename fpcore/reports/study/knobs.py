@@ -35,14 +35,15 @@ def _in_short(e: Evidence, knob: str) -> str:
     told = {v: d[e.samples] for v, d in known.items()}
     lowest = min(told, key=lambda v: told[v].relative)
     own = knob_value(e.base.config[knob])
-    text = (
-        template("Val PPL が最も低い {value!g}は {own} に対して、{verdict}。")
-        if told[lowest].relative < 0
-        else template("ほかの値で Val PPL が最も低い {value!g}は {own} に対して、{verdict}。")
-    )
-    verdict = sentences.per_size(known[lowest], sentences.verdict)
-    best = said(text, value=knob_value(lowest), own=own, verdict=verdict)
-    return f"`{knob}`: {passage(_concluded(e, known, own), best)}"
+    first, d = _concluded(e, known, own), told[lowest]
+    if len({by.certain for by in known[lowest].values()}) > 1:  # other things hold at other sizes
+        verdict = sentences.per_size(known[lowest], sentences.verdict)
+        text = template("ほかの値で Val PPL が最も低い {value!g}は {own} に対して、{verdict}。")
+        best = said(text, value=knob_value(lowest), own=own, verdict=verdict)
+    else:
+        text = template("Val PPL の差は {value} で {gap}（ほかの値の中で最も低い）。")
+        best = said(text, value=knob_value(lowest), gap=sentences.with_interval(d))
+    return f"`{knob}`: {passage(first, best)}"
 
 
 def _concluded(e: Evidence, known: Mapping[Any, BySize], own: str) -> str:

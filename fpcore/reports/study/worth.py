@@ -8,7 +8,7 @@ from fpcore.analysis.study import Evidence
 from fpcore.language import clauses, listed, passage, said, template
 from fpcore.notation import percent
 from fpcore.records.record import RunRecord
-from fpcore.reports import controls
+from fpcore.reports import controls, sentences
 from fpcore.reports.study import ranks
 
 COUNTED = {
@@ -34,7 +34,17 @@ def in_short(e: Evidence) -> str:
 
 
 def _beside(e: Evidence, record: RunRecord) -> str:
-    return listed(controls.beside_control(e.compared(record, c)) for c in e.controls[record.name])
+    found = [e.compared(record, control) for control in e.controls[record.name]]
+    return listed(map(_briefly, found))
+
+
+def _briefly(c: Comparison) -> str:
+    """Say of a control what holds at all sizes, with the interval of the largest; else of each."""
+    d, words = c["val_ppl"], {controls.helps(d) for d in c.by_size("val_ppl").values()}
+    if len(words) > 1 or d.certain in ("same", "unknown"):
+        return controls.beside_control(c)
+    kind, gap = c.b.config["contexts"], sentences.with_interval(d)
+    return said("{kind} に {gap}（{word}）", kind=kind, gap=gap, word=controls.helps(d))
 
 
 def of_contexts(e: Evidence) -> str:
