@@ -48,13 +48,13 @@ def continued(reader: Reader, how: Sampling, source: torch.Generator, count: int
     `source` is on the CPU, the same for every device.
     """
     made = []
-    for chance in islice(_chances(source), count):
+    for chance in islice(chances(source), count):
         made.append(how.draw(reader.logits(), chance))
         reader.step(made[-1])
     return made
 
 
-def _chances(source: torch.Generator) -> Iterator[float]:
+def chances(source: torch.Generator) -> Iterator[float]:
     """Yield numbers that are uniform from 0 up to below 1; drawn in blocks, they are the same."""
     while True:
         yield from torch.rand(BLOCK, generator=source, dtype=torch.float64).tolist()

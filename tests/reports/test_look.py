@@ -18,6 +18,7 @@ from fpcore.reports import figures, look
 from fpcore.reports.coloured import Token, coloured, html
 from fpcore.reports.markup import clean
 from fpcore.reports.page import rendered
+from fpcore.runs.continuations import COLUMNS
 from fpcore.runs.looks import FAR, Conversation, Look, Reading
 
 WORDS = ["We", " like", "\n", " <b>", "|", "`", "é\t", "�"]
@@ -61,7 +62,7 @@ def seen(
         near=near,
         token=2,
         neighbours=pd.DataFrame(found, columns=["similarity", "conversation", "read", "next"]),
-        made=pd.DataFrame([("a", words[0], words[3])], columns=["source", "prompt", "text"]),
+        made=pd.DataFrame([("a", "run", words[0], words[3])], columns=COLUMNS),
     )
 
 
