@@ -20,8 +20,6 @@ from fpcore.stats.draws import first_contexts
 from fpcore.trainers.contexts import sequential_contexts
 from fpcore.trainers.phase1 import FIRST_STD, Phase1State, Trainer
 from fpcore.trainers.phase2 import evaluate, train_tokens
-from fpcore.trainers.reading import Reader
-from fpcore.trainers.sampling import Sampling
 from fpcore.trainers.texts import Text, Texts
 
 SEED = 42
@@ -33,7 +31,10 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True)
 class Shapes:
-    """Sizes of the work: tokens of phase 1 and 2, steps of the recurrence, rows of ER."""
+    """Sizes of the work: tokens of phase 1 and 2, steps of the recurrence, rows of ER.
+
+    `generated` are the tokens of a generation.
+    """
 
     context_dim: int
     embed_dim: int
@@ -42,6 +43,7 @@ class Shapes:
     phase2_batch: int
     phase2_tokens: int = 8_192
     steps: int = 8_192
+    generated: int = 200
     er_rows: int = 100_000
     phase1_batch: int = 5_000
 
@@ -49,7 +51,7 @@ class Shapes:
 FULL = Shapes(1085, 768, "gpt2", 79_571, phase2_batch=4_096)
 
 
-QUICK = Shapes(181, 128, "bpe-4096", 20_000, phase2_batch=512, er_rows=20_000)
+QUICK = Shapes(181, 128, "bpe-4096", 20_000, phase2_batch=512, generated=2_000, er_rows=20_000)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Cases:
     def phase1(self) -> Case:
         """One iteration of phase 1, without the draw that iteration 1 is."""
         config, P = self.configs["float32"], self.first()
-        block, other = self._plain_context_block(), self._plain_context_block()
+        block, other = self.plain_context_block(), self.plain_context_block()
         adam = torch.optim.Adam(other.parameters(), lr=config.phase1_lr)
         return Case(
             "Phase 1 iteration",
@@ -103,8 +105,8 @@ class Cases:
 
     def phase2(self) -> Case:
         """Training of phase 2, by token."""
-        block, adam = self._plain_token_block()
-        other, its_adam = self._plain_token_block()
+        block, adam = self.plain_token_block()
+        other, its_adam = self.plain_token_block()
         contexts, ids = self._contexts(), self.ids[: self.shapes.phase2_tokens + 1]
         batch, text = self.shapes.phase2_batch, ([contexts], self.x[: len(ids)], ids)
         return Case(
@@ -120,9 +122,9 @@ class Cases:
 
     def evaluation(self) -> Case:
         """Evaluation of phase 2, by token; float32 whatever the precision."""
-        block, _ = self._plain_token_block()
+        block, _ = self.plain_token_block()
         contexts, ids = self._contexts(), self.ids[: self.shapes.phase2_tokens + 1]
-        model = self._model("float32")
+        model = self.model("float32")
         text = Text.of([contexts], model.inputs(ids), ids)
         return Case(
             "Phase 2 evaluation",
@@ -136,8 +138,8 @@ class Cases:
 
     def sequential(self) -> Case:
         """The true recurrence, by token; float32 whatever the precision."""
-        model, steps = self._model("float32"), self.shapes.steps
-        block = self._plain_context_block()
+        model, steps = self.model("float32"), self.shapes.steps
+        block = self.plain_context_block()
         inputs, D = model.inputs(self.ids[:steps]), self.shapes.context_dim
         weight, c = torch.randn(D, D, device=self.device), torch.randn(D, device=self.device)
         return Case(
@@ -148,36 +150,6 @@ class Cases:
             lambda: plain.sequential_contexts(block, self.x[:steps], D),
             {"float32": lambda: sequential_contexts(model.context_block, inputs)},
             {"float32": lambda: [torch.mv(weight, c) for _ in range(steps)]},
-        )
-
-    def generation(self) -> Case:
-        """Generation, by token: a step of the recurrence, all logits, and the draw; float32."""
-        s, steps = self.shapes, max(1, self.shapes.steps // 10)
-        reader, draw, source = Reader(self._model("float32")), Sampling().draw, torch.Generator()
-        reader.read([int(self.ids[0])])
-        plains = self._plain_context_block(), self._plain_token_block()[0]
-        joined = s.context_dim + s.embed_dim
-        shapes = (s.context_dim, joined), (s.embed_dim, joined), tuple(self.weights.shape)
-        matrices = [torch.randn(shape, device=self.device) for shape in shapes]
-        vectors = [torch.randn(matrix.shape[1], device=self.device) for matrix in matrices]
-
-        def products() -> None:
-            for _ in range(steps):
-                for matrix, vector in zip(matrices, vectors, strict=True):
-                    torch.mv(matrix, vector)
-
-        def fast() -> None:
-            for _ in range(steps):
-                reader.step(draw(reader.logits(), source))
-
-        return Case(
-            "Generation",
-            "ms/token",
-            steps,
-            1e3,
-            lambda: self._plain_generation(*plains, steps),
-            {"float32": fast},
-            {"float32": products},
         )
 
     def effective_rank(self, dtype: torch.dtype) -> Case:
@@ -211,22 +183,25 @@ class Cases:
             precision=precision,
         )
 
-    def _model(self, precision: str) -> FixedPointModel:
+    def model(self, precision: str) -> FixedPointModel:
+        """Return the model at these shapes, on the embedding that all cases share."""
         return FixedPointModel(self.weights, self.configs[precision], SEED).to(self.device)
 
     def _contexts(self) -> Tensor:
         size = (self.shapes.phase2_tokens + 1, self.shapes.context_dim)
         return torch.randn(size, device=self.device)
 
-    def _plain_context_block(self) -> plain.ContextBlock:
+    def plain_context_block(self) -> plain.ContextBlock:
+        """Return the plain block with the parameters of `model`'s."""
         block = plain.ContextBlock(1, self.shapes.context_dim, self.shapes.embed_dim)
-        block.load_state_dict(self._model("float32").context_block.state_dict())
+        block.load_state_dict(self.model("float32").context_block.state_dict())
         return block.to(self.device)
 
-    def _plain_token_block(self) -> tuple[plain.TokenBlock, torch.optim.Adam]:
+    def plain_token_block(self) -> tuple[plain.TokenBlock, torch.optim.Adam]:
+        """Return the plain block with the parameters of `model`'s, and its Adam."""
         s = self.shapes
         block = plain.TokenBlock(1, s.context_dim, s.embed_dim, 1)
-        block.load_state_dict(self._model("float32").token_block.state_dict())
+        block.load_state_dict(self.model("float32").token_block.state_dict())
         block.to(self.device)
         return block, torch.optim.Adam(block.parameters(), lr=1e-3)
 
@@ -236,24 +211,14 @@ class Cases:
             seen = [contexts[part]], self.x[part], ids[part]
             plain.evaluate(block, seen, self.weights)
 
-    @torch.no_grad()
-    def _plain_generation(
-        self, contexts: plain.ContextBlock, tokens: plain.TokenBlock, steps: int
-    ) -> None:
-        c, token = self.weights.new_zeros(1, self.shapes.context_dim), self.ids[:1]
-        for _ in range(steps):
-            x = plain.input_vectors(self.weights, token, 1)
-            c = contexts(c, x)[-1]
-            token = (tokens([c], x) @ self.weights.T).softmax(1).multinomial(1)[0]
-
     def _iterate(self, precision: str, first: Tensor) -> Work:
-        model, state = self._model(precision), Phase1State(first.clone())
+        model, state = self.model(precision), Phase1State(first.clone())
         inputs, config = model.inputs(self.ids), self.configs[precision]
         trainer = Trainer(model.context_block, inputs, config, SEED, state)
         return lambda: trainer.iterate(2)
 
     def _train_tokens(self, precision: str, contexts: Tensor, ids: Tensor) -> Work:
-        model, config = self._model(precision), self.configs[precision]
+        model, config = self.model(precision), self.configs[precision]
         text = Text.of([contexts], model.inputs(ids), ids)
         few = Text.of([contexts[:3]], model.inputs(ids[:3]), ids[:3])
         texts = Texts(text, few)

@@ -22,6 +22,7 @@ from fpcore.benchmark.cards import Measured, beside, section
 from fpcore.benchmark.cases import FULL, QUICK, SIZES, Case, Cases, Shapes
 from fpcore.benchmark.clock import seconds
 from fpcore.benchmark.counted import Counts, counted
+from fpcore.benchmark.generated import generation
 from fpcore.benchmark.peaks import KINDS, bytes_per_token
 from fpcore.benchmark.profiled import Stages
 from fpcore.config.run_config import RunConfig
@@ -109,7 +110,9 @@ def run(quick: bool = False, repeats: int = 3) -> Benchmark:
     cases = Cases(shapes, *data, device)
     ranks = [partial(cases.effective_rank, dtype) for dtype in (torch.float64, torch.float32)]
     made: list[Callable[[], Case]] = [cases.phase1, cases.phase2, cases.evaluation]
-    made += [cases.sequential, cases.generation, *ranks]
+    made += [cases.sequential, partial(generation, cases)]
+    made += [] if quick else [partial(generation, Cases(QUICK, *_data(QUICK), device))]
+    made += ranks
     rows = pd.concat([measure(case(), repeats, progress) for case in made], ignore_index=True)
     progress.update("memory of phase 1")
     on_cpu = cases.device.type == "cpu"  # whose peaks the system tells

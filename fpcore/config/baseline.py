@@ -119,6 +119,7 @@ class NeuralConfig(BaselineConfig):
     seeds: Annotated[list[Annotated[Whole, Field(ge=0, lt=2**31)]], Distinct] = _shared("seeds")
     device: str = _shared("device")
     precision: Literal["float32"] = Field("float32", description="float32")
+    keep_models: bool = _shared("keep_models")
 
     @property
     def label(self) -> str:

@@ -10,8 +10,8 @@ from torch import Tensor
 from fpcore.config.baseline import KneserNeyConfig, NeuralConfig
 from fpcore.data.dataset import Data, prepare
 from fpcore.model.precision import device_of
-from fpcore.records.record import RunRecord, SizeResult, columns
-from fpcore.runs import memory
+from fpcore.records.record import RunRecord, SizeResult, columns, load_record
+from fpcore.runs import memory, models, networks_kept
 from fpcore.runs.experiment import Work, recorded
 from fpcore.runs.progress import Bar, Progress, Stopwatch, clock, timed
 from fpcore.runs.provenance import KNESER_NEY, NEURAL
@@ -30,8 +30,8 @@ Config = KneserNeyConfig | NeuralConfig
 def run_baseline(config: Config, *, force: bool = False) -> RunRecord:
     """Train every size (and seed) of a baseline, save the record and return it.
 
-    An earlier record is reused or refused as by `experiment.run`. The order of n-grams is chosen
-    on development at every size; so is the learning rate, with the first seed.
+    An earlier record is reused or refused as by `experiment.run`; networks are kept. The order of
+    n-grams is chosen on development at every size; so is the learning rate, with the first seed.
 
     Raises:
         ConfigError: a device that is not there, or no width of the fixed-point model's size.
@@ -40,7 +40,12 @@ def run_baseline(config: Config, *, force: bool = False) -> RunRecord:
         RecordError: the name belongs to another config, or its record is damaged.
         TrainingError: a loss that is not finite.
     """
-    return recorded(config, force, lambda: _work(config), lambda: None)
+    return recorded(config, force, lambda: _work(config), lambda: _tidy(config.name))
+
+
+def _tidy(name: str) -> None:
+    """Remove the networks that a run has kept before, once the record of newer ones is saved."""
+    models.tidy(load_record(name))
 
 
 def _work(config: Config) -> Work:
@@ -134,9 +139,10 @@ class Networks:
     def _result(
         self, seed: int, samples: int, one: Trained, candidates: dict[str, float]
     ) -> SizeResult:
-        result = one.result
+        result, config = one.result, self.config
         return SizeResult(
             seed=seed,
+            model_digest=networks_kept.keep(config, self.data, seed, samples, one.model),
             **_common(self.data, self.data.training_ids(samples), samples, result.val),
             train_ppl=metrics.perplexity(result.train_loss),
             best_epoch=result.best_epoch,

@@ -19,7 +19,7 @@ from fpcore.runs.models import Kept
 from fpcore.stats import metrics
 from fpcore.stats.draws import generator
 from fpcore.trainers.reading import Reader
-from fpcore.trainers.sampling import Sampling
+from fpcore.trainers.sampling import Sampling, continued
 from fpcore.trainers.texts import Evaluation, Text
 
 MOST = 2**31 - 1  # a number of tokens, and a seed
@@ -126,11 +126,8 @@ class LanguageModel:
         _check_whole("seed", seed, 0)
         sampling = _sampling(temperature, top_k, top_p)
         self._reader.read(self._ids("prompt", prompt, 1))
-        source, made = generator(seed, "generated tokens"), []
-        for _ in range(tokens):
-            made.append(sampling.draw(self._reader.logits(), source))
-            self._reader.step(made[-1])
-        return str(self.tokenizer.decode(made))
+        source = generator(seed, "generated tokens")
+        return str(self.tokenizer.decode(continued(self._reader, sampling, source, tokens)))
 
     def next_tokens(self, prompt: str, k: int = 5) -> list[tuple[str, float]]:
         """Return the k likeliest next tokens of a text, and their probabilities.

@@ -15,10 +15,10 @@ from torch import Tensor
 from fpcore.data.tokens import HeldOut
 from fpcore.errors import ConfigError
 from fpcore.language import said
+from fpcore.runs import continuations
 from fpcore.runs.influence import Influence
 from fpcore.runs.language_model import LanguageModel, load_model
 from fpcore.stats.draws import generator
-from fpcore.trainers.kneser_ney import KneserNey
 
 FAR = 20  # how many tokens back one is replaced
 PLACES = 2  # in each conversation, at most
@@ -27,8 +27,7 @@ QUERIES = 400  # contexts whose nearest one is looked for
 NEIGHBOURS = 8  # contexts that are shown
 LIKELIEST = 5  # tokens that are shown
 EXCERPT = 14  # tokens that are shown before a context
-PROMPT, MADE = 16, 40  # tokens
-ORDER = 3  # of the n-grams that samples are drawn from
+PROMPT = 16  # tokens
 Array = NDArray[np.float64]
 Chances = list[tuple[str, float]]  # tokens as they read, and their probabilities
 
@@ -66,7 +65,7 @@ class Look:
     `changes` has the columns `run`, `contexts`, `conversation`, `back` and `change` (`Influence`).
     `near` says by `back` in which share of pairs of nearest contexts, of a, that token is the same
     (`same`), and in which share of any pairs (`chance`); `neighbours` shows the nearest contexts of
-    one token. `samples` are `source`, `prompt` and `text`.
+    one token. `made` are samples: `source`, `kind` (run, network or n-gram), `prompt` and `text`.
     """
 
     samples: int
@@ -126,7 +125,7 @@ def look(
         near=_near(first, val),
         token=token,
         neighbours=_neighbours(first, val, start + token),
-        made=_made(models, val.ids[start : start + PROMPT], train),
+        made=continuations.made(models, val.ids[start : start + PROMPT], train),
     )
 
 
@@ -276,20 +275,3 @@ def _neighbours(model: LanguageModel, val: HeldOut, place: int) -> pd.DataFrame:
         after = model.tokenizer.decode(val.ids[at + 1 : at + 2].tolist())
         rows.append((value, int(val.conversation[at]), model.tokenizer.decode(read), after))
     return pd.DataFrame(rows, columns=["similarity", "conversation", "read", "next"])
-
-
-def _made(models: list[LanguageModel], prompt: Tensor, train: Tensor) -> pd.DataFrame:
-    """Let every model, and n-grams of the same training text, continue the beginning of a text."""
-    text = models[0].tokenizer.decode(prompt.tolist())
-    rows = [(model.config.run_name, text, model.generate(text, MADE)) for model in models]
-    rows.append((f"Kneser-Ney（{ORDER}-gram）", text, _by_ngrams(models[0], prompt, train)))
-    return pd.DataFrame(rows, columns=["source", "prompt", "text"])
-
-
-def _by_ngrams(model: LanguageModel, prompt: Tensor, train: Tensor) -> str:
-    counts = KneserNey(train.numpy(), model.tokenizer.get_vocab_size(), ORDER)
-    source, ids = generator(0, "generated tokens"), prompt.tolist()
-    for _ in range(MADE):
-        p = counts.probabilities(np.array([([-1] * ORDER + ids)[1 - ORDER :]]))[0]
-        ids.append(int(torch.from_numpy(p).multinomial(1, generator=source)))
-    return str(model.tokenizer.decode(ids[len(prompt) :]))

@@ -20,7 +20,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from fpcore import stored
+from fpcore.config.baseline import NeuralConfig
 from fpcore.config.run_config import RunConfig
+from fpcore.data.dataset import Data
 from fpcore.data.embedding import tensor_digest
 from fpcore.data.tokens import load_tokenizer, vocabulary_digest
 from fpcore.errors import ConfigError, ModelError
@@ -83,19 +85,23 @@ def keep(trial: Trial, model: FixedPointModel) -> str:
     own = blocks(model)
     digest = digest_of(own, recipe)
     if trial.config.keep_models:
-        _keep_shared(trial, recipe)
-        path = _path(trial.config.run_name, trial.seed, trial.samples, digest)
+        keep_shared(trial.config, trial.data, recipe)
+        path = file_of(trial.config.run_name, trial.seed, trial.samples, digest)
         states.write(path, own, recipe.model_dump())
     return digest
 
 
-def _keep_shared(trial: Trial, recipe: Recipe) -> None:
-    """Store the embedding and the tokenizer, unless another model has."""
+def keep_shared(config: RunConfig | NeuralConfig, data: Data, recipe: Recipe) -> None:
+    """Store the embedding and the tokenizer, unless another model has.
+
+    Raises:
+        StorageError: the disk is full, or the cache cannot be written.
+    """
     embedding, vocabulary = _embedding(recipe.embedding), _vocabulary(recipe.vocabulary)
     if states.read(embedding) is None:
-        states.write(embedding, {EMBEDDING: trial.data.weights}, {})
+        states.write(embedding, {EMBEDDING: data.weights}, {})
     if stored.read(vocabulary) is None:
-        config, corpus = trial.config, trial.data.corpus
+        corpus = data.corpus
         if config.built_from == "training":
             corpus = replace(corpus, train=corpus.train[: max(config.samples)])
         stored.write(vocabulary, load_tokenizer(config.tokenizer, corpus).to_str().encode())
@@ -107,13 +113,23 @@ def load(record: RunRecord, result: SizeResult) -> Kept:
     Raises:
         ModelError: it was never kept, was removed, is another than the record's, or is damaged.
     """
+    path, digest = kept_at(record, result)
+    return read(path, digest)
+
+
+def kept_at(record: RunRecord, result: SizeResult) -> tuple[Path, str]:
+    """Return the file and the digest of the model that a record tells of in one of its results.
+
+    Raises:
+        ModelError: it was never kept, was removed, or is another than the record's.
+    """
     where = f"{record.name}, seed {result.seed}, size {result.samples}"
     if result.model_digest is None:
         raise ModelError(f"{where}: its record is older than kept models; {AGAIN}.")
     path = path_of(record.name, result)
     if not path.exists():
         raise ModelError(f"{where}: {_why_not(record, path)}; {AGAIN}.")
-    return read(path, result.model_digest)
+    return path, result.model_digest
 
 
 def _why_not(record: RunRecord, path: Path) -> str:
@@ -239,10 +255,11 @@ def tidy(record: RunRecord) -> None:
 
 def path_of(name: str, result: SizeResult) -> Path:
     """Return where the model of a result of a run is kept."""
-    return _path(name, result.seed, result.samples, result.model_digest)
+    return file_of(name, result.seed, result.samples, result.model_digest)
 
 
-def _path(name: str, seed: int | None, samples: int, digest: str | None) -> Path:
+def file_of(name: str, seed: int | None, samples: int, digest: str | None) -> Path:
+    """Return where the model of a seed and size of a run is kept."""
     return folder(name) / f"{seed}-{samples}-{digest}.safetensors"
 
 

@@ -1,12 +1,14 @@
 """A text read by the true recurrence: its contexts are kept, so that a further token is one step.
 
 A step is a few products of matrices with one vector, so whatever else it does has to be little:
-parameters are looked up once, and vectors are no batches of one.
+parameters are looked up once, without their gradients, so that no step has to switch those off;
+vectors are no batches of one; and the input vectors of the types read last are kept.
 
 Shapes: N tokens read, D context width, E embedding width, T input tokens, V types.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 import torch
@@ -15,6 +17,8 @@ from torch import Tensor, nn
 from fpcore.model.blocks import FixedPointModel
 from fpcore.model.fused import EPS
 from fpcore.trainers.contexts import sequential_contexts
+
+INPUTS = 4_096  # input vectors that are kept; the text of a conversation has fewer types
 
 
 class Layer(NamedTuple):
@@ -42,12 +46,13 @@ class Reader:
 
     def __init__(self, model: FixedPointModel, zero: bool = False) -> None:
         self._model, self._zero = model, zero
-        self._weights, self._bias = model.embedding.weight, model.token_block.bias
+        bias = model.token_block.bias
+        self._weights, self._bias = model.embedding.weight, None if bias is None else bias.detach()
         first, second = model.context_block, model.token_block
         self._first = _layers(first.linears, first.norms)
         self._second = _layers(second.linears, second.norms, second.residuals)
         self._nothing = self._weights.new_zeros(first.context_dim)
-        self._width = self._weights.shape[1:]
+        self._vector = _vectors(self._weights)
         self._ids: list[int] = []
         self._kept: list[tuple[Tensor, ...]] = []  # by token the contexts of every layer, each [D]
 
@@ -70,7 +75,6 @@ class Reader:
         for token in ids[len(self._ids) :]:
             self.step(token)
 
-    @torch.no_grad()
     def step(self, token: int) -> None:
         """Read one more token."""
         self._ids.append(token)
@@ -84,7 +88,6 @@ class Reader:
             steps.append(c)
         self._kept.append(tuple(steps))
 
-    @torch.no_grad()
     def logits(self) -> Tensor:
         """Return the logits [V] of what follows the tokens read, of which there must be some."""
         h = self._input()
@@ -97,10 +100,21 @@ class Reader:
     def _input(self) -> Tensor:
         """Return the input vector [E·T] of the last token read, zeros before the first."""
         count = self._model.input_tokens
-        last = [self._weights[token] for token in self._ids[-count:]]
-        rows = [torch.layer_norm(row, self._width, eps=EPS) for row in last]
-        missing = self._weights.new_zeros((count - len(rows)) * self._width[0])
-        return rows[0] if count == 1 else torch.cat([missing, *rows])
+        if count == 1:
+            return self._vector(self._ids[-1])
+        rows = [self._vector(token) for token in self._ids[-count:]]
+        missing = self._weights.new_zeros((count - len(rows)) * self._weights.shape[1])
+        return torch.cat([missing, *rows])
+
+
+def _vectors(weights: Tensor) -> Callable[[int], Tensor]:
+    """Return what gives the input vector [E] of a type, by an embedding [V, E]."""
+
+    @lru_cache(INPUTS)
+    def vector(token: int) -> Tensor:
+        return torch.layer_norm(weights[token], weights.shape[1:], eps=EPS)
+
+    return vector
 
 
 def _layers(
@@ -114,7 +128,7 @@ def _layers(
 
 
 def _pair(module: nn.Module) -> tuple[Tensor, Tensor]:
-    return cast(Tensor, module.weight), cast(Tensor, module.bias)
+    return cast(Tensor, module.weight).detach(), cast(Tensor, module.bias).detach()
 
 
 def _shared(a: list[int], b: list[int]) -> int:

@@ -12,12 +12,15 @@ from fpcore.benchmark.cards import BATCH, Card, Measured, beside, phases, sectio
 from fpcore.benchmark.cases import FULL, Case, Cases, Shapes
 from fpcore.benchmark.clock import seconds
 from fpcore.benchmark.counted import Counts
+from fpcore.benchmark.generated import generation
 from fpcore.benchmark.peaks import bytes_per_token
 from fpcore.benchmark.profiled import Stages
 from fpcore.benchmark.timing import Benchmark, beside_the_spec, measure, memory, render, write
 from fpcore.runs.progress import Progress
 
-TOY = Shapes(24, 16, "toy", 200, 32, phase2_tokens=64, steps=20, er_rows=5_000, phase1_batch=64)
+TOY = Shapes(
+    24, 16, "toy", 200, 32, phase2_tokens=64, steps=20, generated=20, er_rows=5_000, phase1_batch=64
+)
 
 
 @pytest.fixture
@@ -29,9 +32,9 @@ def cases() -> Cases:
 
 
 def test_every_stage_is_measured(cases: Cases) -> None:
-    names = ("phase1", "phase2", "evaluation", "sequential", "generation")
-    for case in (getattr(cases, name) for name in names):
-        rows = measure(case(), 3, Progress())
+    made = [cases.phase1, cases.phase2, cases.evaluation, cases.sequential]
+    for case in [*(make() for make in made), generation(cases)]:
+        rows = measure(case, 3, Progress())
         assert set(rows["precision"]) <= {"float32", "bfloat16"} and len(rows) > 0
         assert (rows[["plain", "fast", "ratio", "products", "above"]] > 0).all(axis=None)
 

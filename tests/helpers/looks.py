@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fpcore.runs.continuations import COLUMNS
 from fpcore.runs.looks import FAR, Conversation, Look, Reading
 
 WORDS = ["We", " like", "\n", " <b>", "|", "`", "é\t", "�"]
@@ -49,5 +50,5 @@ def seen(
         near=near,
         token=2,
         neighbours=pd.DataFrame(found, columns=["similarity", "conversation", "read", "next"]),
-        made=pd.DataFrame([("a", words[0], words[3])], columns=["source", "prompt", "text"]),
+        made=pd.DataFrame([("a", "run", words[0], words[3])], columns=COLUMNS),
     )

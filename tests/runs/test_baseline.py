@@ -9,12 +9,13 @@ import torch
 from helpers.toy import Toy, WriteCorpus
 
 import fpcore
-from fpcore import ConfigError, RecordError
+from fpcore import ConfigError, ModelError, RecordError
 from fpcore.config.baseline import KneserNeyConfig, NeuralConfig
 from fpcore.data.dataset import prepare
 from fpcore.records.pairs import incomparable
 from fpcore.records.record import load_record
 from fpcore.reports import baselines
+from fpcore.runs import models, networks_kept
 from fpcore.runs.baseline import run_baseline
 from fpcore.runs.provenance import NEURAL, code_digests
 from fpcore.trainers.kneser_ney import KneserNey
@@ -59,6 +60,30 @@ def test_a_neural_run_is_complete_and_agrees_with_itself(neural: Make) -> None:
         assert r.train_ppl == pytest.approx(math.exp(r.phase2["train_loss"][r.best_epoch - 1]))
         if r is first:
             assert tried[str(r.chosen)] == min(dev)
+
+
+@pytest.mark.parametrize("more", [{}, {"own_embedding": True, "output_bias": "unigram"}], ids=str)
+@pytest.mark.parametrize("body", ["lstm", "gpt"])
+def test_a_kept_network_says_what_its_record_says(
+    neural: Make, body: str, more: dict[str, Any]
+) -> None:
+    config = neural(model=body, samples=[20], seeds=[7], learning_rates=[0.01], **more)
+    (result,) = run_baseline(config).results
+    network = networks_kept.load(load_record("toy"), result)
+    assert network.val_ppl() == result.val_ppl
+    prompt = network.tokenizer.encode("kalo newi").ids
+    made = [network.continued(prompt, 12, seed) for seed in (1, 1, 2)]
+    assert made[0] == made[1] != made[2] and len(made[0]) == 12
+    path, _ = models.kept_at(load_record("toy"), result)
+    content = path.read_bytes()
+    for damaged in (content[:-9], b"", content[:-1] + b"~"):
+        path.write_bytes(damaged)
+        with pytest.raises(ModelError, match="is damaged, or no file of a model"):
+            networks_kept.load(load_record("toy"), result)
+    run_baseline(config.model_copy(update={"keep_models": False}), force=True)
+    path.unlink()
+    with pytest.raises(ModelError, match="was not kept, as keep_models was false"):
+        networks_kept.load(load_record("toy"), result)
 
 
 def test_a_kneser_ney_run_takes_the_order_that_development_prefers(data: dict[str, Any]) -> None:

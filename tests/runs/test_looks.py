@@ -9,6 +9,7 @@ import torch
 from helpers.toy import conversation, written
 
 import fpcore
+from fpcore.config.baseline import NeuralConfig
 from fpcore.errors import ConfigError
 from fpcore.runs import looks
 from fpcore.runs.influence import Influence
@@ -131,6 +132,20 @@ def test_samples_are_of_every_model_and_of_ngrams(made: Look) -> None:
     assert made.made["prompt"].nunique() == 1 and made.made["text"].str.len().min() > 20
     again = fpcore.look(["one"], conversation=3)
     assert again.made["text"].tolist() == made.made["text"].iloc[[0, 3]].tolist()
+
+
+def test_samples_of_a_kept_network_of_the_same_text_stand_beside_them(made: Look) -> None:
+    config = load_model("one").config
+    shared = config.model_dump(
+        include={"corpus", "tokenizer", "embed_dim", "samples", "val_samples", "device"}
+    )
+    small = {"context_dim": 90, "epochs": 1, "segment": 16, "streams": 4, "learning_rates": [0.01]}
+    for name, more in (("net", {}), ("unkept", {"keep_models": False})):
+        fpcore.run_baseline(NeuralConfig(name=name, model="lstm", **shared, **small, **more))
+    rows = fpcore.look(["one"]).made
+    assert rows["source"].tolist() == ["one", "net", "Kneser-Ney（3-gram）"]
+    assert rows["kind"].tolist() == ["run", "network", "n-gram"]
+    assert rows["text"].str.len().min() > 20
 
 
 WRONG: list[tuple[list[str], dict[str, Any], str]] = [

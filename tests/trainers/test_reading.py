@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from fpcore.config.run_config import RunConfig
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
-from fpcore.trainers import reading
+from fpcore.trainers import reading, sampling
 from fpcore.trainers.reading import Reader
-from fpcore.trainers.sampling import Sampling
+from fpcore.trainers.sampling import Sampling, continued
 
 SHAPES = [{}, {"layers": 2}, {"input_tokens": 3}, {"layers": 3, "input_tokens": 2}]
 BIASES = ["none", "unigram"]
@@ -89,42 +89,61 @@ def test_zero_contexts_are_zero(toy: Toy, build: Build) -> None:
     assert torch.equal(reader.logits(), last.logits())
 
 
+HOWS = [Sampling(), Sampling(2.0), Sampling(1.0, 3), Sampling(1.0, None, 0.8), Sampling(0)]
+
+
+@pytest.mark.parametrize("how", HOWS, ids=str)
+def test_a_text_goes_on_by_a_draw_and_a_step_for_each_token(how: Sampling) -> None:
+    """More of them than are drawn at once, each with the source's next number."""
+    model, sources = small_model(), [torch.Generator().manual_seed(3) for _ in range(2)]
+    reader, other = Reader(model), Reader(model)
+    reader.read([1, 2])
+    other.read([1, 2])
+    found = continued(reader, how, sources[0], sampling.BLOCK + 50)
+    for token in found:
+        chance = torch.rand((), generator=sources[1], dtype=torch.float64).item()
+        assert token == how.draw(other.logits(), chance)
+        other.step(token)
+    text = [1, 2, *found]
+    assert torch.equal(reader.contexts(text)[0], other.contexts(text)[0])
+    assert how.temperature == 0 or len(set(found)) > 1
+
+
 LOGITS = st.lists(st.floats(-8, 8), min_size=2, max_size=12).map(torch.tensor)
+CHANCES = st.floats(0, 1, exclude_max=True)
 
 
-@given(logits=LOGITS, k=st.integers(1, 14), seed=st.integers(0, 99))
-def test_top_k_draws_from_the_k_likeliest(logits: torch.Tensor, k: int, seed: int) -> None:
-    source = torch.Generator().manual_seed(seed)
+@given(logits=LOGITS, k=st.integers(1, 14), chance=CHANCES)
+def test_top_k_draws_from_the_k_likeliest(logits: torch.Tensor, k: int, chance: float) -> None:
     least = logits.sort(descending=True).values[min(k, len(logits)) - 1]
     for temperature in (0.5, 1.0, 3.0):
-        assert logits[Sampling(temperature, top_k=k).draw(logits, source)] >= least
-    assert logits[Sampling(0).draw(logits, source)] == logits.max()
-    assert logits[Sampling(1.0, top_k=1).draw(logits, source)] == logits.max()
+        assert logits[Sampling(temperature, top_k=k).draw(logits, chance)] >= least
+    assert logits[Sampling(0).draw(logits, chance)] == logits.max()
+    assert logits[Sampling(1.0, top_k=1).draw(logits, chance)] == logits.max()
 
 
 @given(
     logits=LOGITS,
     share=st.floats(0.01, 1),
     k=st.none() | st.integers(1, 5),
-    seed=st.integers(0, 99),
+    chance=CHANCES,
 )
 def test_top_p_draws_from_the_fewest_that_have_the_share(
-    logits: torch.Tensor, share: float, k: int | None, seed: int
+    logits: torch.Tensor, share: float, k: int | None, chance: float
 ) -> None:
     p = logits.sort(descending=True).values[:k].softmax(0)
     kept = int((p.cumsum(0) - p < share - 1e-6).sum())  # what the others before it have is less
-    drawn = Sampling(1.0, k, share).draw(logits, torch.Generator().manual_seed(seed))
+    drawn = Sampling(1.0, k, share).draw(logits, chance)
     rank = int((logits > logits[drawn]).sum())
     assert rank < kept or share - float(p[: rank or 1].sum()) > -1e-5
 
 
-@pytest.mark.parametrize(
-    "how", [Sampling(), Sampling(2.0), Sampling(1.0, 3), Sampling(1.0, None, 0.8)]
-)
+@pytest.mark.parametrize("how", HOWS[:-1], ids=str)
 def test_draws_follow_the_probabilities(how: Sampling) -> None:
     logits = torch.tensor([0.0, 2.0, 1.0, -1.0, 1.5])
-    source, count = torch.Generator().manual_seed(1), 4000
-    drawn = torch.tensor([how.draw(logits, source) for _ in range(count)])
+    count = 4000
+    chances = torch.rand(count, generator=torch.Generator().manual_seed(1)).tolist()
+    drawn = torch.tensor([how.draw(logits, chance) for chance in chances])
     found = torch.bincount(drawn, minlength=5) / count
     p = (logits / how.temperature).softmax(0)
     kept = {None: 5, 3: 3}[how.top_k] if how.top_p is None else 3

@@ -21,6 +21,12 @@ __all__ = [
     "versus_zero",
 ]
 
+NO_NETWORKS = template(
+    "LSTM と GPT の続きは、そのモデルが保存されていないので載せない。"
+    '`fpcore.run_baseline(fpcore.load_baseline("lstm-small"), force=True)` と `"gpt-small"` で'
+    "訓練すると残る。"
+)
+
 
 def setting(seen: Look) -> Markdown:
     """対象: what was read."""
@@ -122,7 +128,8 @@ def made(seen: Look) -> Markdown:
     ]
     prompt = code(visible(seen.made["prompt"].iloc[0]))
     table = notation.table(pd.DataFrame(rows), markdown=said("続き"))
-    return Markdown(f"{said('始まり: {prompt}', prompt=prompt)}\n\n{table}")
+    note = "" if (seen.made["kind"] == "network").any() else f"\n\n{said(NO_NETWORKS)}"
+    return Markdown(f"{said('始まり: {prompt}', prompt=prompt)}\n\n{table}{note}")
 
 
 def _compared(seen: Look) -> tuple[Reading, Reading]:
