@@ -15,7 +15,7 @@ from helpers.variety import records as varied
 
 from fpcore import Study, gather, gather_search
 from fpcore.analysis.comparison import compare_runs, load_comparison
-from fpcore.language import speaking
+from fpcore.language import speaking, spoken
 from fpcore.language.spoken import JAPANESE
 from fpcore.records.frames import frame
 from fpcore.records.record import RunRecord, load_record, load_records
@@ -83,7 +83,7 @@ def test_an_english_report_is_written_beside_the_japanese_one(home: Path) -> Non
     before = {path: path.read_bytes() for path in written.parent.iterdir() if path.is_file()}
     with speaking("en"):
         english = report.write(c)
-    assert english == written.parent / "en" / "report.md"
+    assert english == written.parent / "en" / "report.md" and spoken() == "ja"
     assert all(path.read_bytes() == content for path, content in before.items())
     page = english.with_suffix(".html").read_text("utf-8")
     assert '<html lang="en">' in page and "<summary>Contents</summary>" in page

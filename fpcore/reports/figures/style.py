@@ -22,6 +22,7 @@ __all__ = [
     "ppl_axis",
     "stacked",
     "token_axis",
+    "use_look",
     "use_style",
     "whole_axis",
 ]
@@ -35,14 +36,19 @@ LETTER = 0.085, 0.19  # a letter of a legend takes this width and height, in inc
 
 
 def use_style(lang: Language = "ja") -> None:
-    """Set fonts that have Japanese, colours for colour-blind readers, and the figures' language.
+    """Set the look of figures, and the language of all that is written and drawn from now on.
 
     Raises:
         ConfigError: a language other than ja or en.
     """
+    speak(lang)
+    use_look()
+
+
+def use_look() -> None:
+    """Set fonts that have Japanese, and colours for colour-blind readers."""
     import matplotlib_fontja  # noqa: F401  (registers the font)
 
-    speak(lang)
     _show_in_notebook()
     sns.set_theme(style="whitegrid", palette="colorblind", font=FONT, font_scale=0.95)
     plt.rcParams |= {"figure.dpi": 110, "axes.unicode_minus": False, "svg.fonttype": "none"}
