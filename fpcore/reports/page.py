@@ -158,7 +158,7 @@ def publish(target: Path, text: str, drawn: Mapping[str, Callable[[], object]]) 
     spoken. Returns the path of `report.md`.
     """
     target.mkdir(parents=True, exist_ok=True)
-    figures.use_look()
+    figures.set_style()
     for name, draw in drawn.items():
         draw()
         _save(plt.gcf(), target / name)

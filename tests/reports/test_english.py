@@ -83,7 +83,8 @@ def test_an_english_report_is_written_beside_the_japanese_one(home: Path) -> Non
     before = {path: path.read_bytes() for path in written.parent.iterdir() if path.is_file()}
     with speaking("en"):
         english = report.write(c)
-    assert english == written.parent / "en" / "report.md" and spoken() == "ja"
+    assert spoken() == "ja"
+    assert english == written.parent / "en" / "report.md"
     assert all(path.read_bytes() == content for path, content in before.items())
     page = english.with_suffix(".html").read_text("utf-8")
     assert '<html lang="en">' in page and "<summary>Contents</summary>" in page

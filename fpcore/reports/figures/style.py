@@ -20,9 +20,9 @@ __all__ = [
     "legend",
     "panels",
     "ppl_axis",
+    "set_style",
     "stacked",
     "token_axis",
-    "use_look",
     "use_style",
     "whole_axis",
 ]
@@ -36,16 +36,16 @@ LETTER = 0.085, 0.19  # a letter of a legend takes this width and height, in inc
 
 
 def use_style(lang: Language = "ja") -> None:
-    """Set the look of figures, and the language of all that is written and drawn from now on.
+    """Set how figures look (`set_style`), and the language of all that is written from now on.
 
     Raises:
         ConfigError: a language other than ja or en.
     """
     speak(lang)
-    use_look()
+    set_style()
 
 
-def use_look() -> None:
+def set_style() -> None:
     """Set fonts that have Japanese, and colours for colour-blind readers."""
     import matplotlib_fontja  # noqa: F401  (registers the font)
 
