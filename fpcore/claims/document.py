@@ -11,7 +11,7 @@ from markdown_it.token import Token
 from fpcore.claims.aligned import code_tables
 from fpcore.claims.grid import Cell, Grid, Place
 from fpcore.claims.markup import html_tables
-from fpcore.claims.quantities import plain
+from fpcore.claims.quantities import plain, without_intervals
 from fpcore.claims.terms import TERMS
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -188,7 +188,7 @@ class _Reader:
         for start, part in _joined(content):
             if len(part) > LONGEST:
                 continue
-            for text in _ENDS.split(_QUOTED.sub(r"\1", plain(part))):
+            for text in _ENDS.split(_QUOTED.sub(r"\1", without_intervals(plain(part)))):
                 if text.strip():
                     self.report.sentences.append(Sentence(text, line + start, self.place, title))
 

@@ -120,7 +120,7 @@ def grid_facts(grid: Grid) -> Iterator[Fact]:
         for j in (*role.values, *role.differences):
             head, n = read_label(grid.heads[j].text), grid.number(i, j)
             if j in role.differences:
-                yield from _difference(grid, role, i, j, own, above)
+                facts += _difference(grid, role, i, j, own, above)
             elif n and not row[j].number.ranged:  # type: ignore[union-attr]
                 facts.append(_fact(united([head, own]), above, n, row[j].line, grid.index))
     yield from _unique(facts)

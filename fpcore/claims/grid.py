@@ -4,10 +4,15 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from fpcore.claims.quantities import Number, cell_number, numbers_in, plain
+from fpcore.claims.quantities import (
+    Number,
+    cell_number,
+    numbers_in,
+    plain,
+    without_intervals,
+)
 from fpcore.claims.terms import TERMS
 
-_INTERVAL = re.compile(r"(?<=[\d%])\s*\[[^\[\]]*\d[^\[\]]*,[^\[\]]*\d[^\[\]]*\]")  # after a figure
 _UNIT_IN_HEAD = re.compile(r"[(\[]\s*([^()\[\]]+?)\s*[)\]]\s*$")
 _LONGEST = 500  # characters of a cell that are read
 _BOLD = re.compile(r"^\s*(?:\*\*[^*]+\*\*|__[^_]+__|<b>.+</b>|<strong>.+</strong>)")
@@ -36,7 +41,7 @@ class Cell:
     def read(cls, content: str, line: int) -> "Cell":
         """Return a cell of Markdown or HTML."""
         content = content[:_LONGEST]
-        text = _INTERVAL.sub("", plain(content)).strip()  # its ends are no figures of their own
+        text = without_intervals(plain(content)).strip()
         return cls(text, line, bool(_BOLD.match(content)))
 
     @cached_property

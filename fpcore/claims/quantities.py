@@ -35,6 +35,8 @@ _CLOCK = re.compile(
     r"|m)(?:\s?(\d{1,6}(?:\.\d+)?)\s?(?:秒|sec|s))?"
     r"(?![A-Za-z])"
 )
+_END = r"\s*(?:[+±-]?[\d.,]*\d|[+-]?(?:inf|∞))\s?%?\s*"
+_INTERVAL = re.compile(rf"(?<=[\d%])(\s?[^\W\d]{{0,8}})\s*\[{_END},{_END}\](?!\()")  # of a figure
 _SPREAD = re.compile(rf"\s?(?:±|\+/-|\+-)\s?\d+(?:\.\d+)?{_UNIT}")
 _RANGE = re.compile(r"~|\s~\s|-")
 _ABOUT = re.compile(rf"(?:{number_words(TERMS['approximate'])})\s?(?:の)?$", re.IGNORECASE)
@@ -98,6 +100,11 @@ def plain(text: str) -> str:
         text = unicodedata.normalize("NFKC", text.translate(_DASHES)).translate(_DASHES)
     text = re.sub(r"</?(?:b|i|em|strong|sub|sup|br|code|span|p|u|s|small)\b[^<>]*>", " ", text)
     return re.sub(r"\*\*|`|(?<![\w*])[*_](?=\S)|(?<=\S)[*_](?![\w*])|~~|\\(?=[*_|#~])", "", text)
+
+
+def without_intervals(text: str) -> str:
+    """Return a plain text without the intervals of figures, whose ends are no figures."""
+    return _INTERVAL.sub(r"\1", text)
 
 
 def _power(m: re.Match[str]) -> str:

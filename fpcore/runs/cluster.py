@@ -31,6 +31,7 @@ SETTINGS = {
 ATTEMPTS = 2
 PATIENCE = 30  # seconds to wait for the first worker at an address
 LOST = "the connection to its scheduler was lost"
+LEFT = "no worker was left at its scheduler"
 ENDING = {Status.closing, Status.closed, Status.failed}  # of a worker
 LOOK = 1.0  # seconds after which the table is looked at, where no job has ended
 
@@ -59,7 +60,7 @@ def train(
     placed = [[_placed(job, scheduler, count) for job in chain] for chain in chains]
     table = Table({job.name: Row(job.name) for chain in placed for job in chain})
     with _client(scheduler, count) as client:
-        return _Conductor(client, placed, table).run()
+        return _Conductor(client, placed, table, count).run()
 
 
 def _placed(job: Job, scheduler: str, count: int) -> Job:
@@ -177,8 +178,11 @@ def _reach(scheduler: str) -> None:
 class _Conductor:
     """Submits the jobs of every chain one after another, and takes in what comes back."""
 
-    def __init__(self, client: Client, chains: Sequence[Sequence[Job]], table: Table) -> None:
-        self._client, self._table = client, table
+    def __init__(
+        self, client: Client, chains: Sequence[Sequence[Job]], table: Table, workers: int
+    ) -> None:
+        self._client, self._table, self._workers = client, table, workers
+        self._seen = time.monotonic()  # when there was a worker
         self._topic = f"fpcore-{time.time_ns()}"
         self._left = [list(chain) for chain in chains]
         self._pending: dict[Future[Any], tuple[int, Job]] = {}
@@ -193,6 +197,7 @@ class _Conductor:
             while self._pending:
                 for future in self._done():
                     self._take(future)
+                self._tend()
                 self._table.show()
         finally:
             self._client.cancel(list(self._pending), force=True)
@@ -208,6 +213,21 @@ class _Conductor:
         except FuturesCancelledError:  # the connection was lost: none of them can be had
             return set(self._pending)
         return done
+
+    def _tend(self) -> None:
+        """See that there are workers: a cluster of this machine gets those anew that have left.
+
+        One that was interrupted leaves as if it had been told to, and nobody else replaces it.
+        At an address, jobs that no worker is left for are given up after a while.
+        """
+        if self._client.status != "running":
+            return
+        known = len(self._client.nthreads())
+        self._seen = time.monotonic() if known else self._seen
+        if self._client.cluster and known < self._workers:
+            self._client.cluster.scale(self._workers)
+        elif not known and time.monotonic() > self._seen + 2 * PATIENCE:
+            self._client.cancel(list(self._pending), reason=LEFT, force=True)
 
     def _submit(self, number: int, worker: str | None) -> None:
         if not self._left[number]:
@@ -272,7 +292,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, FpcoreError):
         return str(error)
     if isinstance(error, FutureCancelledError):
-        return LOST
+        return LEFT if error.reason == LEFT else LOST
     if type(error).__name__ == "KilledWorker":
         return "its worker died twice: it was killed, or the memory was full"
     return f"its worker failed ({type(error).__name__}: {' '.join(str(error).split())[:200]})"

@@ -15,6 +15,7 @@ import dask
 import psutil
 import pytest
 import yaml
+from distributed import Client, LocalCluster
 from helpers.toy import conversation
 from helpers.toy import written as written_corpus
 
@@ -24,8 +25,9 @@ from fpcore.errors import ConfigError
 from fpcore.paths import ROOT
 from fpcore.records.record import load_record
 from fpcore.runs import cluster, notebook
+from fpcore.runs.jobs import Job
 from fpcore.runs.notebook import NotebookError, execute
-from fpcore.runs.standings import Table
+from fpcore.runs.standings import Row, Table
 
 TOY: dict[str, Any] = {
     "tokenizer": "bpe-300",
@@ -200,10 +202,15 @@ def _tree(family: list[psutil.Process]) -> list[psutil.Process]:
     return [*family, *(child for p in family for child in p.children(recursive=True))]
 
 
-def test_a_hung_worker_costs_only_its_own_run(
-    home: Path, toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGSTOP, 2), (signal.SIGINT, 1)])
+def test_a_hung_or_interrupted_worker_costs_only_its_own_run(
+    number: signal.Signals,
+    workers: int,
+    home: Path,
+    toy: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is stopped, not dead: another worker takes over, and ends what the first one left."""
+    """Another worker takes over, if need be a new one, and ends what the first one left."""
     monkeypatch.setitem(cluster.SETTINGS, "distributed.scheduler.worker-ttl", "6s")
     real = Table.show
     stopped: list[psutil.Process] = []
@@ -220,12 +227,12 @@ def test_a_hung_worker_costs_only_its_own_run(
             )
             assert worker in psutil.Process().children(recursive=True)
             stopped.append(worker)
-            worker.send_signal(signal.SIGSTOP)
+            worker.send_signal(number)
 
     monkeypatch.setattr(Table, "show", show)
     made = Book()
     configs = [RunConfig(**toy | {"name": "long"} | LONG), RunConfig(**toy | {"name": "short"})]
-    made.train(configs, force=False, workers=2)
+    made.train(configs, force=False, workers=workers)
     assert (made.runs, made.failures) == (["long", "short"], [])
     assert len(stopped) == 1
     assert load_record("long").results[0].phase1_iterations == LONG["max_iter"]
@@ -281,6 +288,18 @@ def test_no_scheduler_or_no_worker_at_the_address(
     address = json.loads(file.read_text())["address"]
     with pytest.raises(ConfigError, match="has no worker; start one with `dask worker"):
         Book().train([config], force=False, scheduler=address)
+
+
+def test_jobs_are_given_up_that_no_worker_is_left_for(
+    toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
+    jobs = [Job(name, toy, False, name) for name in ("one", "two")]
+    table = Table({job.name: Row(job.name) for job in jobs})
+    left = LocalCluster(n_workers=0, processes=False, dashboard_address=None)
+    with left, Client(left.scheduler_address) as client:
+        made, failures = cluster._Conductor(client, [jobs], table, 1).run()
+    assert (made, failures) == ([], dict.fromkeys(("one", "two"), cluster.LEFT))
 
 
 STRANGER = """
