@@ -14,7 +14,7 @@ from fpcore.paths import report
 from fpcore.records.by_seed import moments, values
 from fpcore.records.record import RunRecord
 from fpcore.records.searches import SearchTrial
-from fpcore.reports import figures, sentences
+from fpcore.reports import figures, opening, sentences
 from fpcore.reports.page import publish
 from fpcore.reports.sentences import level
 
@@ -29,7 +29,25 @@ STATES = {
     "pruned": template("打ち切り"),
     "failed": template("発散"),
 }
+LONGER = template("`trials` か `seconds` を増やして続ける。")
+ADOPT = template("最良のつまみを新しい基準にして、ほかのサイズでも確かめる。")
+MORE = template("`seeds` を増やして上位を比べるか、`ranges` を広げて続ける。")
 NO_BEST = template("基準のほかに最後まで訓練した試行がない。")
+
+
+def gist(e: SearchEvidence) -> Markdown:
+    """要点: what was searched, what the best is worth, and what to do next."""
+    what = said(
+        "`{base}` の {n} つまみを、開発テキストで選びながら {trials} 試行した",
+        base=e.search.base,
+        n=len(e.search.ranges),
+        trials=len(e.record.trials),
+    )
+    if not e.chosen:
+        return opening.three_lines(said("探したもの"), what, said(NO_BEST), said(LONGER))
+    told = passage(_of_best(e), *(_beside(e, other) for other in e.beside[:1]))
+    better = e.against_base(e.chosen[0])["val_ppl"].certain == "down"
+    return opening.three_lines(said("探したもの"), what, told, said(ADOPT if better else MORE))
 
 
 def question(e: SearchEvidence) -> Markdown:
@@ -169,7 +187,7 @@ def knobs(e: SearchEvidence) -> Markdown:
         {
             said("つまみ"): knob,
             said("重要度"): percent(share, 0),
-            said("最良の値"): str(e.chosen[0].knobs[knob]),
+            said("最良の値"): _short(e.chosen[0].knobs[knob]),
         }
         for knob, share in e.importance.items()
         if e.chosen
@@ -203,6 +221,7 @@ def render(e: SearchEvidence) -> Markdown:
     """Return the whole report as Markdown; the figure is linked by file name."""
     parts = [
         f"# {notation.escaped(e.search.title)}",
+        opening.heading(), gist(e),
         question(e),
         said("## 答え"), answer(e),
         f"![{said('試行と最良')}](search.png)",
