@@ -33,7 +33,7 @@ def made(models: list[LanguageModel], prompt: Tensor, train: Tensor) -> pd.DataF
     for network in networks(first):
         found = network.continued(prompt.tolist(), MADE)
         rows.append((network.config.name, "network", text, network.tokenizer.decode(found)))
-    ngrams = f"Kneser-Ney（{ORDER}-gram）"
+    ngrams = f"Kneser-Ney ({ORDER}-gram)"
     rows.append((ngrams, "n-gram", text, _by_ngrams(first, prompt, train)))
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -19,6 +19,8 @@ from fpcore.runs import continuations
 from fpcore.runs.influence import Influence
 from fpcore.runs.language_model import LanguageModel, load_model
 from fpcore.stats.draws import generator
+from fpcore.stats.uncertainty import LEVEL
+from fpcore.stats.variance import half_width, over_conversations
 
 FAR = 20  # how many tokens back one is replaced
 PLACES = 2  # in each conversation, at most
@@ -64,8 +66,9 @@ class Look:
     the training text (`frequency`), and whether it was in the conversation before (`copied`).
     `changes` has the columns `run`, `contexts`, `conversation`, `back` and `change` (`Influence`).
     `near` says by `back` in which share of pairs of nearest contexts, of a, that token is the same
-    (`same`), and in which share of any pairs (`chance`); `neighbours` shows the nearest contexts of
-    one token. `made` are samples: `source`, `kind` (run, network or n-gram), `prompt` and `text`.
+    (`mean`, `low` to `high` over conversations; `n` pairs), and in which share of any pairs
+    (`chance`); `neighbours` shows the nearest contexts of one token. `made` are samples: `source`,
+    `kind` (run, network or n-gram), `prompt` and `text`.
     """
 
     samples: int
@@ -235,22 +238,25 @@ def _near(model: LanguageModel, val: HeldOut) -> pd.DataFrame:
     """Return how often the k-th last token is the same: of nearest contexts, and of any."""
     places = _places(val, NEAR, PLACES)[:QUERIES]
     if len(places) < 2:
-        return pd.DataFrame(columns=["back", "same", "chance"])
+        return pd.DataFrame(columns=["back", "mean", "low", "high", "chance", "n"])
     nearest = _similar(model, val, places).argmax(1)
     order = torch.randperm(len(places), generator=generator(0, "any contexts"))
-    return pd.DataFrame(
-        {
-            "back": back,
-            "same": _same(val, places, nearest, back - 1),
-            "chance": _same(val, places, places[order], back - 1),
-        }
-        for back in range(1, NEAR + 1)
-    )
+    rows = []
+    for back in range(1, NEAR + 1):
+        chance = _same(val, places, places[order], back - 1)["mean"]
+        same = _same(val, places, nearest, back - 1)
+        rows.append({"back": back, "chance": chance, "n": len(places)} | same)
+    return pd.DataFrame(rows)
 
 
-def _same(val: HeldOut, places: Tensor, others: Tensor, back: int) -> float:
-    same: Tensor = val.ids[places - back] == val.ids[(others - back).clamp(min=0)]
-    return float(same.double().mean())
+def _same(val: HeldOut, places: Tensor, others: Tensor, back: int) -> dict[str, float]:
+    """Return the mean share of places with the same token, `low` and `high` over conversations."""
+    same = (val.ids[places - back] == val.ids[(others - back).clamp(min=0)]).double()
+    whose = val.conversation[places].cpu()
+    sums, counts = whose.bincount(weights=same.cpu()), whose.bincount()
+    half = half_width(over_conversations(sums.numpy(), counts.numpy()), LEVEL)
+    mean = float(same.mean())
+    return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
 def _similar(model: LanguageModel, val: HeldOut, places: Tensor) -> Tensor:

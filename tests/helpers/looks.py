@@ -37,7 +37,8 @@ def seen(
     shown = np.linspace(1.0, 9.0, len(words) * len(names)).reshape(len(words), -1)
     shown[0] = math.nan
     chances = [[[(word, 0.25)] for _ in names] for word in words]
-    near = pd.DataFrame({"back": [1, 2], "same": [0.9, 0.4], "chance": [0.1, 0.1]})
+    near = pd.DataFrame({"back": [1, 2], "mean": [0.9, 0.4], "chance": [0.1, 0.1], "n": [30, 30]})
+    near["low"], near["high"] = near["mean"] - 0.05, near["mean"] + 0.05
     found = [(1.0, 0, "We like", words[-1]), (0.5, 3, words[2], "x")]
     return Look(
         samples=100,

@@ -123,12 +123,13 @@ def test_near_contexts_are_of_other_conversations(made: Look) -> None:
     assert first["similarity"] == 1 and first["conversation"] == 3
     assert (rest["conversation"] != 3).all() and rest["similarity"].is_monotonic_decreasing
     assert rest["similarity"].between(-1, 1).all()
-    assert made.near["same"].between(0, 1).all() and len(made.near) == looks.NEAR
-    assert made.near["same"][0] > made.near["chance"][0]  # the last token makes the context
+    assert made.near["mean"].between(0, 1).all() and len(made.near) == looks.NEAR
+    assert (made.near["low"] <= made.near["mean"]).all() and (made.near["n"] > 1).all()
+    assert made.near["mean"][0] > made.near["chance"][0]  # the last token makes the context
 
 
 def test_samples_are_of_every_model_and_of_ngrams(made: Look) -> None:
-    assert made.made["source"].tolist() == ["one", "other", "zero", "Kneser-Ney（3-gram）"]
+    assert made.made["source"].tolist() == ["one", "other", "zero", "Kneser-Ney (3-gram)"]
     assert made.made["prompt"].nunique() == 1 and made.made["text"].str.len().min() > 20
     again = fpcore.look(["one"], conversation=3)
     assert again.made["text"].tolist() == made.made["text"].iloc[[0, 3]].tolist()
@@ -143,7 +144,7 @@ def test_samples_of_a_kept_network_of_the_same_text_stand_beside_them(made: Look
     for name, more in (("net", {}), ("unkept", {"keep_models": False})):
         fpcore.run_baseline(NeuralConfig(name=name, model="lstm", **shared, **small, **more))
     rows = fpcore.look(["one"]).made
-    assert rows["source"].tolist() == ["one", "net", "Kneser-Ney（3-gram）"]
+    assert rows["source"].tolist() == ["one", "net", "Kneser-Ney (3-gram)"]
     assert rows["kind"].tolist() == ["run", "network", "n-gram"]
     assert rows["text"].str.len().min() > 20
 

@@ -90,15 +90,16 @@ def near(seen: Look) -> Markdown:
     rows = [
         {
             "k": str(row["back"]),
-            said("最も近い文脈"): percent(row["same"]),
+            said("最も近い文脈"): share(row),
             said("任意の文脈"): percent(row["chance"]),
         }
         for row in seen.near.to_dict("records")
     ]
     note = said(
         "`{run}` の文脈（平均を引いた余弦）で最も近い、別の会話の位置と、"
-        "k 番目に新しいトークンが同じである割合。",
+        "k 番目に新しいトークンが同じである割合（n={n} 対、区間は会話を単位とする 95 % 区間）。",
         run=seen.readings[0].name,
+        n=seen.near["n"].iloc[0],
     )
     return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
