@@ -21,7 +21,11 @@ def plan(home: Path, tmp_path: Path) -> Search:
 
 
 def test_the_point_first(plan: Search) -> None:
-    lines = report.render(gather_search(plan)).split("\n## ")[1].splitlines()
+    gist, answer = report.render(gather_search(plan)).split("\n## ")[1:3]
+    assert gist.startswith("要点\n\n- **探したもの**: `") and "の 2 つまみを" in gist
+    assert "試行 1" in gist.splitlines()[3] and "`other`" in gist.splitlines()[3]
+    assert gist.splitlines()[4].startswith("- **次にすること**: ")
+    lines = answer.splitlines()
     assert lines[0] == "答え"
     best, other, luck, knobs = [line for line in lines if line.startswith("- ")]
     assert "試行 1（`max_iter` 25、`context_noise` 0.02）" in best
