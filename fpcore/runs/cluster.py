@@ -222,7 +222,10 @@ class _Conductor:
         """
         if self._client.status != "running":
             return
-        known = len(self._client.nthreads())
+        try:
+            known = len(self._client.nthreads())
+        except OSError:
+            return  # the connection has just been lost, which `_done` will find
         self._seen = time.monotonic() if known else self._seen
         if self._client.cluster and known < self._workers:
             self._client.cluster.scale(self._workers)
