@@ -51,7 +51,8 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
 def _column(name: str, values: "pd.Series[Any]") -> "pd.Series[Any]":
     known = values.dropna()
     kinds = {type(value) for value in known if values.dtype == object}
-    if name in WHOLE or kinds == {int} or is_integer_dtype(values):
+    whole = name in WHOLE and kinds <= {int, float}  # the knob `samples` is a list
+    if whole or kinds == {int} or is_integer_dtype(values):
         return values.astype("Int64")
     if name == "clipped" or kinds == {bool}:
         return values.astype("boolean")

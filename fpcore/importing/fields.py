@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
+from math import isfinite
 from typing import Any, Literal
 
 from fpcore.config.run_config import RunConfig
@@ -16,6 +17,7 @@ from fpcore.importing.values import SECONDS, Printed, plain
 Kind = Literal["share", "perplexity", "loss", "real", "whole", "time", "text", "date", "seed"]
 DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})(?!\d)")
 MOST_WHOLE = 2**53
+MOST_NATS = 700  # whose exponential, the perplexity, is near the largest number there is
 PER_CENT = ("%", "pct", "percent")
 
 
@@ -183,6 +185,8 @@ def checked(field: Field, printed: Printed) -> float | int:
     if printed.unit == "s" and field.kind != "time":
         raise ValueError("is a time, which this column cannot hold")
     printed = printed.share if printed.unit == "%" else printed
+    if not isfinite(float(printed.value)):
+        raise ValueError("is too large for a number")
     _bounded[field.kind](printed.value)
     if field.kind in ("whole", "seed"):
         return int(printed.value)
@@ -200,6 +204,11 @@ def _perplexity(value: Decimal) -> None:
 
 
 def _loss(value: Decimal) -> None:
+    if not 0 <= value <= MOST_NATS:
+        raise ValueError(f"is no loss: one goes from 0 to {MOST_NATS}")
+
+
+def _time(value: Decimal) -> None:
     if value < 0:
         raise ValueError("is below 0, which it cannot be")
 
@@ -220,7 +229,7 @@ _bounded: dict[Kind, Callable[[Decimal], None]] = {
     "share": _share,
     "perplexity": _perplexity,
     "loss": _loss,
-    "time": _loss,
+    "time": _time,
     "real": _any,
     "whole": _whole(1, MOST_WHOLE),
     "seed": _whole(0, 2**31),

@@ -41,10 +41,11 @@ def make(
         raise ImportingError("It holds no result: no table, raw data or trace that is known here.")
     whole = _time_of_run(by_size) if len(keys) > 1 else of_run.pop("seconds", None)
     seconds = of_run.pop("seconds", None) or whole
-    results = [_result(found, key, by_size.get(key, {}), traced.get(key, {})) for key in keys]
-    refused(found)
     sizes = sorted({samples for _, samples in keys})
+    refused(found)
     try:
+        results = [_result(found, key, by_size.get(key, {}), traced.get(key, {})) for key in keys]
+        refused(found)
         return RunRecord(
             name=name,
             source="imported",

@@ -30,7 +30,9 @@ from fpcore.records.values import (
     Losses,
     Positive,
     Share,
+    Time,
     Trace,
+    Whole,
     Word,
     Words,
     check_kinds,
@@ -39,7 +41,6 @@ from fpcore.records.values import (
 # Dates, timings and the machine: all that may differ between two runs of one config.
 VOLATILE = ("seconds", "environment", "started", "shared_iterations")
 SCHEMA: Final = 1  # the form of a record; a number above it is a newer one
-STARTED = r"^\d{4}-\d\d-\d\d([T ][\d:.+Z-]*)?$"
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
 
 
@@ -85,7 +86,7 @@ class SizeResult(BaseModel):
     phase1: Trace = Field(default_factory=dict)
     phase2: Trace = Field(default_factory=dict)
     seconds: dict[Word, float] = Field(default_factory=dict)
-    shared_iterations: int = 0
+    shared_iterations: Whole = 0
     trained_parameters: Count = None
     chosen: float | None = None
     candidates: dict[Word, float] = Field(default_factory=dict)
@@ -96,6 +97,9 @@ class SizeResult(BaseModel):
         sums, counts = self.val_loss_sums, self.val_token_counts
         if sums is not None and counts is not None and len(sums) != len(counts):
             raise ValueError("val_loss_sums and val_token_counts of different lengths")
+        for trace, step in ((self.phase1, "iteration"), (self.phase2, "epoch")):
+            if trace and step not in trace:
+                raise ValueError(f"a trace without {step}")
         return self
 
 
@@ -138,10 +142,10 @@ class RunRecord(BaseModel):
     alpha: float | None = None
     config: dict[Word, Lines]
     digests: dict[Word, Word] = Field(default_factory=dict)
-    data: dict[Word, Word | int | Ends | Words | dict[Word, int]] = Field(default_factory=dict)
-    results: list[SizeResult]
+    data: dict[Word, Word | Whole | Ends | Words | dict[Word, Whole]] = Field(default_factory=dict)
+    results: list[SizeResult] = Field(min_length=1)
     environment: dict[Word, Lines] = Field(default_factory=dict)
-    started: str | None = Field(None, pattern=STARTED)
+    started: Time | None = None
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

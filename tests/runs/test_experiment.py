@@ -223,9 +223,8 @@ def test_another_config_under_the_same_name_is_refused(
 
 
 def test_imported_figures_are_never_replaced_by_chance(trial: Toy) -> None:
-    RunRecord(
-        name="toy", source="imported", label="", config=trial().model_dump(), results=[]
-    ).save()
+    config, figures = trial().model_dump(), [SizeResult(samples=5)]
+    RunRecord(name="toy", source="imported", label="", config=config, results=figures).save()
     with pytest.raises(RecordError, match="is the record of imported figures; give this run"):
         fpcore.run(trial())
 
