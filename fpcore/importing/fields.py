@@ -7,7 +7,6 @@ from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
-from math import isfinite
 from typing import Any, Literal
 
 from fpcore.config.run_config import RunConfig
@@ -17,6 +16,7 @@ from fpcore.importing.values import SECONDS, Printed, plain
 Kind = Literal["share", "perplexity", "loss", "real", "whole", "time", "text", "date", "seed"]
 DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})(?!\d)")
 MOST_WHOLE = 2**53
+MOST_SECONDS = 10**10
 MOST_NATS = 700  # whose exponential, the perplexity, is near the largest number there is
 PER_CENT = ("%", "pct", "percent")
 
@@ -185,8 +185,6 @@ def checked(field: Field, printed: Printed) -> float | int:
     if printed.unit == "s" and field.kind != "time":
         raise ValueError("is a time, which this column cannot hold")
     printed = printed.share if printed.unit == "%" else printed
-    if not isfinite(float(printed.value)):
-        raise ValueError("is too large for a number")
     _bounded[field.kind](printed.value)
     if field.kind in ("whole", "seed"):
         return int(printed.value)
@@ -209,8 +207,8 @@ def _loss(value: Decimal) -> None:
 
 
 def _time(value: Decimal) -> None:
-    if value < 0:
-        raise ValueError("is below 0, which it cannot be")
+    if not 0 <= value <= MOST_SECONDS:
+        raise ValueError("is no time: one goes from 0 to three centuries")
 
 
 def _whole(least: int, most: int) -> Callable[[Decimal], None]:

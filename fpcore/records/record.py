@@ -29,6 +29,7 @@ from fpcore.records.values import (
     Loss,
     Losses,
     Positive,
+    Seconds,
     Share,
     Time,
     Trace,
@@ -85,7 +86,7 @@ class SizeResult(BaseModel):
     val_token_counts: list[Annotated[int, Field(ge=1, lt=2**53)]] | None = None
     phase1: Trace = Field(default_factory=dict)
     phase2: Trace = Field(default_factory=dict)
-    seconds: dict[Word, float] = Field(default_factory=dict)
+    seconds: dict[Word, Seconds] = Field(default_factory=dict)
     shared_iterations: Whole = 0
     trained_parameters: Count = None
     chosen: float | None = None
@@ -138,7 +139,7 @@ class RunRecord(BaseModel):
     origin: Origin | None = None
     label: Line | None = None
     document: str | None = Field(None, pattern=DOCUMENT)
-    seconds: float | None = None
+    seconds: Seconds | None = None
     alpha: float | None = None
     config: dict[Word, Lines]
     digests: dict[Word, Word] = Field(default_factory=dict)

@@ -66,7 +66,9 @@ def _listed(kinds: set[type], usual: Any) -> set[bool]:
 def _is(value: Any, kind: type) -> bool:
     if type(value) is int:
         return kind in (int, float) and abs(value) < MOST
-    return type(value) is kind and (kind is not float or math.isfinite(value))
+    if type(value) is float:
+        return kind is float and math.isfinite(value)
+    return type(value) is kind
 
 
 def _day(text: str) -> str:
@@ -106,6 +108,7 @@ Positive = Annotated[float, Field(gt=0)] | None
 Loss = Annotated[float, Field(ge=-ROUNDING)]
 Losses = Annotated[list[Loss], AfterValidator(_kept)]
 Count = Annotated[int, Field(ge=1, lt=2**53)] | None
+Seconds = Annotated[float, Field(ge=0, le=1e10)]  # three centuries: clocks hold it
 Whole = Annotated[int, Field(gt=-MOST, lt=MOST)]
 Ends = Annotated[list[Whole], Field(min_length=2, max_length=2)]  # the first and the last
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d([T ][\d:.+Z-]*)?$"), AfterValidator(_day)]

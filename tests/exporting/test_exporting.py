@@ -250,3 +250,16 @@ def test_tables_are_typed(records: list[RunRecord]) -> None:
     kinds = {name: str(found["results"][name].dtype) for name in ("seed", "val_ppl", "best_epoch")}
     assert kinds == {"seed": "Int64", "val_ppl": "float64", "best_epoch": "Int64"}
     assert str(found["runs"]["max_iter"].dtype) == "Int64"
+
+
+@pytest.mark.parametrize("kind", command.KINDS)
+def test_odd_names_and_times_are_exported(kind: str, tmp_path: Path, home: Path) -> None:
+    """Names that a record may have in its settings, traces and stages; for some they are files."""
+    names = ["a+b", "a", "a/b", "a//b", "../x", "..", ".", "é", "x" * 200, "a b:c", "con"]
+    row = {"iteration": [2, 3]} | {name: [1.0, 2.0] for name in names}
+    odd = result(50, phase1=row, seconds=dict.fromkeys(names, 1e9))
+    config: dict[str, Any] = {name: name for name in names} | {"max_iter": 2**63 - 1}
+    for own in (record("plain"), edited(record("odd", config), results=[odd])):
+        edited(own, started="0001-01-01", label="<|>").save()
+    export(kind, tmp_path / "out")
+    assert content(tmp_path / "out")
