@@ -123,18 +123,33 @@ class Search(Checked):
         Raises:
             ConfigError: the text says what.
         """
-        kind, values = next(iter(given.items()), ("", []))
-        if len(given) != 1 or kind not in KINDS or not _fit(kind, values):
+        if not is_range(given):
             raise ConfigError(f"ranges must be {RANGE}; that of {quoted(knob)[1:-1]} is none.")
-        for value in values:
+        for value in next(iter(given.values())):
             self.config({knob: value})
         own = self.config({}).model_dump()[knob]
-        inside = own in values if kind == "choice" else _between(own, *values)
-        if not inside:
+        if not inside(own, given):
             raise ConfigError(
                 f"the range of {knob} must hold the value of the first trial, {quoted(own)}, "
                 "which start or the base gives."
             )
+
+
+def is_range(given: Any) -> bool:
+    """Whether something is a range of a search: one kind, and values that fit it."""
+    if not isinstance(given, dict) or len(given) != 1:
+        return False
+    kind, values = next(iter(given.items()))
+    return kind in KINDS and isinstance(values, list) and _fit(kind, values)
+
+
+def inside(value: Any, given: dict[str, list[Any]]) -> bool:
+    """Whether a range holds a value."""
+    kind, values = next(iter(given.items()))
+    if kind == "choice":
+        return value in values
+    number = type(value) is int or (type(value) is float and kind != "int")
+    return number and values[0] <= value <= values[1]
 
 
 def _fit(kind: str, values: list[Any]) -> bool:
@@ -148,7 +163,3 @@ def _fit(kind: str, values: list[Any]) -> bool:
         and all(map(math.isfinite, values))
         and (kind == "log") * 1e-300 <= values[0] < values[1]
     )
-
-
-def _between(value: Any, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and low <= value <= high

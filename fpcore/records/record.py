@@ -7,7 +7,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -41,6 +41,7 @@ from fpcore.records.values import (
 
 # Dates, timings and the machine: all that may differ between two runs of one config.
 VOLATILE = ("seconds", "environment", "started", "shared_iterations")
+Model = TypeVar("Model", bound=BaseModel)
 SCHEMA: Final = 1  # the form of a record; a number above it is a newer one
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
 
@@ -263,16 +264,26 @@ def _read(path: Path) -> RunRecord:
     if not re.fullmatch(NAME, path.stem):
         raise RecordError(f"{shown(path)} is called as no run can be; rename it.")
     try:
-        record = RunRecord.model_validate_json(file_content(path).removeprefix(BOM_UTF8))
+        record = parsed(RunRecord, path)
     except (ValidationError, OSError) as error:
-        raise RecordError(f"{shown(path)} {_unreadable(error)}") from None
+        raise RecordError(f"{shown(path)} {unreadable(error)}") from None
     if record.name != path.stem:
         name = quoted(record.name)
         raise RecordError(f"{shown(path)} holds a record called {name}; rename one of them.")
     return record
 
 
-def _unreadable(error: ValidationError | OSError) -> str:
+def parsed(model: type[Model], path: Path) -> Model:
+    """Read a file of JSON as what it should be.
+
+    Raises:
+        OSError, ValidationError: it cannot be read, or is something else; `unreadable` says why.
+    """
+    return model.model_validate_json(file_content(path).removeprefix(BOM_UTF8))
+
+
+def unreadable(error: ValidationError | OSError) -> str:
+    """Say of a file why it is no record, and what to do."""
     wrong = [] if isinstance(error, OSError) else error.errors(include_url=False)
     given = next((e["input"] for e in wrong if e["loc"] == ("schema_version",)), None)
     if type(given) is int and given > SCHEMA:

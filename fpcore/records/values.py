@@ -110,6 +110,7 @@ Losses = Annotated[list[Loss], AfterValidator(_kept)]
 Count = Annotated[int, Field(ge=1, lt=2**53)] | None
 Seconds = Annotated[float, Field(ge=0, le=1e10)]  # three centuries: clocks hold it
 Whole = Annotated[int, Field(gt=-MOST, lt=MOST)]
+Step = Annotated[int, Field(ge=0, lt=2**53)]
 Ends = Annotated[list[Whole], Field(min_length=2, max_length=2)]  # the first and the last
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d([T ][\d:.+Z-]*)?$"), AfterValidator(_day)]
 Word = Annotated[str, Field(pattern=r"^[\w.][\w ./:+-]{0,200}$")]  # of no markup

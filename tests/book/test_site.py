@@ -340,8 +340,8 @@ def test_a_file_that_no_page_can_be_called_after_is_listed(tmp_path: Path, name:
     good = tmp_path / "reports" / "good.ipynb"
     good.parent.mkdir()
     nbformat.write(nbformat.v4.new_notebook(), good)
-    bad = os.path.join(os.fsencode(good.parent), name)
-    os.makedirs(os.path.dirname(bad), exist_ok=True)
+    bad = good.parent / os.fsdecode(name)
+    bad.parent.mkdir(exist_ok=True)
     shutil.copy(good, bad)
     with pytest.MonkeyPatch.context() as patch, redirect_stderr(io.StringIO()) as said:
         patch.setenv("FPCORE_HOME", str(tmp_path))

@@ -40,7 +40,7 @@ BROKEN: dict[str, tuple[str | bytes, list[tuple[int, str]]]] = {
     "note.csv": ("samples,val_ppl\n50,598.6¹\n", [(2, "is more than one number")]),
     "marks.csv": ("samples,val_ppl\n²5,598.6\n50,7①\n", [(2, "no number"), (3, "more than one")]),
     "power.csv": ("samples,val_ppl,seconds\n10³,5,1\n", [(2, "'10^3' is more than one number")]),
-    "ages.csv": ("samples,val_ppl,time\n50,5,1e308 h\n", [(2, "no time: one goes from 0 to three c")]),
+    "ages.csv": ("samples,val_ppl,time\n50,5,1e308 h\n", [(2, "no time: one goes from 0")]),
     "broken.csv": ("samples,val_loss\n50,5\n100,709.9\n", [(3, "no loss: one goes from 0 to 700")]),
     "broken.log": ("samples=50\nEpoch 1: val_loss=800\n", [(2, "no loss: one goes from 0 to 700")]),
     "unit.csv": ("samples,val_ppl,time\n50,5,3 apples\n", [(2, "a unit that is not known")]),
