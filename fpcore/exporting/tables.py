@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pandas.api.types import is_integer_dtype
 
 from fpcore.exporting.columns import KNOBS, RUN, TABLES
-from fpcore.paths import write_atomically
+from fpcore.paths import unwritable, write_atomically
 from fpcore.records.frames import epochs, frame, traces
 from fpcore.records.record import RunRecord
 
@@ -113,7 +113,15 @@ def _described() -> pd.DataFrame:
 
 
 def put(path: Path, content: bytes) -> Path:
-    """Write a file, unless it holds just that."""
-    if not path.is_file() or path.read_bytes() != content:
+    """Write a file, unless it holds just that.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        same = path.is_file() and path.read_bytes() == content
+    except OSError as error:
+        raise unwritable(path, error) from None
+    if not same:
         write_atomically(path, content)
     return path

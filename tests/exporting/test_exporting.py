@@ -208,6 +208,7 @@ def test_an_mlflow_run_of_an_older_record_is_replaced(
         ),
         (["--to", "csv", "file/out"], "cannot be written"),
         (["--to", "mlflow", "file/out"], "cannot be written"),
+        *((["--to", kind, "o" * 300], "File name too long") for kind in command.KINDS),
     ],
 )
 def test_refusals(

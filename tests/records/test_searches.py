@@ -24,6 +24,10 @@ def ranges(given: Any) -> Edit:
     return lambda record: record["search"].update(ranges=given)
 
 
+STRANGE: list[Any] = [
+    None, "x", 5, {}, {"max_iter": {"ints": [20, 90]}}, {"int": [70, 90]}, {"int": [20]},
+    {"int": [90, 20]}, {"int": "20"}, {"choice": []},
+]  # fmt: skip
 EDITS: list[Edit] = [
     *(every(**{name: None}) for name in ("loss", "result", "number", "knobs", "seconds")),
     *(every(knobs=knobs) for knobs in ({}, {"layers": 1}, {"max_iter": [1], "context_noise": 0})),
@@ -34,10 +38,8 @@ EDITS: list[Edit] = [
     *(every(number=number) for number in (0, -1, 10**30)),
     *(every(losses={at: 1.0}) for at in ("-1", "x", "9" * 30)),
     every(seconds=1e300),
-    *(ranges(given) for given in (None, "x", {}, {"max_iter": {"ints": [20, 90]}})),
-    *(ranges({"max_iter": given, "context_noise": {"float": [0.0, 0.3]}}) for given in (
-        5, {}, {"int": [70, 90]}, {"int": [20]}, {"int": [90, 20]}, {"int": "20"}, {"choice": []},
-    )),
+    *map(ranges, STRANGE),
+    *(ranges({"max_iter": given, "context_noise": {"float": [0.0, 0.3]}}) for given in STRANGE),
     lambda record: record["search"].clear(),
     lambda record: record["first"].clear(),
     lambda record: record["trials"].clear(),
