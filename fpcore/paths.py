@@ -88,9 +88,8 @@ def shown(path: Path) -> str:
     no UTF-8, are replaced.
     """
     text = str(path)
-    with suppress(
-        OSError, ValueError, RuntimeError, StorageError
-    ):  # too long, a zero byte, a ring of links
+    # Too long, a zero byte, a ring of links, or no home.
+    with suppress(OSError, ValueError, RuntimeError, StorageError):
         for base in (ROOT, home()):
             if path.resolve().is_relative_to(base):
                 text = path.resolve().relative_to(base).as_posix()

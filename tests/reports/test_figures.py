@@ -295,3 +295,13 @@ def test_a_log_axis_has_some_ticks_however_narrow_it_is(low: float, times: float
     bottom, top = ax.get_ylim()
     assert 2 <= sum(bottom <= tick <= top for tick in ax.get_yticks()) <= 12
     plt.close("all")
+
+
+@pytest.mark.parametrize("ppl", [5e-324, 1e-300, 1.0, 1e290, 1.7e308])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers near the largest there are
+def test_a_run_that_has_broken_is_drawn(ppl: float) -> None:
+    records = [run("whole"), run("broken", val_ppl=ppl, train_ppl=ppl, unigram_ppl=640.0)]
+    for draw in (figures.perplexity, figures.perplexity_log, figures.power_laws):
+        draw(records, figures.axes())
+        plt.gcf().canvas.draw()
+        plt.close("all")
