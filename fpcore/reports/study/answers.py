@@ -121,7 +121,7 @@ def _best(e: Evidence) -> str:
 
 def _rates(e: Evidence) -> str:
     """Say in how many runs the learning rate of phase 2 is the lowest or highest of those tried."""
-    found = [record for record in e.records if at_an_end(record)]
+    found = [r for r in e.records if at_an_end(r.where(lambda own: own.samples == e.samples))]
     if not found:
         return ""
     return said(
