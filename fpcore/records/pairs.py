@@ -175,6 +175,14 @@ def cut_short(record: RunRecord) -> bool:
     return isinstance(cap, int) and max(best, default=0) >= cap
 
 
+def at_an_end(record: RunRecord) -> bool:
+    """Whether a learning rate was chosen that is the lowest or the highest of those to try."""
+    tried = record.config.get("learning_rates") or record.config.get("phase2_lr") or []
+    tried = tried if isinstance(tried, list) else [tried]
+    chosen = {r.chosen for r in record.results}
+    return len(tried) > 1 and bool(chosen & {min(tried), max(tried)})
+
+
 def overlaps(record: RunRecord) -> bool:
     """Whether the largest training size reaches into the validation conversations."""
     held_out, pool = (_ends(record, part) for part in ("validation", "training_pool"))

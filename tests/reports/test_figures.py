@@ -29,8 +29,8 @@ from fpcore.records.frames import curve, epochs, frame, traces
 from fpcore.records.record import load_record, load_records
 from fpcore.reports import figures, page
 from fpcore.reports.comparison.report import FIGURES, Drawn
-from fpcore.reports.figures import looks as figures_looks
-from fpcore.reports.figures.looks import MARKERS, line_styles, run_styles
+from fpcore.reports.figures import run_style
+from fpcore.reports.figures.run_style import MARKERS, line_styles, run_styles
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_a_look_once_given_never_changes(groups: list[list[str]], number: int) -
     """Whatever runs are drawn later, in whatever company, by whichever process."""
     with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv("FPCORE_HOME", home)
-        patch.setattr(figures_looks, "_recorded", lambda name: True)
+        patch.setattr(run_style, "_recorded", lambda name: True)
         given_looks: dict[str, figures.Style] = {}
         for group in groups:
             found = run_styles(group)

@@ -8,7 +8,7 @@ from scipy.stats import gmean
 
 from fpcore.language import said, template
 from fpcore.notation import METRICS
-from fpcore.reports.figures.looks import line_styles
+from fpcore.reports.figures.run_style import line_styles
 from fpcore.reports.figures.style import legend
 
 HIGHEST = 1e300  # an axis of more, as of a run that has broken, has no ticks
