@@ -37,6 +37,7 @@ GROUPS = {
 NOTEBOOK = Path(__file__).with_name("site_notebook.html.j2").read_text("utf-8")
 GLOSSARY = Path(__file__).with_name("glossary.md")
 START = ("tutorial", "glossary", "README")  # pages of the first group
+NO_TEXT = re.compile("[\ud800-\udfff]")  # what stands in a name for bytes that are no UTF-8
 MOST_NAME = 255  # bytes, in most file systems
 # Paragraphs of notebooks that speak to whoever executes them; a page has nothing to execute.
 TO_EXECUTE = re.compile(r"papermill|fpcore\.|セル|ノートブック|JupyterLab")
@@ -287,18 +288,13 @@ def _readable(found: Found, made: Callable[[Path], Page], suffix: str) -> Iterat
             below = _below(path).with_suffix(".html")
             if below.as_posix() in taken:
                 raise ValueError("another page of the book is called so; rename the file")
-            if _no_text(below) or len(os.fsencode(below.name)) > MOST_NAME:
+            if NO_TEXT.search(below.as_posix()) or len(os.fsencode(below.name)) > MOST_NAME:
                 raise ValueError("no page can be called so; rename the file")
             yield made(path)
         except Exception as error:  # damaged notebooks end nbformat and nbconvert in any error
             reason = " ".join(str(error).split())[:200]
             told = reason and not isinstance(error, AttributeError | LookupError | TypeError)
             found.unreadable[shown(path)] = reason if told else "it has not the form of a notebook"
-
-
-def _no_text(path: PurePosixPath) -> bool:
-    """Whether a name is in another encoding than UTF-8, so that no page can hold it."""
-    return any("\ud800" <= c <= "\udfff" for c in path.as_posix())
 
 
 def _files(suffix: str) -> list[Path]:

@@ -18,7 +18,8 @@ from mlflow.tracking import MlflowClient
 
 from fpcore.exporting.values import Point, began, figures, part, points, report
 from fpcore.paths import unwritable
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 
 STORE = "mlruns"  # as MLflow itself calls it
 EXPERIMENT = "fpcore"

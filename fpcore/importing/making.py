@@ -14,7 +14,8 @@ from fpcore.importing.fields import KNOBS
 from fpcore.importing.found import Figure, Found, ImportingError
 from fpcore.importing.traces import Key, Rows
 from fpcore.paths import shown
-from fpcore.records.record import Origin, RunRecord, SizeResult
+from fpcore.records.record import Origin, RunRecord
+from fpcore.records.result import SizeResult
 
 OF_RUN = ("alpha", "label", "started")  # what a whole run has once
 Values = dict[str, Figure]

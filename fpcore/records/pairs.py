@@ -11,7 +11,8 @@ from typing import Any
 from fpcore.config.run_config import KNOBS
 from fpcore.language import listed, said, template
 from fpcore.notation import METRICS, metrics_where
-from fpcore.records.record import VOLATILE, RunRecord, SizeResult
+from fpcore.records.record import VOLATILE, RunRecord
+from fpcore.records.result import SizeResult
 
 LINEAGE = Path(__file__).parent / "lineage.json"
 WORDS = {

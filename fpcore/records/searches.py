@@ -11,7 +11,8 @@ from fpcore.config.checked import NAME
 from fpcore.config.search import inside, is_range
 from fpcore.errors import RecordError
 from fpcore.paths import reports, shown, write_atomically
-from fpcore.records.record import RunRecord, SizeResult, parsed, say_left_out, unreadable
+from fpcore.records.record import RunRecord, parsed, say_left_out, unreadable
+from fpcore.records.result import SizeResult
 from fpcore.records.values import Lines, Loss, Seconds, Step, Word
 
 OF_TRIAL = re.compile(r"trial(0|[1-9][0-9]{0,8})\.json")

@@ -21,7 +21,7 @@ from fpcore.config.run_config import RunConfig
 from fpcore.config.search import Search
 from fpcore.errors import ConfigError, TrainingError
 from fpcore.paths import cache, shown
-from fpcore.records.record import SizeResult
+from fpcore.records.result import SizeResult
 from fpcore.records.searches import SearchRecord, SearchTrial, load_best, save_best
 from fpcore.runs import checkpoint, journal, memory
 from fpcore.runs.checkpoint import Checkpoint

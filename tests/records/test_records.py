@@ -28,7 +28,8 @@ from fpcore import (
     load_records,
     traces,
 )
-from fpcore.records.record import VOLATILE, SizeResult, _pretty, read_shelf, record_path
+from fpcore.records.record import VOLATILE, _pretty, read_shelf, record_path
+from fpcore.records.result import SizeResult
 from fpcore.stats.metrics import effective_rank
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 import fpcore
 from fpcore import RunConfig
 from fpcore.errors import RecordError
-from fpcore.records.record import RunRecord, SizeResult, load_record
+from fpcore.records.record import RunRecord, load_record
+from fpcore.records.result import SizeResult
 from fpcore.runs import earlier, provenance
 from fpcore.runs.training import Training
 

@@ -18,7 +18,7 @@ from fpcore.data.dataset import prepare
 from fpcore.data.embedding import tensor_digest
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
-from fpcore.records.record import SizeResult
+from fpcore.records.result import SizeResult
 from fpcore.runs import experiment
 from fpcore.runs.progress import Progress
 from fpcore.runs.provenance import RUN, code_digests

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import fpcore
 from fpcore import ConfigError, RunConfig, Search
 from fpcore.errors import StorageError, TrainingError
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 from fpcore.records.searches import SearchRecord, folder, load_best
 from fpcore.runs import journal, searching
 from fpcore.runs.searching import search
