@@ -11,7 +11,7 @@ from torch import Tensor
 from fpcore import notation
 from fpcore.language import said
 from fpcore.notation import Markdown, number
-from fpcore.reports.figures.style import FONT, whole_axis
+from fpcore.reports.figures.style import FONT, legend, whole_axis
 from fpcore.runs.lessons import FROZEN_STEPS, Lesson
 
 PART = "文字の一部"
@@ -115,16 +115,18 @@ def paths(made: Lesson, ax: Axes, shown: int = 8) -> Axes:
     """Draw the contexts by iteration on the two main axes (PCA) of the last ones."""
     steps = torch.stack(made.history)
     centre = steps[-1].mean(0)
-    _, scale, directions = torch.pca_lowrank(steps[-1] - centre, q=2, center=False)
-    flat = ((steps - centre) @ directions).numpy()  # [K, N, 2]
-    colors = plt.get_cmap("viridis")(np.linspace(0, 0.9, shown))
+    _, scale, directions = torch.linalg.svd(steps[-1] - centre, full_matrices=False)
+    flat = ((steps - centre) @ directions[:2].T).numpy()  # [K, N, 2]
+    colors = plt.get_cmap("viridis")(np.linspace(0, 0.75, shown))
     words = drawn(made.words[:shown])
-    for i in range(min(shown, len(made.words))):
-        ax.plot(*flat[:, i].T, color=colors[i], lw=0.8, alpha=0.6)
-        ax.scatter(flat[-1, i, 0], flat[-1, i, 1], color=colors[i], s=24, zorder=3)
-        ax.annotate(f"{i} {words[i]}", flat[-1, i], (5, 3), textcoords="offset points",
-                    fontsize="small")  # fmt: skip
-    share = float((scale**2).sum() / ((steps[-1] - centre) ** 2).sum())
+    for i, word in enumerate(words):
+        x, y = flat[:, i].T
+        ax.plot(x, y, color=colors[i], lw=0.8, alpha=0.6, label=f"{i} {word}")
+        ax.scatter(x[-1], y[-1], color=colors[i], s=110, zorder=3)
+        middle = {"ha": "center", "va": "center", "fontsize": "x-small", "color": "white"}
+        ax.text(x[-1], y[-1], str(i), middle, zorder=4)
+    legend(ax, below=True)
+    share = float((scale[:2] ** 2).sum() / (scale**2).sum())
     ax.set(xlabel=said("第 1 主成分"), ylabel=said("第 2 主成分"))
     title = "文脈の動き（{n} 反復、2 軸で分散の {share}）"
     ax.set_title(said(title, n=len(steps), share=f"{share:.0%}"))

@@ -4,6 +4,7 @@ import re
 
 import jupytext
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from helpers.toy import WORDS
 
@@ -55,8 +56,12 @@ def test_tables_and_figures_speak_of_the_text(lesson: Lesson) -> None:
     ax = tutorial.heat_map(lesson, lesson.frozen, "凍結後", tutorial.axes(len(lesson.words)))
     assert [t.get_text() for t in ax.get_yticklabels()] == lesson.words
     assert ax.images[0].get_array().shape == (len(lesson.words), FROZEN_STEPS)  # type: ignore[union-attr]
-    ax = tutorial.paths(lesson, figures.axes())
+    ax, other = (tutorial.paths(lesson, figures.axes()) for _ in range(2))
     assert len(ax.lines) == 8 and len(ax.lines[0].get_xdata()) == len(lesson.history)  # type: ignore[arg-type]
+    drawn = [np.asarray(axes.lines[7].get_xdata()) for axes in (ax, other)]
+    assert (drawn[0] == drawn[1]).all()  # nothing is drawn by chance
+    named = [text.get_text() for text in ax.figure.legends[0].get_texts()]
+    assert named == [f"{i} {word}" for i, word in enumerate(lesson.words[:8])]
     plt.close("all")
 
 
