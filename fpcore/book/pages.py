@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from urllib.parse import quote, unquote
 
 import nbformat
@@ -202,7 +203,7 @@ def linked(body: str, path: str, paths: set[str]) -> str:
     for link in soup.find_all("a", href=True):
         target, _, anchor = str(link["href"]).partition("#")
         target = unquote(target)
-        found = re.sub(r"\.\w+$", ".html", _normal(folder / target)) if target else ""
+        found = re.sub(r"\.\w+$", ".html", normpath(folder / target)) if target else ""
         if found in paths:
             link["href"] = (
                 "../" * len(folder.parts) + quote(found) + (f"#{anchor}" if anchor else "")
@@ -264,13 +265,6 @@ def _text(source: Path) -> str:
 
 def _below(source: Path) -> PurePosixPath:
     return PurePosixPath(source.relative_to(reports()).as_posix())
-
-
-def _normal(path: PurePosixPath) -> str:
-    parts: list[str] = []
-    for part in path.parts:
-        parts = parts[:-1] if part == ".." else [*parts, part]
-    return "/".join(parts)
 
 
 def _reports_first(path: str) -> tuple[str, int, str]:

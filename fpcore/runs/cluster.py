@@ -28,7 +28,6 @@ SETTINGS = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
-ATTEMPTS = 2
 PATIENCE = 30  # seconds to wait for the first worker at an address
 LOST = "the connection to its scheduler was lost"
 LEFT = "no worker was left at its scheduler"
@@ -245,7 +244,7 @@ class _Conductor:
             job,
             self._topic,
             key=f"{job.name}-{job.number}",
-            retries=ATTEMPTS - 1,
+            retries=1,  # of one whose worker dies
             pure=False,
             workers=[worker] if worker else None,
             allow_other_workers=worker is not None,
