@@ -23,6 +23,7 @@ NOTEBOOKS = ROOT / "notebooks"
 PARAMS = ROOT / "params"
 MAX_JOINED = 180  # characters of the names of runs in that of a file, which may have 255
 MAX_SHOWN = 300  # characters of a path in a message
+NO_FILE = "it is no ordinary file"
 MAX_BYTES = 2**28  # in a file of any kind but a corpus; what is larger is none of ours
 LEFT = re.compile(r"\.(\d{1,9})\.[0-9a-f]{32}(\.\w+)?$")  # the end of a `hidden` name
 DAY = 86_400  # seconds
@@ -97,6 +98,18 @@ def shown(path: Path) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
+def check_ordinary(path: Path) -> None:
+    """Refuse what could be without an end.
+
+    Raises:
+        OSError: there is no such file, or it is a pipe, a device or a folder.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kind = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(kind, NO_FILE)
+
+
 def file_content(path: Path, most: int = MAX_BYTES) -> bytes:
     """Return what a file holds.
 
@@ -104,8 +117,7 @@ def file_content(path: Path, most: int = MAX_BYTES) -> bytes:
         OSError: there is no such file, it has more than `most` bytes, or it is a pipe, a device or
             a folder, which could be without an end.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is no ordinary file")
+    check_ordinary(path)
     with path.open("rb") as file:
         content = file.read(most + 1)  # of files that grow while they are read, too
     if len(content) > most:
@@ -212,6 +224,8 @@ def unwritable(path: Path, error: OSError) -> StorageError:
     reason = error.strerror or type(error).__name__
     if isinstance(error, IsADirectoryError):
         return StorageError(f"{shown(path)} is a folder where a file belongs; move it away.")
+    if reason == NO_FILE:
+        return StorageError(f"{shown(path)} is a pipe or a device, no file; move it away.")
     return StorageError(
         f"{shown(path)} cannot be written: {reason}; free space or allow writing there "
         "(FPCORE_HOME names another folder), and run again: nothing that was stored is lost."

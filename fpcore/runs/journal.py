@@ -12,7 +12,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from fpcore.errors import ConfigError
-from fpcore.paths import shown, unwritable
+from fpcore.paths import file_content, shown, unwritable
 
 DIGEST = "digest"
 
@@ -70,7 +70,7 @@ def check(path: Path) -> None:
         StorageError: the journal cannot be read or written.
     """
     try:
-        content = path.read_bytes() if path.exists() else b""
+        content = file_content(path) if path.exists() else b""
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
             with path.open("r+b") as file:

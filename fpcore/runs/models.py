@@ -27,7 +27,7 @@ from fpcore.data.embedding import tensor_digest
 from fpcore.data.tokens import load_tokenizer, vocabulary_digest
 from fpcore.errors import ConfigError, ModelError
 from fpcore.model.blocks import FixedPointModel
-from fpcore.paths import cache, remove, shown
+from fpcore.paths import cache, file_content, remove, shown
 from fpcore.records.record import RunRecord
 from fpcore.records.result import SizeResult
 from fpcore.runs import forms, states
@@ -188,7 +188,7 @@ def tokenizer_of(recipe: Recipe) -> Tokenizer:
     """Return the tokenizer of a kept model."""
     path = _vocabulary(recipe.vocabulary)
     with readable(path):
-        return tokenizer_from(stored.content(path.read_bytes()), recipe)
+        return tokenizer_from(stored.content(file_content(path)), recipe)
 
 
 def tokenizer_from(content: bytes, recipe: Recipe) -> Tokenizer:

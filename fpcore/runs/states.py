@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fpcore.paths import replacing
+from fpcore.paths import check_ordinary, replacing
 from fpcore.stored import say_damaged
 
 INTERVAL = 1.0  # seconds between two states
@@ -77,6 +77,7 @@ def loaded(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         FileNotFoundError: there is none.
         SafetensorError, OSError, KeyError, ValueError, RecursionError: it is damaged (`DAMAGED`).
     """
+    check_ordinary(path)
     with safe_open(path, "pt") as file:
         said = _said(file)
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -87,9 +88,11 @@ def loaded(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def about(path: Path) -> dict[str, Any] | None:
     """Return what was said about the tensors of a file, without reading them; None as `read`."""
-    with _told(path), safe_open(path, "pt") as file:
-        found: dict[str, Any] = _said(file)["about"]
-        return found
+    with _told(path):
+        check_ordinary(path)
+        with safe_open(path, "pt") as file:
+            found: dict[str, Any] = _said(file)["about"]
+            return found
     return None
 
 

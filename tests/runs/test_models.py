@@ -1,6 +1,7 @@
 """Kept models: what a run stores comes back as the record's own, or one sentence says why not."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -183,7 +184,7 @@ def test_every_bit_of_a_stored_model_counts(
         path.write_bytes(whole)
 
 
-@pytest.mark.parametrize("kind", ["missing", "a folder", "foreign", "pickle", "empty"])
+@pytest.mark.parametrize("kind", ["missing", "a folder", "a pipe", "foreign", "pickle", "empty"])
 @pytest.mark.parametrize("file", range(6))
 def test_what_is_no_file_of_a_model_gives_one_sentence(kept: Path, file: int, kind: str) -> None:
     folder = kept / "out"
@@ -193,6 +194,8 @@ def test_what_is_no_file_of_a_model_gives_one_sentence(kept: Path, file: int, ki
     try:
         if kind == "a folder":
             path.mkdir()
+        elif kind == "a pipe":
+            os.mkfifo(path)
         elif kind == "foreign":
             save_file({"wte.weight": torch.zeros(2, 3)}, path)
         elif kind == "pickle":

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -197,4 +198,13 @@ def test_a_folder_in_the_place_of_the_journal_is_one_sentence(plan: Plan, name: 
     own = plan()
     (searching._path(own).parent / name).mkdir(parents=True)
     with pytest.raises(StorageError, match="is a folder where a file belongs"):
+        search(own)
+
+
+def test_a_pipe_in_the_place_of_the_journal_is_not_waited_for(plan: Plan) -> None:
+    own = plan()
+    path = searching._path(own)
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    with pytest.raises(StorageError, match="is a pipe or a device, no file; move it away"):
         search(own)
