@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from fpcore.analysis import factors
-from fpcore.analysis.checks.check import OK, ORDER, Check, Registered, Verdicts, details
-from fpcore.analysis.checks.registry import CHECKS
+from fpcore.analysis.checks.check import Verdicts
+from fpcore.analysis.checks.registry import beside_base
 from fpcore.analysis.clipping import Clipping, clipping
 from fpcore.analysis.comparison import Comparison, compare_runs
 from fpcore.analysis.contrasts import spreads
@@ -23,12 +23,12 @@ from fpcore.analysis.effects import Effect, Step, interaction, priors_of, steps
 from fpcore.config.run_config import RunConfig
 from fpcore.config.study import Study
 from fpcore.errors import RecordError
-from fpcore.language import listed, said
+from fpcore.language import said
 from fpcore.notation import escaped, knob_value, metrics_where
 from fpcore.paths import shown
 from fpcore.records.by_seed import moments, values
 from fpcore.records.frames import frame
-from fpcore.records.pairs import cut_short, same_results
+from fpcore.records.pairs import cut_short, different_texts, same_results
 from fpcore.records.record import RunRecord, load_record
 from fpcore.stats.priors import Prior, prior_of
 from fpcore.stats.uncertainty import Direction, simultaneous
@@ -127,8 +127,19 @@ class Evidence:
 
     @cached_property
     def cut_short(self) -> list[RunRecord]:
-        """The runs whose best epoch is the last that was allowed; they leave nothing to answer."""
+        """The runs whose best epoch is the last that was allowed."""
         return [record for record in self.records if cut_short(record)]
+
+    @cached_property
+    def unlike(self) -> dict[str, list[str]]:
+        """By run, what of its validation text or vocabulary is not the base's."""
+        found = {r.name: different_texts(self.base, r) for r in self.varied}
+        return {run: what for run, what in found.items() if what}
+
+    @property
+    def refused(self) -> bool:
+        """Whether the runs leave nothing to answer: no perplexities to compare."""
+        return bool(self.cut_short or self.unlike)
 
     @cached_property
     def samples(self) -> int:
@@ -192,10 +203,7 @@ class Evidence:
     @cached_property
     def checks(self) -> Verdicts:
         """The outcomes of all checks; those of a pair are put to every run beside the base."""
-        own = [self.base, *self.varied]
-        return Verdicts(
-            tuple(_of_pairs(check, self) if check.paired else check.rule(own) for check in CHECKS)
-        )
+        return beside_base(self.base, self.varied, self.comparisons)
 
     def record(self, run: str) -> RunRecord:
         """Return the record of a run of the study."""
@@ -272,25 +280,3 @@ def _load(config: RunConfig) -> RunRecord:
 def _development_loss(record: RunRecord, samples: int) -> float:
     own = [r.phase2["dev_loss"] for r in record.at(samples)]
     return float(np.mean([min(losses) for losses in own]))
-
-
-def _of_pairs(check: Registered, e: Evidence) -> Check:
-    """Return the worst verdict over the pairs with the base, and what was found in each."""
-    found = {
-        name: check.of([e.base, c.whole[1], *(r for r in e.varied if r.name != name)], c)
-        for name, c in e.comparisons.items()
-    }
-    if not found:
-        return check.rule([e.base])
-    bad = {name: check for name, check in found.items() if check.verdict != OK}
-    title = next(iter(found.values())).title
-    if not bad:
-        return Check(title, OK, said("基準との {n} 個の比較のどれでも", n=len(found)))
-    settle = listed(dict.fromkeys(check.settle for check in bad.values()))
-    return Check(
-        title,
-        max((check.verdict for check in bad.values()), key=ORDER.index),
-        said("基準との {n} 個の比較のうち {bad} 個", n=len(found), bad=len(bad)),
-        settle,
-        details((name, check.evidence) for name, check in bad.items()),
-    )

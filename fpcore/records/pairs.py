@@ -113,7 +113,7 @@ def incomparable(a: RunRecord, b: RunRecord) -> dict[str, str]:
     if different:
         why = said("{what} が違うので、比べられない", what=listed(different))
         reasons |= dict.fromkeys(OF_TOKENS, why)
-        if _known(a, "val_bytes") != _known(b, "val_bytes"):
+        if _other_bytes(a, b):
             reasons |= dict.fromkeys(OF_BYTES, why)
     short = [record.name for record in (a, b) if cut_short(record)]
     if short:
@@ -169,6 +169,13 @@ def different_texts(a: RunRecord, b: RunRecord) -> list[str]:
     return [f"`{k}`" for k in known if a.config[k] != b.config[k]]
 
 
+def _other_bytes(a: RunRecord, b: RunRecord) -> bool:
+    """Whether two validation texts that differ in their tokens differ as texts, too."""
+    lengths = _known(a, "val_bytes") != _known(b, "val_bytes")
+    vocabularies = [record.digests.get("vocabulary") for record in (a, b)]
+    return lengths or (None not in vocabularies and vocabularies[0] == vocabularies[1])
+
+
 def cut_short(record: RunRecord) -> bool:
     """Whether a best epoch is the last that `epochs` allowed: more of them would go further."""
     cap = record.config.get("epochs")
@@ -176,12 +183,26 @@ def cut_short(record: RunRecord) -> bool:
     return isinstance(cap, int) and max(best, default=0) >= cap
 
 
+def stopped_by_cap(record: RunRecord) -> bool:
+    """Whether a training ended at `epochs` before `patience` ended it: it might have gone on."""
+    cap, patience = (record.config.get(knob) for knob in ("epochs", "patience"))
+    if not isinstance(cap, int) or not isinstance(patience, int):
+        return False
+    known = [(r.best_epoch, r.epochs_run) for r in record.results]
+    return any(best and run and run >= cap and run - best < patience for best, run in known)
+
+
+def tried(record: RunRecord) -> list[float]:
+    """Return the learning rates, or the orders of n-grams, from which development chose."""
+    keys = ("learning_rates", "phase2_lr", "orders")
+    given = next((record.config[key] for key in keys if record.config.get(key)), [])
+    return list(given) if isinstance(given, list) else [given]
+
+
 def at_an_end(record: RunRecord) -> bool:
-    """Whether a learning rate was chosen that is the lowest or the highest of those to try."""
-    tried = record.config.get("learning_rates") or record.config.get("phase2_lr") or []
-    tried = tried if isinstance(tried, list) else [tried]
-    chosen = {r.chosen for r in record.results}
-    return len(tried) > 1 and bool(chosen & {min(tried), max(tried)})
+    """Whether what was chosen (`tried`) is the lowest or the highest of several."""
+    of, chosen = tried(record), {r.chosen for r in record.results}
+    return len(of) > 1 and bool(chosen & {min(of), max(of)})
 
 
 def overlaps(record: RunRecord) -> bool:

@@ -4,9 +4,12 @@ import re
 from typing import Any
 
 import pytest
-from helpers.studies import evidence, study_of
+from helpers.studies import arm, evidence, study_of
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fpcore.analysis.study import Evidence
+from fpcore.config.study import Study
 from fpcore.reports.sentences import UNCLEAR
 from fpcore.reports.study import answers, ranks, report
 
@@ -180,3 +183,90 @@ def test_a_learning_rate_at_an_end_of_those_tried_is_counted(
     told = [line for line in lines if "選ばれた `phase2_lr` が候補の端" in line]
     assert len(told) == ends
     assert all(line.startswith(f"{len(CONFIGS)} 設定のうち 1 設定では") for line in told)
+
+
+TEXTS = {"validation_ids": "v", "vocabulary": "w"}
+
+
+@given(st.data(), st.sampled_from(sorted({*CONFIGS} - {"study"})), st.sampled_from(sorted(TEXTS)))
+def test_a_study_on_unlike_texts_refuses_its_answer(
+    data: st.DataObject, odd: str, text: str
+) -> None:
+    """Whatever the perplexities are: one run alone on another text or vocabulary is enough."""
+    gap = data.draw(st.sampled_from([-0.2, 0.0, 0.2]))
+    runs = contexts(**{odd: {"gap": gap}}).records
+    other = {r.name: TEXTS | ({text: "x"} if r.name == odd else {}) for r in runs}
+    e = Evidence(study_of("contexts"), tuple(r.model_copy(update={"digests": other[r.name]})
+                                             for r in runs))  # fmt: skip
+    (refusal,) = answers.answer(e)
+    assert refusal.startswith("**答えない。**")
+    assert e.said(e.record(odd)) in refusal and f"`{text}`" in refusal
+    assert refusal in report.gist(e) and not any(word in report.gist(e) for word in DIRECTIONS)
+    assert "誤り 1" in e.checks.counts() and "揃えて" in answers.first_step(e)
+
+
+# Knobs of every kind, the value of the base first.
+KINDS: dict[str, list[Any]] = {
+    "output_bias": ["none", "unigram"],
+    "embedding": ["ppmi-frequency", "ppmi", "random", "a/b.safetensors"],
+    "phase2_lr": [[0.0005, 0.001, 0.002], 0.001, [0.001, 0.004]],
+    "er_rows": [10_000, None, 500],
+    "phase2_batch": [512, 256, 1024],
+    "patience": [3, 5],
+}
+
+
+def study_over(grid: dict[str, list[Any]], gap: float) -> Evidence:
+    """A study whose runs differ from the base by so many nats, all alike."""
+    study = Study(name="s", title="t", question="q", base="study", grid=grid)
+    arms = [arm(c, 0.0 if c.run_name == "study" else gap) for c in study.configs()]
+    return Evidence(study, tuple(arms))
+
+
+@given(st.data(), st.sampled_from(sorted(KINDS)), st.sampled_from([-0.1, 0.1]), st.booleans())
+def test_the_first_lines_answer_a_study_over_any_kind_of_knob(
+    data: st.DataObject, knob: str, gap: float, with_base: bool
+) -> None:
+    """Words, lists, null or a single value: they say whether one is better than the base's."""
+    own, *others = KINDS[knob]
+    values = data.draw(st.lists(st.sampled_from(others), min_size=1, unique_by=str))
+    e = study_over({knob: [own] * with_base + values}, gap)
+    told = answers.in_short(e)
+    best = "最もよいと言える" if gap > 0 else "よりよいと言える"
+    assert told.startswith(f"`{knob}`: ") and best in told and "[ ]" in told
+    assert ("+10.5%" if gap > 0 else "-9.5%") in told
+    first = next(line for line in answers.answer(e) if line.startswith(("収束", "`"))) + told
+    assert f"`{knob}`" in first and report.render(e)
+
+
+@given(st.sampled_from([-0.1, 0.1]), st.sampled_from([-0.1, 0.0, 0.1]))
+def test_two_knobs_that_are_crossed_are_both_answered(words: float, numbers: float) -> None:
+    study = Study(
+        name="s",
+        title="t",
+        question="q",
+        base="study",
+        grid={"output_bias": ["none", "unigram"], "phase2_batch": [512, 256]},
+    )
+    arms = [
+        arm(c, words * (c.output_bias == "unigram") + numbers * (c.phase2_batch == 256))
+        for c in study.configs()
+    ]
+    told = answers.in_short(Evidence(study, tuple(arms)))
+    said = {-0.1: "よりよいと言える。", 0.0: "どの値でも Val PPL は同じ", 0.1: "が最もよいと言える"}
+    first, second = told.split("`phase2_batch`: ")
+    assert first.startswith("`output_bias`: ") and said[words] in first and said[numbers] in second
+
+
+def test_a_study_of_its_base_alone_says_so() -> None:
+    e = study_over({"max_iter": [60]}, 0.0)
+    assert answers.answer(e) == ["比べる設定が基準 max_iter 60（基準） のほかにない。"]
+    assert "区間" not in report.gist(e) and report.render(e)
+
+
+@given(st.sampled_from([-0.1, 0.1]))
+def test_no_draw_of_the_training_text_is_called_better(gap: float) -> None:
+    e = study_over({"data_seed": [0, 1, 2]}, gap)
+    told = "\n".join([answers.in_short(e), *answers.answer(e)[:1], *answers.next_steps(e)])
+    assert "`data_seed` は訓練会話の引き方の名前" in told
+    assert "よりよい" not in told and "最もよい" not in told and "試した範囲の端" not in told

@@ -17,11 +17,13 @@ from helpers.records import (
     trace,
     with_seed,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fpcore.analysis.checks import of_data, of_pairs, of_records, registry
 from fpcore.analysis.checks.check import CARE, OK, WRONG, Check
 from fpcore.analysis.comparison import compare_runs
-from fpcore.records.pairs import distinct, overlaps
+from fpcore.records.pairs import distinct, incomparable, overlaps
 from fpcore.records.record import RunRecord
 
 
@@ -206,6 +208,63 @@ def test_early_stop() -> None:
     assert of_records.early_stop(patient).verdict == OK  # each stops when it is done
 
 
+@pytest.mark.parametrize(("a", "b", "word"), [
+    ({"phase2_lr": [0.1, 0.2]}, {"phase2_lr": [0.3, 0.4]}, ""),
+    ({"phase2_lr": [0.1, 0.2]}, {"phase2_lr": 0.1}, "a は 2 個、b は 1 個"),
+    ({"phase2_lr": 0.1}, {"learning_rates": [1, 2, 3]}, "a は 1 個、b は 3 個"),
+    ({"dev": "x"}, {"dev": "x"}, ""),
+    ({"dev": "x"}, {"dev": "y"}, "開発テキストが違う: b"),
+    ({"dev": "x"}, {"dev": "y", "vocabulary": "other"}, ""),  # other tokens of any text
+    ({"dev": "x"}, {"dev": "y", "select_on": "val"}, "止め方が違う"),
+], ids=str)  # fmt: skip
+def test_the_same_effort_for_each(a: dict[str, Any], b: dict[str, Any], word: str) -> None:
+    """As many rates to choose from, and one text to choose on; 問題なし says that they had."""
+
+    def trained(name: str, own: dict[str, Any]) -> RunRecord:
+        knobs = {k: v for k, v in own.items() if k not in ("dev", "vocabulary")}
+        known = {"development_ids": own["dev"]} if "dev" in own else {}
+        known |= {k: v for k, v in own.items() if k == "vocabulary"}
+        base = run(name, {"patience": 3} | knobs)
+        return edited(base, digests=DIGESTS | known)
+
+    found = of_records.early_stop([trained("a", a), trained("b", b)])
+    assert (found.verdict == CARE) is bool(word) and word in found.evidence
+    assert bool(found.settle) is bool(word)
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 8))
+def test_a_cap_that_ended_a_training_is_told(best: int, more: int, patience: int) -> None:
+    """A best epoch at the cap is wrong; one that patience had not left behind yet asks for care."""
+    cap = 20
+    ran = min(best + min(more, patience), cap)
+    best = min(best, cap)
+    record = run("a", {"epochs": cap, "patience": patience}, best_epoch=best, epochs_run=ran)
+    ended = ran < cap or ran - best >= patience
+    wanted = WRONG if best == cap else OK if ended else CARE
+    found = of_records.phase2_ended([record])
+    assert found.verdict == wanted and (found.verdict == OK) is not found.settle
+
+
+def test_what_models_know_is_compared() -> None:
+    known = {
+        name: run(name, {"embedding": "ppmi", "built_from": text})
+        for name, text in (("a", "pool"), ("b", "training"))
+    }
+    found = of_data.same_knowledge([known["a"], known["b"]])
+    assert found.verdict == CARE and any(d.startswith("b: 訓練テキストだけ") for d in found.details)
+    assert of_data.same_knowledge([known["a"]]).verdict == OK
+    assert of_data.same_knowledge([known["b"], record("printed")]).verdict == OK
+
+
+def test_bits_are_no_way_out_where_the_texts_differ() -> None:
+    """Another vocabulary of one text leaves bits per byte; another text leaves nothing."""
+    tokens = edited(run("b"), digests=DIGESTS | {"validation_ids": "x", "vocabulary": "y"})
+    cut = edited(run("b"), digests=DIGESTS | {"validation_ids": "x"})
+    assert "bits per byte" in of_data.same_text([run("a"), tokens]).settle
+    assert of_data.same_text([run("a"), cut]).settle == "同じデータで実行し直す"
+    assert "bits_per_byte" in incomparable(run("a"), cut)
+
+
 @pytest.mark.parametrize("best", [20, 21])
 def test_training_that_was_cut_short(best: int) -> None:
     assert of_records.phase2_ended([run("a"), run("b", best_epoch=19)]).verdict == OK
@@ -267,6 +326,8 @@ def test_bending() -> None:
     law = edited(run("a"), results=[result(25 * 2**i, val_ppl=ppl, train_tokens=450 * n)
                                     for i, (n, ppl) in enumerate(exact.items())])  # fmt: skip
     assert of_records.bending([law, law]).verdict == OK
+    short = edited(bent, config=bent.config | {"epochs": 3})
+    assert of_records.bending([short]).verdict == OK  # it bends because it was cut short
 
 
 def test_the_list_puts_the_worst_first() -> None:

@@ -12,9 +12,11 @@ from fpcore.analysis.information import LEVELS, knowledge
     ("config", "level"),
     [
         ({}, "embedding"),
-        ({"embedding": "gpt2"}, "embedding"),
+        ({"embedding": "gpt2"}, "elsewhere"),
+        ({"embedding": "a.safetensors", "built_from": "training"}, "elsewhere"),
         ({"embedding": "random"}, "tokenizer"),
         ({"built_from": "training"}, "own"),
+        ({"built_from": "training", "tokenizer": "gpt2"}, "tokenizer"),
         ({"model": "lstm"}, "embedding"),
         ({"model": "lstm", "own_embedding": True}, "tokenizer"),
         ({"model": "kneser-ney"}, "tokenizer"),

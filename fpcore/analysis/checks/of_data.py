@@ -1,10 +1,11 @@
 """What a careful reader would check of the data that records were measured on, by rule."""
 
-from fpcore.analysis.checks.check import CARE, OK, WRONG, Check, of_records
+from fpcore.analysis.checks.check import CARE, OK, WRONG, Check, details, of_records
 from fpcore.analysis.checks.of_records import AGAIN
+from fpcore.analysis.information import LEVELS, knowledge
 from fpcore.language import clauses, listed, said, template
 from fpcore.records.frames import frame
-from fpcore.records.pairs import different_texts, overlaps
+from fpcore.records.pairs import different_texts, incomparable, overlaps
 from fpcore.records.record import RunRecord
 
 
@@ -24,13 +25,28 @@ def same_text(records: list[RunRecord]) -> Check:
     if found:
         different_ones = said("違うもの: {what}", what="; ".join(found))
         evidence = clauses([different_ones, said("PPL は比べられない")])
-        settle = said("bits per byte で比べるか、同じデータで実行し直す")
+        bits = all("bits_per_byte" not in incomparable(first, r) for r in records[1:])
+        text = template("bits per byte で比べるか、同じデータで実行し直す")
+        settle = said(text) if bits else said("同じデータで実行し直す")
         return Check(title, WRONG, evidence, settle)
     if not all(r.digests for r in records):
         evidence = said("digest（中身の指紋）のない記録があり、確かめられない")
         return Check(title, CARE, evidence, said(AGAIN))
     text = template("検証テキストと語彙の digest（中身の指紋）が同じ{repeated}")
     return Check(title, OK, said(text, repeated=_repeated(records)))
+
+
+@of_records(105, alone=True)
+def same_knowledge(records: list[RunRecord]) -> Check:
+    """A model that was built from more texts has an advantage that is none of its own."""
+    title = said("知っていることは同じか")
+    known = {r.name: said(LEVELS[knowledge(r)]) for r in records if "embedding" in r.config}
+    if not known:
+        return Check(title, OK, said("何から作られたかの記録がない"))
+    if len({*known.values()}) > 1:
+        settle = said("同じことを知っている実行と比べる（`built_from`、`embedding`）")
+        return Check(title, CARE, said("違う"), settle, details(known.items()))
+    return Check(title, OK, next(iter(known.values())))
 
 
 @of_records(110, alone=True)

@@ -16,6 +16,8 @@ from fpcore.records.pairs import (
     cut_short,
     distinct,
     same_results,
+    stopped_by_cap,
+    tried,
 )
 from fpcore.records.record import RunRecord
 from fpcore.records.result import SizeResult
@@ -137,6 +139,10 @@ def phase2_ended(records: list[RunRecord]) -> Check:
     if unknown:
         evidence = said("エポック数の記録がない: {runs}", runs=listed(unknown))
         return Check(title, CARE, evidence, said(AGAIN))
+    if near := [record.name for record in records if stopped_by_cap(record)]:
+        text = template("`patience` でなく `epochs` の上限で止まった: {runs}")
+        again = said("`epochs` を増やして実行し直す")
+        return Check(title, CARE, said(text, runs=listed(near)), again)
     return Check(title, OK, said("最良エポックはどれも上限より前"))
 
 
@@ -157,29 +163,19 @@ def ppl_beside_chance(records: list[RunRecord]) -> Check:
 
 @of_records(90, alone=True)
 def early_stop(records: list[RunRecord]) -> Check:
-    """An epoch chosen on the very text that is reported favours whom it pleases."""
+    """An epoch chosen on the very text that is reported favours whom it pleases.
+
+    So does another text to choose on, more patience, or more learning rates to choose from.
+    """
     title = said("エポックの選び方は公平か")
     trained = [record for record in records if _trained_by_epochs(record)]
     on_val = [r.name for r in trained if r.config.get("select_on") == "val"]
-    ways = {
-        r.name: said(
-            "{split} と patience {patience}",
-            split=r.config["select_on"],
-            patience=r.config["patience"],
-        )
-        for r in trained
-        if {"select_on", "patience"} <= {*r.config}
-    }
-    found = [
-        (on_val, said("報告する検証テキストで選んでいる: {runs}", runs=listed(on_val)),
-         "`select_on: dev`"),
-        (len({*ways.values()}) > 1, said("止め方が違う: {ways}", ways=_listed(ways)),
-         said("`select_on` と `patience` を揃える")),
-    ]  # fmt: skip
-    wrong = [(text, settle) for holds, text, settle in found if holds]
+    wrong = unequal_effort(records)
+    if on_val:
+        text = said("報告する検証テキストで選んでいる: {runs}", runs=listed(on_val))
+        wrong = {text: "`select_on: dev`"} | wrong
     if wrong:
-        texts, settles = zip(*wrong, strict=True)
-        return Check(title, CARE, "; ".join(texts), listed(settles))
+        return Check(title, CARE, "; ".join(wrong), listed(wrong.values()))
     if unknown := [r.name for r in trained if "select_on" not in r.config]:
         evidence = said("選び方の記録がない: {runs}", runs=listed(unknown))
         return Check(title, CARE, evidence, said(AGAIN))
@@ -190,14 +186,15 @@ def early_stop(records: list[RunRecord]) -> Check:
 def bending(records: list[RunRecord]) -> Check:
     """A power law whose local exponents all shrink is not one; few sizes cannot tell."""
     title = said("べき乗則は曲がっていないか")
-    known = {r.name: points for r in distinct(records) if len(points := curve(r)) > 1}
+    ended = [r for r in distinct(records) if not cut_short(r)]
+    known = {r.name: points for r in ended if len(points := curve(r)) > 1}
     found = details((name, text) for name, points in known.items() for text in bends(points))
     if found:
         settle = said("サイズを {n} 以上に増やし、飽和則と並べて読む", n=FEW_SIZES)
         evidence = said("{n}の実行で調べた", n=counted(len(known)))
         return Check(title, CARE, evidence, settle, found)
     if not known:
-        return Check(title, OK, said("2 サイズ以上の実行がない"))
+        return Check(title, OK, said("Phase 2 が終わった 2 サイズ以上の実行がない"))
     text = template("隣り合うサイズ間の傾きに一方向の変化はなく、飽和則の方が合うとも言えない")
     return Check(title, OK, said(text))
 
@@ -224,6 +221,34 @@ def written_report(records: list[RunRecord]) -> Check:
     return Check(title, OK, said("原文 {documents} に食い違いはない", documents=shown))
 
 
+def unequal_effort(records: list[RunRecord]) -> dict[str, str]:
+    """Say in what the trainings of some records had not the same chances, and what would mend it.
+
+    They end in another way, have more learning rates to choose from, or choose on another text.
+    """
+    trained = [record for record in records if _trained_by_epochs(record)]
+    ways = {
+        r.name: said(
+            "{split} と patience {patience}",
+            split=r.config["select_on"],
+            patience=r.config["patience"],
+        )
+        for r in trained
+        if {"select_on", "patience"} <= {*r.config}
+    }
+    rates = {r.name: said("{n} 個", n=len(own)) for r in trained if (own := tried(r))}
+    elsewhere = _chosen_elsewhere(trained)
+    found = [
+        (len({*ways.values()}) > 1, said("止め方が違う: {ways}", ways=_listed(ways)),
+         said("`select_on` と `patience` を揃える")),
+        (len({*rates.values()}) > 1, said("試した学習率の数が違う: {rates}", rates=_listed(rates)),
+         said("学習率の候補の数を揃える")),
+        (elsewhere, said("選ぶ開発テキストが違う: {runs}", runs=listed(elsewhere)),
+         said("`val_samples` と `dev_tokens` を揃える")),
+    ]  # fmt: skip
+    return {text: settle for holds, text, settle in found if holds}
+
+
 def environment_differences(a: RunRecord, b: RunRecord) -> list[str]:
     """Return what differs of the environment and the code of two records, as reports name it."""
     different = [k for k in ENVIRONMENT if a.environment.get(k) != b.environment.get(k)]
@@ -246,6 +271,18 @@ def _trained_by_epochs(record: RunRecord) -> bool:
 
 def _epochs_known(record: RunRecord) -> bool:
     return "epochs" in record.config and all(r.best_epoch is not None for r in record.results)
+
+
+def _chosen_elsewhere(records: list[RunRecord]) -> list[str]:
+    """Name the runs that chose on another development text than the first, of one vocabulary."""
+    known = [r for r in records if "development_ids" in r.digests]
+    own = [r for r in known if r.config.get("select_on") == "dev"]
+    return [
+        r.name
+        for r in own[1:]
+        if r.digests.get("vocabulary") == own[0].digests.get("vocabulary")
+        and r.digests["development_ids"] != own[0].digests["development_ids"]
+    ]
 
 
 def _listed(ways: dict[str, str]) -> str:

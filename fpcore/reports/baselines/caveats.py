@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from fpcore.analysis.chance import worse_than_chance
+from fpcore.analysis.checks.of_records import unequal_effort
 from fpcore.language import ended, listed, said, template
 from fpcore.notation import Markdown, number, percent
 from fpcore.records.pairs import at_an_end, cut_short
@@ -17,11 +18,8 @@ ONE_SEED = template("{runs}: シードが 1 つで、シードによるばらつ
 ON_VAL = template(
     "{runs}: エポックを検証テキスト自身で選んだ（開発テキストで選ぶ他のモデルより有利）"
 )
-ONE_RATE = template(
-    "{runs}: 学習率は候補から選んでいない（ニューラルのベースラインは候補から選んだ）"
-)
 CUT = template("{runs}: 最良エポックが `epochs` の上限で、Phase 2 が終わっていないので、比べない")
-AT_AN_END = template("{runs}: 選ばれた学習率が候補の端で、候補の外がもっとよいかもしれない")
+AT_AN_END = template("{runs}: 選ばれた学習率か次数が候補の端で、候補の外がもっとよいかもしれない")
 
 
 def caveats(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
@@ -31,7 +29,7 @@ def caveats(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
         *_conversations(records, report_level(runs, baselines)),
         *_of_those(records, lambda r: r.seeds < 2 and r.results[0].seed is not None, ONE_SEED),
         *_of_those(records, lambda r: r.config.get("select_on") == "val", ON_VAL),
-        *_of_those(runs, lambda r: not isinstance(r.config.get("phase2_lr", []), list), ONE_RATE),
+        *unequal_effort(records),
         *_of_those(records, cut_short, CUT),
         *_of_those(records, at_an_end, AT_AN_END),
         *(said("**注意**　`{run}` の Val PPL は {worse}", run=r.name, worse=worse)

@@ -79,7 +79,8 @@ def _next(runs: list[RunRecord], baselines: list[RunRecord]) -> str:
     if short:
         return said("`epochs` を増やしてやり直す（{runs}）", runs=listed(short))
     if any(at_an_end(record) for record in runs + baselines):
-        return said("選ばれた学習率が候補の端にあるモデルの候補を広げる（「この比較の限界」）")
+        text = template("選択が候補の端にあるモデルの候補を広げる（「この比較の限界」）")
+        return said(text)
     return said("別のシードと大きさでも確かめる")
 
 
@@ -108,10 +109,15 @@ def _against(run: RunRecord, baselines: list[RunRecord], share: float) -> list[s
 
 
 def _named(c: Comparison) -> str:
-    """Name the baseline (a), and say whether what is known of it differs by size."""
-    text = template("`{run}`（サイズによって違う）")
-    apart = sentences.by_size(c.by_size("val_ppl"))
-    return said(text, run=c.a.name) if apart else f"`{c.a.name}`"
+    """Name the baseline (a), and say whether the comparison is fair, and the same at every size."""
+    apart = bool(sentences.by_size(c.by_size("val_ppl")))
+    unfair = knowledge(c.a) != knowledge(c.b)
+    notes = [
+        said("知っていることが違う") if unfair else "",
+        said("サイズによって違う") if apart else "",
+    ]
+    told = said("（{told}）", told=listed(notes)) if any(notes) else ""
+    return f"`{c.a.name}`{told}"
 
 
 def _beside_unigram(run: RunRecord) -> list[str]:

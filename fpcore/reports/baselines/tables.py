@@ -16,12 +16,6 @@ from fpcore.stats.metrics import bits_per_byte
 __all__ = ["by_size", "information"]
 
 
-KNOWN = {
-    "own": template("訓練テキストだけ"),
-    "tokenizer": template("訓練テキストと、全訓練会話で作った tokenizer"),
-    "embedding": template("訓練テキストと、全訓練会話で作った tokenizer と埋め込み"),
-    "pool": template("全訓練会話"),
-}
 SHOWN = notation.metrics_where(lambda m: m.in_baselines)
 UNIGRAM = template("unigram モデル")
 
@@ -46,7 +40,7 @@ def information(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     """Say what every model knows, and that a comparison is fair between equals alone."""
     found = {level: [r for r in runs + baselines if knowledge(r) == level] for level in LEVELS}
     named = [
-        f"- {said(KNOWN[level])}: {listed(notation.code(record.name) for record in records)}"
+        f"- {said(LEVELS[level])}: {listed(notation.code(record.name) for record in records)}"
         for level, records in found.items()
         if records
     ]

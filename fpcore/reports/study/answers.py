@@ -24,8 +24,10 @@ def answer(e: Evidence) -> list[str]:
     What the book asks comes first: whether effective rank is kept while convergence rises, which
     values of the varied knobs are best, and what a trained context is worth.
     """
-    if e.cut_short:
-        return [_refusal(e)]
+    if e.refused:
+        return _refusal(e)
+    if not e.varied:
+        return [_only_the_base(e)]
     first = [ranks.kept(e), passage(knobs.best_values(e), clips.answer(e)), worth.answer(e)]
     lines = [line for line in first if line]
     lines += [_basis(e), _resolution(e), _best(e), *knobs.effects(e), *clips.details(e)]
@@ -35,8 +37,10 @@ def answer(e: Evidence) -> list[str]:
 
 def in_short(e: Evidence) -> str:
     """Return the answer in a sentence or two: of the knobs, of contexts, or of effective rank."""
-    if e.cut_short:
-        return _refusal(e)
+    if e.refused:
+        return passage(*_refusal(e))
+    if not e.varied:
+        return _only_the_base(e)
     known = [knobs.in_short(e), clips.answer(e), worth.in_short(e), ranks.in_short(e)]
     told = passage(*known) or _best(e)
     if e.seeds < 2:
@@ -47,7 +51,7 @@ def in_short(e: Evidence) -> str:
 
 def first_step(e: Evidence) -> str:
     """Return what to do first: what is wrong before what could be tried."""
-    if e.cut_short:
+    if e.refused:
         return next_steps(e)[0]
     wrong = [check for check in e.checks.open() if check.verdict == WRONG]
     return opening.first_step(e.checks) if wrong or not next_steps(e) else next_steps(e)[0]
@@ -55,12 +59,39 @@ def first_step(e: Evidence) -> str:
 
 def next_steps(e: Evidence) -> list[str]:
     """Say what to try next, as far as the records tell."""
-    if e.cut_short:
-        return [said("`epochs` を増やして、上の実行をやり直す。")]
+    if e.refused:
+        cut = said("`epochs` を増やして、上の実行をやり直す。") if e.cut_short else ""
+        unlike = said("検証テキストと語彙を揃えて、上の実行をやり直す。") if e.unlike else ""
+        return [line for line in (cut, unlike) if line]
     return [line for line in (*_edge(e), *_more_seeds(e), _one_setting(e)) if line]
 
 
-def _refusal(e: Evidence) -> str:
+def _refusal(e: Evidence) -> list[str]:
+    """Say why there is no answer: perplexities of the runs cannot be compared."""
+    return [line for line in (_of_cut_short(e), _of_unlike(e)) if line]
+
+
+def _of_unlike(e: Evidence) -> str:
+    """Name the runs that were measured on another text than the base, or in other tokens."""
+    if not e.unlike:
+        return ""
+    return said(
+        "**答えない。** 検証テキストか語彙が基準と違う設定がある: {names}。違うテキストの "
+        "Val PPL と正解率は比べられない。",
+        names=listed(
+            said("{name}（{what}）", name=_named(e, [run]), what=listed(what))
+            for run, what in e.unlike.items()
+        ),
+    )
+
+
+def _only_the_base(e: Evidence) -> str:
+    return said("比べる設定が基準 {name} のほかにない。", name=e.said(e.base))
+
+
+def _of_cut_short(e: Evidence) -> str:
+    if not e.cut_short:
+        return ""
     return said(
         "**答えない。** 最良エポックが `epochs` の上限で、Phase 2 が終わっていない設定がある: "
         "{names}。打ち切った訓練どうしの Val PPL と正解率は比べられない。`epochs` を増やして"
@@ -195,10 +226,12 @@ def _edge(e: Evidence) -> list[str]:
     between = template("最良の `{knob}` {value} は試した範囲の端なので、隣の値との間を試す。")
     found = []
     for knob in e.study.grid:
-        tried = {record.config[knob] for record in e.records}
-        if len(tried) < 3 or e.rivals or not all(_is_number(value) for value in tried):
+        tried = [record.config[knob] for record in e.records]
+        if e.rivals or knob in knobs.DRAWN or not all(map(_is_number, tried)):
             continue
-        value, order = e.best.config[knob], sorted(tried)
+        value, order = e.best.config[knob], sorted({*tried})
+        if len(order) < 3:
+            continue
         if value in (order[0], order[-1]):
             further = beyond if _goes_on(knob, order, value) else between
             found.append(said(further, knob=knob, value=value))

@@ -1,4 +1,4 @@
-"""What a study says of its knobs: the best values of the numeric ones, and their effects."""
+"""What a study says of its knobs: their best values, numbers or words, and their effects."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,24 +8,41 @@ from fpcore.analysis.effects import Effect
 from fpcore.analysis.study import Evidence
 from fpcore.language import listed, passage, said, template
 from fpcore.notation import METRICS, escaped, knob_value
+from fpcore.records.record import RunRecord
 from fpcore.reports import sentences
 from fpcore.reports.sentences import metric
 
 # A clip is no dose: what it does depends on where it begins to act, which `clips` says.
 OWN_SENTENCES = ("gradient_clip",)
+DRAWN = ("data_seed",)  # its values are names of draws, of which none is better
 BySize = Mapping[int, MetricDifference]
 
 
 def best_values(e: Evidence) -> str:
-    """Say of each numeric knob of the grid whether a value is better than the base's."""
-    knobs = [k for k, tried in e.study.grid.items() if k not in OWN_SENTENCES and _numeric(tried)]
-    return passage(*(_best_value(e, knob) for knob in knobs))
+    """Say of each knob of the grid whether a value is better than the base's."""
+    return passage(*(_best_value(e, knob) for knob in _asked(e)), *map(_of_draws, _drawn(e)))
 
 
 def in_short(e: Evidence) -> str:
-    """Say of each numeric knob which values are better, with the interval of the lowest one."""
-    knobs = [k for k, tried in e.study.grid.items() if k not in OWN_SENTENCES and _numeric(tried)]
-    return passage(*(_in_short(e, knob) for knob in knobs))
+    """Say of each knob which values are better, with the interval of the lowest one."""
+    return passage(*(_in_short(e, knob) for knob in _asked(e)), *map(_of_draws, _drawn(e)))
+
+
+def _asked(e: Evidence) -> list[str]:
+    """Return the knobs of the grid whose best value is asked for; of contexts `worth` says it."""
+    own = (*OWN_SENTENCES, *DRAWN, *["contexts"] * any(e.controls.values()))
+    return [knob for knob in e.study.grid if knob not in own]
+
+
+def _drawn(e: Evidence) -> list[str]:
+    return [knob for knob in e.study.grid if knob in DRAWN and len(e.study.grid[knob]) > 1]
+
+
+def _of_draws(knob: str) -> str:
+    text = template(
+        "`{knob}` は訓練会話の引き方の名前で、よい値というものはない。差は引き方による幅を示す。"
+    )
+    return said(text, knob=knob)
 
 
 def _in_short(e: Evidence, knob: str) -> str:
@@ -33,82 +50,91 @@ def _in_short(e: Evidence, knob: str) -> str:
     if not known:
         return ""
     told = {v: d[e.samples] for v, d in known.items()}
+    if all(d.certain == "same" for by_size in known.values() for d in by_size.values()):
+        return said("`{knob}`: どの値でも Val PPL は同じ。", knob=knob)
     lowest = min(told, key=lambda v: told[v].relative)
-    own = knob_value(e.base.config[knob])
+    own = _value(e.base, knob)
     first, d = _concluded(e, known, own), told[lowest]
     if len({by.certain for by in known[lowest].values()}) > 1:  # other things hold at other sizes
         verdict = sentences.per_size(known[lowest], sentences.verdict)
         text = template("ほかの値で Val PPL が最も低い {value!g}は {own} に対して、{verdict}。")
-        best = said(text, value=knob_value(lowest), own=own, verdict=verdict)
+        best = said(text, value=lowest, own=own, verdict=verdict)
     else:
         text = template("Val PPL の差は {value} で {gap}（ほかの値の中で最も低い）。")
-        best = said(text, value=knob_value(lowest), gap=sentences.with_interval(d))
+        best = said(text, value=lowest, gap=sentences.with_interval(d))
     return f"`{knob}`: {passage(first, best)}"
 
 
-def _concluded(e: Evidence, known: Mapping[Any, BySize], own: str) -> str:
+def _concluded(e: Evidence, known: Mapping[str, BySize], own: str) -> str:
     """Say the conclusion of the largest size, and its name where other things hold at others."""
     told = _conclusion(own, {v: d[e.samples] for v, d in known.items()})
     alike = all(len({d.certain for d in by_size.values()}) == 1 for by_size in known.values())
     return told if alike else said("{n} サンプルでは、{told}", n=e.samples, told=told)
 
 
-def _numeric(tried: list[Any]) -> bool:
-    return len(tried) > 1 and all(type(value) in (int, float) for value in tried)
+def _value(record: RunRecord, knob: str) -> str:
+    return escaped(knob_value(record.config[knob]))
 
 
 def _best_value(e: Evidence, knob: str) -> str:
     known, settings = _against_base(e, knob)
     if not known:
         return ""
-    own = knob_value(e.base.config[knob])
+    own = _value(e.base, knob)
     text = (
         template("`{knob}` は {own} と比べて（{n} 設定の平均、Val PPL）: {values}。")
         if settings > 1
         else template("`{knob}` は {own} と比べて（Val PPL）: {values}。")
     )
     values = said("；").join(
-        said("{value!g}は{verdict!b}", value=knob_value(v),
-             verdict=sentences.per_size(d, sentences.verdict))
+        said("{value!g}は{verdict!b}", value=v, verdict=sentences.per_size(d, sentences.verdict))
         for v, d in known.items()
-    )  # fmt: skip
+    )
     first = said(text, knob=knob, own=own, n=settings, values=values)
     return passage(first, _concluded(e, known, own), _lowest(e, known))
 
 
-def _lowest(e: Evidence, known: Mapping[Any, BySize]) -> str:
+def _lowest(e: Evidence, known: Mapping[str, BySize]) -> str:
     """Name the value with the lowest Val PPL where several are better than the base's."""
     told = {v: d[e.samples] for v, d in known.items()}
     better = [v for v, d in told.items() if d.certain == "down" and not d.small]
     if len(better) < 2:
         return ""
-    value = knob_value(min(better, key=lambda v: told[v].relative))
+    value = min(better, key=lambda v: told[v].relative)
     return said("最も低いのは {value}。", value=value)
 
 
-def _against_base(e: Evidence, knob: str) -> tuple[dict[Any, BySize], int]:
+def _against_base(e: Evidence, knob: str) -> tuple[dict[str, BySize], int]:
     """Return by value and size Val PPL's difference to the base's, and over how many settings.
 
-    Values of which nothing is known at the largest size are left out.
+    Values of which nothing is known at the largest size are left out. Numbers stand in their order.
     """
     steps = [effect for effect in e.effects if effect.of == knob]
-    found: dict[Any, BySize] = {s.end: s.differences["val_ppl"] for s in steps}
+    found: list[tuple[Any, BySize]] = [(s.end, s.differences["val_ppl"]) for s in steps]
     for r in [] if steps else e.varied:
-        if r not in e.outside and r.config[knob] != e.base.config[knob]:
-            found[r.config[knob]] = e.comparisons[r.name].by_size("val_ppl")
-    known = {v: d for v, d in sorted(found.items()) if d[e.samples].certain != "unknown"}
+        if _beside_in(e, r, knob):
+            found.append((r.config[knob], e.comparisons[r.name].by_size("val_ppl")))
+    if all(type(value) in (int, float) for value, _ in found):
+        found.sort(key=lambda pair: pair[0])
+    known = {escaped(knob_value(v)): d for v, d in found if d[e.samples].certain != "unknown"}
     return known, max((s.settings for s in steps), default=1)
 
 
-def _conclusion(own: str, told: Mapping[Any, MetricDifference]) -> str:
+def _beside_in(e: Evidence, record: RunRecord, knob: str) -> bool:
+    """Whether a run of the grid differs from the base in one knob alone."""
+    differ = [k for k in e.study.knobs() if record.config[k] != e.base.config[k]]
+    return differ == [knob]
+
+
+def _conclusion(own: str, told: Mapping[str, MetricDifference]) -> str:
     """Say which values are better than the base's, or that none is known to be."""
     better = {v: d for v, d in told.items() if d.certain == "down"}
-    large = [knob_value(v) for v, d in better.items() if not d.small]
+    large = [v for v, d in better.items() if not d.small]
     if large:
         return said("{values!g}は {own} よりよいと言える。", values=listed(large), own=own)
     if better:
-        values = listed(knob_value(v) for v in better)
-        return said("{values!g}は {own} よりよいと言えるが、差は小さい。", values=values, own=own)
+        text = template("{values!g}は {own} よりよいと言えるが、差は小さい。")
+        return said(text, values=listed(better), own=own)
     if all(d.negligible or d.small or d.certain in ("same", "tiny") for d in told.values()):
         return said("どの値でも Val PPL の差は小さい。")
     if all(d.certain == "up" for d in told.values()):
