@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from fpcore.analysis.checks.check import Verdicts
+from fpcore.analysis.checks.registry import check_alone
 from fpcore.analysis.comparison import Comparison, compare_runs
 from fpcore.config.search import Search
 from fpcore.errors import RecordError
+from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord, load_record
 from fpcore.records.searches import SearchRecord, SearchTrial, load_best
 from fpcore.stats.uncertainty import simultaneous
@@ -69,6 +72,18 @@ class SearchEvidence:
     def level(self) -> float:
         """The level at which the intervals of all comparisons hold together."""
         return simultaneous(len(self.chosen) + len(self.beside))
+
+    @cached_property
+    def cut_short(self) -> list[RunRecord]:
+        """The base and the best, trained again, whose best epoch is the last that was allowed."""
+        again = [self.base, *(self.best[trial.number] for trial in self.chosen)]
+        return [record for record in again if cut_short(record)]
+
+    @cached_property
+    def checks(self) -> Verdicts:
+        """What a careful reader would check of the base, the best and what they stand beside."""
+        again = [self.base, *(self.best[trial.number] for trial in self.chosen)]
+        return check_alone(*again, *self.beside)
 
     def against_base(self, trial: SearchTrial) -> Comparison:
         """Return the comparison of the base with a trial, both with fresh seeds."""

@@ -13,6 +13,7 @@ from fpcore.analysis.comparison import SUMMARY, compare_among
 from fpcore.book.pages import GROUPS, Page
 from fpcore.paths import together
 from fpcore.records.frames import curve, frame, over_seeds
+from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord
 from fpcore.reports.opening import HEADING, SAID
 from fpcore.stats.scaling import LEAST_SIZES, fit_power_law
@@ -148,9 +149,10 @@ def _run(record: RunRecord) -> str:
     rows = frame([record])
     last = rows[rows["samples"] == rows["samples"].max()]
     means = over_seeds(last, ["run"], OF_RUN).iloc[0]
-    facts = {notation.METRICS[m].label: notation.metric(m, means[m]) for m in OF_RUN}
-    points = curve(record)
-    if points["train_tokens"].nunique() >= LEAST_SIZES:
+    short, points = cut_short(record), curve(record)
+    told = [m for m in OF_RUN if not (short and notation.METRICS[m].of_phase2)]
+    facts = {notation.METRICS[m].label: notation.metric(m, means[m]) for m in told}
+    if not short and points["train_tokens"].nunique() >= LEAST_SIZES:
         fit = fit_power_law(points["train_tokens"].tolist(), points["val_ppl"].tolist())
         facts[notation.METRICS["alpha"].label] = notation.metric("alpha", fit.alpha)
     taken = "原文から転記" if record.document else "ほかから取り込み"

@@ -6,7 +6,8 @@ import pandas as pd
 
 from fpcore import notation
 from fpcore.analysis.comparison import compare_among
-from fpcore.book.views import Choice, View, mixed, under, view
+from fpcore.book.cautions import cautions
+from fpcore.book.views import Choice, View, under, view
 from fpcore.notation import DASH, METRICS, Markdown
 from fpcore.records.by_seed import moments, values
 from fpcore.records.record import RunRecord
@@ -34,7 +35,7 @@ def overview(choice: Choice) -> View:
     rows = rows.sort_values(choice.sort, ascending=not best_first, kind="stable")
     said = [f"差は {notation.code(base.name)} から（同じサイズ、シードは対）。区間は報告にある。",
             f"{DASH} は、記録がないか比べられない。"]  # fmt: skip
-    return View(under(["".join(said), *mixed(records)], _table(rows)), rows)
+    return View(under(["".join(said), *cautions(records)], _table(rows)), rows)
 
 
 def _row(base: RunRecord, record: RunRecord, every: list[RunRecord]) -> dict[str, object]:

@@ -11,11 +11,10 @@ from scipy.stats import gmean
 
 from fpcore import notation
 from fpcore.analysis.comparison import SUMMARY, load_comparison
-from fpcore.language import said, template
+from fpcore.book.cautions import cautions
 from fpcore.notation import DASH, METRICS, Markdown, metrics_where, number, percent
 from fpcore.records.by_seed import windows
 from fpcore.records.frames import curve, epochs, frame, over_seeds, traces
-from fpcore.records.pairs import different_texts
 from fpcore.records.record import RunRecord
 from fpcore.reports import figures, scaling
 from fpcore.reports.comparison import report, sections
@@ -41,7 +40,6 @@ BY_TOKENS = {
     for name in [*SUMMARY, *metrics_where(lambda m: not m.summary)]
     if METRICS[name].measured
 }
-MIXED = template("テキストの違う実行を含む（高さは比べられない）")
 FIRST = (
     "val_ppl", "bits_per_byte", "val_acc", "val_er", "convergence_rate", "train_ppl", "train_er",
 )  # fmt: skip
@@ -120,7 +118,7 @@ def curves(choice: Choice) -> View:
         ax.yaxis.set_major_formatter(figures.Distinct("%", 1))
     elif x != "train_tokens":
         ax.yaxis.set_major_formatter(figures.Distinct())
-    notes = [*mixed(choice.chosen, ax), *_logged(ax, rows[column], choice.log)]
+    notes = [*cautions(choice.chosen, ax), *_logged(ax, rows[column], choice.log)]
     ends = _ends(rows.dropna(subset=[x, column]), x, column)
     return View(under(notes, _ends_table(ends, x, column, label)), ends, _figure(ax))
 
@@ -143,7 +141,7 @@ def results(choice: Choice) -> View:
             "秒": [number(v, 0) for v in rows["seconds"]],
         }
     )
-    return View(under(mixed(choice.chosen), notation.table(shown)), rows)
+    return View(under(cautions(choice.chosen), notation.table(shown)), rows)
 
 
 @view("設定の違い", "filter runs")
@@ -186,7 +184,7 @@ def er_ppl(choice: Choice) -> View:
              for r in shown.itertuples(index=False)]  # fmt: skip
     for i, point in enumerate(means[["val_er", "val_ppl"]].to_numpy()):
         ax.plot(*point, "o", ms=16, alpha=0.01, gid=f"hint-{i}")  # easier to hit than what is seen
-    text = under(mixed(choice.chosen, ax), notation.table(shown))
+    text = under(cautions(choice.chosen, ax), notation.table(shown))
     return View(text, means, _figure(ax), tuple(hints))
 
 
@@ -205,7 +203,7 @@ def alpha(choice: Choice) -> View:
     ]  # fmt: skip
     text = f"サイズ {first}–{last} の PPL = A・トークン^α。\n\n{scaling.fits_table(records)}"
     ax = figures.power_laws(records, figures.axes())
-    return View(under(mixed(records, ax), text), pd.DataFrame(rows), _figure(ax))
+    return View(under(cautions(records, ax), text), pd.DataFrame(rows), _figure(ax))
 
 
 @view("A/B 比較", "filter a b")
@@ -214,21 +212,6 @@ def comparison(choice: Choice) -> View:
     c = load_comparison(choice.a, choice.b)
     text = re.sub(r"!\[[^]]*\]\([^)]*\)\n\n", "", report.render(c))
     return View(Markdown(text), c.summary)
-
-
-def mixed(records: list[RunRecord], ax: Axes | None = None) -> list[str]:
-    """Say which runs read another text or vocabulary than the first one, in a figure, too."""
-    others: dict[str, list[str]] = {}
-    for record in records[1:]:
-        if different := different_texts(records[0], record):
-            others.setdefault("、".join(different), []).append(notation.code(record.name))
-    if ax and others:
-        ax.set_title(f"{ax.get_title()}\n{said(MIXED)}")
-    first = notation.code(records[0].name) if records else ""
-    return [
-        f"**注意**　{'、'.join(names)} は {first} と {what} が違う。PPL などの高さは比べられない。"
-        for what, names in others.items()
-    ]
 
 
 def _logged(ax: Axes, values: pd.Series, wanted: bool) -> list[str]:

@@ -111,10 +111,10 @@ class NeuralConfig(BaselineConfig):
     segment: Whole = Field(
         64, ge=2, multiple_of=2, description="an even whole number of at least 2 (tokens)"
     )
-    learning_rates: list[Annotated[Real, Field(gt=0)]] = Field(
+    learning_rates: Annotated[list[Annotated[Real, Field(gt=0)]], Distinct] = Field(
         [0.002, 0.005, 0.01],
         min_length=1,
-        description="a list of numbers above 0, such as [0.002, 0.005, 0.01]",
+        description="a list of different numbers above 0, such as [0.002, 0.005, 0.01]",
     )
     seeds: Annotated[list[Annotated[Whole, Field(ge=0, lt=2**31)]], Distinct] = _shared("seeds")
     device: str = _shared("device")

@@ -11,6 +11,11 @@ RUN = {
     "started": ("", "date or time (UTC) of the start"),
     "alpha": ("", "printed scaling exponent over all sizes, of imported runs"),
     "seconds": ("s", "time of the whole run, where it is known for no single size"),
+    "cut_short": (
+        "true or false",
+        "whether a best epoch is the last that epochs allowed: then perplexity, accuracy and the "
+        "exponent cannot be compared with those of other runs",
+    ),
     "config": ("", "all knobs as JSON, also those of baselines"),
 }
 KNOBS = {

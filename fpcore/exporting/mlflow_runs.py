@@ -18,6 +18,7 @@ from mlflow.tracking import MlflowClient
 
 from fpcore.exporting.values import Point, began, figures, part, points, report
 from fpcore.paths import unwritable
+from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord
 from fpcore.records.result import SizeResult
 
@@ -91,7 +92,9 @@ class _Store:
 
     def _begin(self, record: RunRecord, name: str, tags: dict[str, str]) -> str:
         origin = record.origin.file if record.origin else None
+        short = "true" if cut_short(record) else ""  # of its perplexities nothing can be said
         known = {"source": record.source, "label": record.label, "origin": origin}
+        known |= {"cut_short": short}
         own = {f"fpcore.{key}": value for key, value in known.items() if value} | {
             NAME: record.name
         }

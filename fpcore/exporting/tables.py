@@ -14,6 +14,7 @@ from pandas.api.types import is_integer_dtype
 from fpcore.exporting.columns import KNOBS, RUN, TABLES
 from fpcore.paths import unwritable, write_atomically
 from fpcore.records.frames import epochs, frame, traces
+from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord
 
 WHOLE = {"seed", "samples", "iteration", "epoch", "train_tokens", "val_tokens", "val_bytes",
@@ -38,9 +39,10 @@ def tables(records: Sequence[RunRecord]) -> dict[str, pd.DataFrame]:
 
 
 def _run(record: RunRecord) -> dict[str, object]:
-    own = {name: getattr(record, name) for name in RUN if name not in ("run", "config")}
+    told = {"cut_short": cut_short(record), "config": json.dumps(record.config)}
+    own = {name: getattr(record, name) for name in RUN if name not in ("run", *told)}
     knobs = {name: value for name, value in record.config.items() if name in KNOBS}
-    return {"run": record.name} | own | knobs | {"config": json.dumps(record.config)}
+    return {"run": record.name} | own | knobs | told
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

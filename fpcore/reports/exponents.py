@@ -6,6 +6,7 @@ from fpcore import notation
 from fpcore.analysis.comparison import Comparison
 from fpcore.language import listed, said
 from fpcore.notation import number, percent
+from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord
 from fpcore.stats.scaling import LEAST_SIZES, PowerLaw
 
@@ -39,7 +40,7 @@ def intervals(c: Comparison) -> str:
     """Give the 95 % interval of each run's overall α, from the residuals of its fit."""
     found = []
     for record in (c.a, c.b):
-        fits = c.fits(record)
+        fits = [] if cut_short(record) else c.fits(record)
         if fits and fits[-1][2].n > 2:
             fit = fits[-1][2]
             values = {"alpha": number(fit.alpha, 3), "half": number(fit.half_width, 3)}

@@ -5,9 +5,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from fpcore.config.run_config import RunConfig
-from fpcore.language import said
+from fpcore.language import listed, passage, said, template
 from fpcore.notation import (
-    DASH,
     METRICS,
     Markdown,
     code,
@@ -19,11 +18,13 @@ from fpcore.notation import (
     table,
 )
 from fpcore.records.frames import curve
+from fpcore.records.pairs import CUT_SHORT, cut_short
 from fpcore.records.record import RunRecord
 from fpcore.reports.run_summary import checked as checked
 from fpcore.reports.run_summary import gist as gist
 from fpcore.stats.scaling import LEAST_SIZES, PowerLaw, fit_power_law
 
+NO_ALPHA = template("{runs} は{why}ので、α を求めない。")
 COLUMNS = metrics_where(lambda m: m.column)
 
 
@@ -66,16 +67,17 @@ def _columns(points: pd.DataFrame) -> tuple[list[float], list[float]]:
 
 
 def fits_table(records: Iterable[RunRecord]) -> Markdown:
-    """Return the power law of each run over all its sizes; dashes for too few sizes."""
-    rows = []
+    """Return the power law of each run over all its sizes; dashes where there is none to tell."""
+    rows, few, short = [], False, []
     for record in records:
-        points = curve(record)
+        points, cut = curve(record), cut_short(record)
         enough = points["train_tokens"].nunique() >= LEAST_SIZES
-        fit = fit_power_law(*_columns(points)) if enough else None
+        fit = fit_power_law(*_columns(points)) if enough and not cut else None
         rows.append({"run": record.name, **law_row(fit, len(points))})
-    few = any(row["α"] == DASH for row in rows)
-    note = said("α はサイズが {n} 以上の実行だけで求める。", n=LEAST_SIZES)
-    return Markdown(f"{table(pd.DataFrame(rows))}" + (f"\n\n{note}" if few else ""))
+        few, short = few or not enough, short + [record.name] * cut
+    note = said("α はサイズが {n} 以上の実行だけで求める。", n=LEAST_SIZES) if few else ""
+    told = passage(note, said(NO_ALPHA, runs=listed(short), why=said(CUT_SHORT)) if short else "")
+    return Markdown(f"{table(pd.DataFrame(rows))}" + (f"\n\n{told}" if told else ""))
 
 
 def law_row(fit: PowerLaw | None, n: int) -> dict[str, str]:

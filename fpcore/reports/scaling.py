@@ -14,10 +14,11 @@ from fpcore.analysis.chance import worse_than_chance
 from fpcore.language import clauses, listed, passage, said, template
 from fpcore.notation import DASH, Markdown, number, percent, table
 from fpcore.records.frames import curve
+from fpcore.records.pairs import CUT_SHORT, cut_short
 from fpcore.records.record import RunRecord
 from fpcore.reports import opening
+from fpcore.reports.one_run import NO_ALPHA, law_row
 from fpcore.reports.one_run import fits_table as fits_table
-from fpcore.reports.one_run import law_row
 from fpcore.reports.one_run import runs_table as runs_table
 from fpcore.stats.scaling import (
     LEAST_SIZES,
@@ -62,9 +63,9 @@ _NAMES = {"alpha": "α", "floor": "E∞", "B": "B", "beta": "β"}
 def gist(records: Iterable[RunRecord]) -> Markdown:
     """要点: which runs are fitted, their exponents with intervals, and what would tell more."""
     records = list(records)
-    known = {record.name: _columns(curve(record)) for record in records}
+    known = {r.name: _columns(curve(r)) for r in records if not cut_short(r)}
     enough = {name: own for name, own in known.items() if len(set(own[0])) >= LEAST_SIZES}
-    what = said("{n} 実行の Val PPL に、べき乗則と飽和則を当てはめた", n=len(known))
+    what = said("{n} 実行の Val PPL に、べき乗則と飽和則を当てはめた", n=len(records))
     few = len(known) - len(enough)
     text = template("ほかの {n} 実行はサイズが {least} 未満で、α を求めない")
     rest = said(text, n=few, least=LEAST_SIZES) if few else ""
@@ -76,15 +77,19 @@ def gist(records: Iterable[RunRecord]) -> Markdown:
         if more
         else said("最大のサイズの予測が当たったかを見る")
     )
+    if len(known) < len(records):
+        following = said("`epochs` を増やして実行し直す")
     told = passage(*_cautions(records), said("{told}。", told=told))
     return opening.three_lines(said("当てはめたもの"), what, told, following)
 
 
-def _cautions(records: Iterable[RunRecord]) -> list[str]:
-    """Name the runs whose perplexity is no better than chance."""
+def _cautions(records: list[RunRecord]) -> list[str]:
+    """Name the runs whose training was cut short, or whose perplexity is no better than chance."""
+    short = [record.name for record in records if cut_short(record)]
+    cut = said(NO_ALPHA, runs=listed(short), why=said(CUT_SHORT)) if short else ""
     high = {record.name: worse for record in records if (worse := worse_than_chance(record))}
     text = template("**注意**　`{run}` の Val PPL が {worse}。")
-    return [said(text, run=name, worse=worse) for name, worse in high.items()]
+    return [cut, *(said(text, run=name, worse=worse) for name, worse in high.items())]
 
 
 def _exponent(name: str, tokens: list[float], ppl: list[float]) -> str:
@@ -176,7 +181,7 @@ def _laws(record: RunRecord) -> list[dict[str, str]]:
         return []
     rows = []
     for name, cells in ((POWER, _power), (SATURATING, _saturating)):
-        why = undetermined(name, tokens, ppl)
+        why = said(CUT_SHORT) if cut_short(record) else undetermined(name, tokens, ppl)
         unknown = [said("{dash}（{why}）", dash=DASH, why=why), *[DASH] * 3, "0", DASH]
         found = unknown if why else cells(tokens, ppl)
         heads = map(said, COLUMNS)

@@ -8,11 +8,13 @@ import pandas as pd
 from fpcore import notation
 from fpcore.analysis.contrasts import HUGE
 from fpcore.analysis.difference import MetricDifference
+from fpcore.analysis.information import knowledge
 from fpcore.analysis.search import SearchEvidence
 from fpcore.language import listed, passage, said, template
 from fpcore.notation import DASH, Markdown, number, percent
 from fpcore.paths import report
 from fpcore.records.by_seed import moments, values
+from fpcore.records.pairs import CUT_SHORT
 from fpcore.records.record import RunRecord
 from fpcore.records.searches import SearchTrial
 from fpcore.reports import figures, opening, sentences
@@ -33,6 +35,7 @@ STATES = {
 LONGER = template("`trials` か `seconds` を増やして続ける。")
 ADOPT = template("最良のつまみを新しい基準にして、ほかのサイズでも確かめる。")
 MORE = template("`seeds` を増やして上位を比べるか、`ranges` を広げて続ける。")
+AGAIN = template("`epochs` を増やした `base` で探し直す。")
 NO_BEST = template("基準のほかに最後まで訓練した試行がない。")
 
 
@@ -46,6 +49,9 @@ def gist(e: SearchEvidence) -> Markdown:
     )
     if not e.chosen:
         return opening.three_lines(said("探したもの"), what, said(NO_BEST), said(LONGER))
+    if e.cut_short:
+        told, following = _refusal(e), said(AGAIN)
+        return opening.three_lines(said("探したもの"), what, told, following)
     told = passage(_of_best(e), *(_beside(e, other) for other in e.beside[:1]))
     better = e.against_base(e.chosen[0])["val_ppl"].certain == "down"
     return opening.three_lines(said("探したもの"), what, told, said(ADOPT if better else MORE))
@@ -73,8 +79,16 @@ def answer(e: SearchEvidence) -> Markdown:
     """答え: what the best is worth, against the base and others, what was luck, what mattered."""
     if not e.chosen:
         return Markdown(f"- {said(NO_BEST)}")
+    if e.cut_short:
+        return Markdown(f"- {_refusal(e)}")
     lines = [_of_best(e), *(_beside(e, other) for other in e.beside), _of_luck(e), _of_knobs(e)]
     return Markdown("\n".join(f"- {line}" for line in lines))
+
+
+def _refusal(e: SearchEvidence) -> str:
+    """Say which trainings were cut short, so that nothing can be said of the trials."""
+    names = listed(f"`{r.name}`（{r.config['epochs']}）" for r in e.cut_short)
+    return said("**答えない。** {runs} は{why}。", runs=names, why=said(CUT_SHORT))
 
 
 def _of_best(e: SearchEvidence) -> str:
@@ -103,8 +117,10 @@ def _beside(e: SearchEvidence, other: RunRecord) -> str:
         else template("`{run}` の {label} は {value}。{label} で、最良の試行は {verdict}。")
     )
     d, label = c[name], notation.METRICS[name].name
-    value = notation.metric(name, d.a)
-    return said(text, run=other.name, label=label, value=value, verdict=_verdict(d))
+    known = {"run": other.name, "label": label, "value": notation.metric(name, d.a)}
+    unfair = knowledge(other) != knowledge(c.b)
+    fair = said("（知っていることが違う）") if unfair else ""
+    return said(text, verdict=f"{_verdict(d)}{fair}", **known)
 
 
 def _of_luck(e: SearchEvidence) -> str:
@@ -162,6 +178,8 @@ def luck(e: SearchEvidence) -> Markdown:
     """選択の運: the gain over the base on development, and what of it came back."""
     if not e.chosen:
         return Markdown(said(NO_BEST))
+    if e.cut_short:
+        return Markdown(_refusal(e))
     gains = {str(trial.number): e.gain(trial) for trial in e.chosen}
     rows = [
         {
@@ -230,6 +248,7 @@ def render(e: SearchEvidence) -> Markdown:
         said("## 選択の運"), luck(e),
         said("## つまみの重要度"), knobs(e),
         said("## すべての試行"), trials(e),
+        *([said("## 検証"), e.checks.listed()] if e.chosen else []),
         said("## 記録"), _kept(e),
     ]  # fmt: skip
     return Markdown("\n\n".join(parts) + "\n")

@@ -39,14 +39,15 @@ def load_model(
             run has no such size or seed.
         RecordError: there is no such run.
     """
-    if not _is_run(name) and Path(name).is_dir():
+    if not is_run(name) and Path(name).is_dir():
         return LanguageModel(exports.read(Path(name)))
     record = load_record(str(name))
     result = chosen(record, samples, seed)
     return LanguageModel(models.load(record, result))
 
 
-def _is_run(name: str | Path) -> bool:
+def is_run(name: str | Path) -> bool:
+    """Whether a name is that of a run with a record."""
     return isinstance(name, str) and "/" not in name and record_path(name).is_file()
 
 

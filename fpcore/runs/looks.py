@@ -15,9 +15,11 @@ from torch import Tensor
 from fpcore.data.tokens import HeldOut
 from fpcore.errors import ConfigError
 from fpcore.language import said
+from fpcore.records.pairs import cut_short
+from fpcore.records.record import load_record
 from fpcore.runs import continuations
 from fpcore.runs.influence import Influence
-from fpcore.runs.language_model import LanguageModel, load_model
+from fpcore.runs.language_model import LanguageModel, is_run, load_model
 from fpcore.stats.draws import generator
 from fpcore.stats.uncertainty import LEVEL
 from fpcore.stats.variance import half_width, over_conversations
@@ -36,11 +38,15 @@ Chances = list[tuple[str, float]]  # tokens as they read, and their probabilitie
 
 @dataclass(frozen=True)
 class Reading:
-    """What one model says: `losses` [N-1] in nats, and of which kind its contexts are."""
+    """What one model says: `losses` [N-1] in nats, and of which kind its contexts are.
+
+    `cut_short`: its best epoch is the last that was allowed, as far as its record tells.
+    """
 
     name: str
     contexts: str
     losses: Array
+    cut_short: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,16 @@ def _check_shown(val: HeldOut, conversation: int, token: int) -> None:
 
 def _reading(name: str, model: LanguageModel, val: HeldOut) -> Reading:
     losses = model.foretold(val.ids).losses.double().numpy()
-    return Reading(name, model.config.contexts, losses)
+    return Reading(name, model.config.contexts, losses, _cut_short(name, model))
+
+
+def _cut_short(name: str, model: LanguageModel) -> bool:
+    """Whether the record of a model says that phase 2 was cut short; a folder has no record."""
+    if not is_run(name):
+        return False
+    recipe = model.kept.recipe
+    own = (recipe.samples, recipe.seed)
+    return cut_short(load_record(name).where(lambda r: (r.samples, r.seed) == own))
 
 
 def _tokens(val: HeldOut, counts: Tensor) -> pd.DataFrame:

@@ -1,11 +1,17 @@
 """The card of an exported model, in Japanese and in English, with the figures of its record."""
 
 from fpcore.notation import METRICS, metric
+from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord
 from fpcore.records.result import SizeResult
 from fpcore.runs.models import Kept
 
 FIGURES = ("val_ppl", "bits_per_byte", "val_acc", "unigram_ppl", "val_er", "convergence_rate")
+CUT = (
+    "**注意 / Caution** — 最良エポックが `epochs` の上限で、Phase 2 が終わっていない。PPL と正解率は"
+    "ほかのモデルと比べられない。 / Phase 2 was stopped by `epochs` at its best epoch: perplexity "
+    "and accuracy cannot be compared with those of other models."
+)
 USE = """```python
 import fpcore
 
@@ -61,6 +67,7 @@ def card(kept: Kept, record: RunRecord, result: SizeResult, folder: str) -> str:
             "|---|---:|",
             *(f"| {METRICS[name].label} | {_figure(name, result)} |" for name in FIGURES),
             "",
+            *([CUT, ""] if cut_short(record.where(lambda own: own == result)) else []),
             USE.format(folder=folder),
             "",
         ]

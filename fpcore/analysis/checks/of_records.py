@@ -287,5 +287,7 @@ def _chosen_elsewhere(records: list[RunRecord]) -> list[str]:
 
 def _listed(ways: dict[str, str]) -> str:
     """Name the first run of each way to stop."""
-    first = {way: name for name, way in reversed(ways.items())}
+    first: dict[str, str] = {}
+    for name, way in ways.items():
+        first.setdefault(way, name)
     return listed(said("{run} は {way}", run=name, way=way) for way, name in first.items())

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from fpcore.language import said
 from fpcore.notation import METRICS
 from fpcore.records.frames import curve, frame
+from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord
 from fpcore.reports.figures.lines import draw_lines, nothing, titled
 from fpcore.reports.figures.run_style import Style, called, run_styles
@@ -96,6 +97,9 @@ def _law(record: RunRecord, name: str, look: Style, ax: Axes) -> None:
     means = curve(record)
     tokens, ppl = means["train_tokens"].tolist(), means["val_ppl"].tolist()
     label = said("{name}（n={n}）", name=name, n=len(means))
+    if cut_short(record):
+        points.set_label(said("{name}（Phase 2 が終わっていない）", name=name))
+        return
     different = len({*tokens})  # two sizes can hold the same number of tokens
     if different > 1:
         fit = fit_power_law(tokens, ppl)

@@ -15,6 +15,10 @@ __all__ = [
     "trained_and_zero",
 ]
 
+UNENDED = template(
+    "**答えない。** Phase 2 が `epochs` の上限で終わった実行がある（「対象」）。"
+    "打ち切った訓練の損失は比べられない。`epochs` を増やして実行し直すと答える。"
+)
 HEARD = 0.01  # a change of the distribution from here on counts as remembered
 SHOWN = (1, 2, 3, 5, 10, 20)  # how far back the third line says what changes
 MOST = 3  # classes that a sentence names
@@ -30,6 +34,8 @@ def answer(seen: Look) -> Markdown:
                 "ないので答えられない。`contexts: zero` だけが違う実行を `controls` に加える。"
             )
         )
+    if any(reading.cut_short for reading in pair):
+        return Markdown(f"- {said(UNENDED)}")
     zero, trained = pair
     whole = token_classes.gap(seen.tokens["conversation"], zero.losses, trained.losses)
     lines = [

@@ -4,8 +4,9 @@ import pandas as pd
 
 from fpcore import notation
 from fpcore.analysis import token_classes
-from fpcore.language import passage, said, template
+from fpcore.language import listed, passage, said, template
 from fpcore.notation import METRICS, Markdown, code, number, percent
+from fpcore.records.pairs import CUT_SHORT
 from fpcore.reports.look.answer import trained_and_zero
 from fpcore.reports.look.words import CONTEXTS, COPIED, GROUPINGS, interval, share, visible
 from fpcore.runs.looks import FAR, Look, Reading
@@ -48,7 +49,9 @@ def setting(seen: Look) -> Markdown:
         "区間は会話を単位とする 95 % 区間で、**この重みどうし**の差についてのもの。シードは 1 つ"
         "なので、ほかのシードでどうなるかは言えない。"
     )
-    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{passage(read, sure)}")
+    short = listed(code(r.name) for r in seen.readings if r.cut_short)
+    cut = said("**注意**　{runs} は{why}。", runs=short, why=said(CUT_SHORT)) if short else ""
+    return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{passage(cut, read, sure)}")
 
 
 def classes(seen: Look) -> Markdown:
