@@ -50,10 +50,10 @@ from fpcore.stats.scaling_refits import (
 FEW_DOF = 3  # with fewer degrees of freedom a law is not put to the test by its own data
 TRIALS = 1000
 POWER, SATURATING = template("べき乗則"), template("飽和則")
-DOF = template("自由度")
+DOF, RMS = template("自由度"), template("残差 RMS（nat）")
 COLUMNS = (
     "run", template("法則"), template("パラメータと 95 % 区間"), template("リサンプリングの区間"),
-    "Huber", template("残差 RMS（nat）"), DOF, "p",
+    "Huber", RMS, DOF, "p",
 )  # fmt: skip
 BETTER = template("`{run}` は α = {alpha} {ends}（95 % 区間）で、飽和則の方が合う")
 NO_BETTER = template("`{run}` は α = {alpha} {ends}（95 % 区間）で、飽和則の方が合うとは言えない")
@@ -105,7 +105,8 @@ def laws_table(records: Iterable[RunRecord]) -> Markdown:
     rows = [row for record in records for row in _laws(record)]
     if not rows:
         return Markdown(said("どの実行もサイズが 3 未満なので、2 つの法則は比べられない。"))
-    few = sorted({row["run"] for row in rows if int(row[said(DOF)]) < FEW_DOF})
+    fitted = [row for row in rows if row[said(RMS)] != DASH]
+    few = sorted({row["run"] for row in fitted if int(row[said(DOF)]) < FEW_DOF})
     laws = said(
         "べき乗則 log PPL = log A + α·log トークン（区間は Student の t）、"
         "飽和則 L = E∞ + B·トークン^−β（区間は profile likelihood）。p は、べき乗則が正しいときに"

@@ -87,7 +87,7 @@ def answer(e: SearchEvidence) -> Markdown:
 
 def _refusal(e: SearchEvidence) -> str:
     """Say which trainings were cut short, so that nothing can be said of the trials."""
-    names = listed(f"`{r.name}`（{r.config['epochs']}）" for r in e.cut_short)
+    names = listed(f"`{record.name}`" for record in e.cut_short)
     return said("**答えない。** {runs} は{why}。", runs=names, why=said(CUT_SHORT))
 
 

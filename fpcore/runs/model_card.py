@@ -8,9 +8,9 @@ from fpcore.runs.models import Kept
 
 FIGURES = ("val_ppl", "bits_per_byte", "val_acc", "unigram_ppl", "val_er", "convergence_rate")
 CUT = (
-    "**注意 / Caution** — 最良エポックが `epochs` の上限で、Phase 2 が終わっていない。PPL と正解率は"
-    "ほかのモデルと比べられない。 / Phase 2 was stopped by `epochs` at its best epoch: perplexity "
-    "and accuracy cannot be compared with those of other models."
+    "**注意 / Caution** — 最良エポックが `epochs` の上限で、Phase 2 が終わっていない。PPL と"
+    "正解率はほかのモデルと比べられない。 / Phase 2 was stopped by `epochs` at its best epoch: "
+    "perplexity and accuracy cannot be compared with those of other models."
 )
 USE = """```python
 import fpcore

@@ -188,7 +188,7 @@ def test_a_learning_rate_at_an_end_of_those_tried_is_counted(
 TEXTS = {"validation_ids": "v", "vocabulary": "w"}
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(st.data(), st.sampled_from(sorted({*CONFIGS} - {"study"})), st.sampled_from(sorted(TEXTS)))
 def test_a_study_on_unlike_texts_refuses_its_answer(
     data: st.DataObject, odd: str, text: str
@@ -224,7 +224,7 @@ def study_over(grid: dict[str, list[Any]], gap: float) -> Evidence:
     return Evidence(study, tuple(arms))
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.data(), st.sampled_from(sorted(KINDS)), st.sampled_from([-0.1, 0.1]), st.booleans())
 def test_the_first_lines_answer_a_study_over_any_kind_of_knob(
     data: st.DataObject, knob: str, gap: float, with_base: bool
@@ -237,11 +237,9 @@ def test_the_first_lines_answer_a_study_over_any_kind_of_knob(
     best = "最もよいと言える" if gap > 0 else "よりよいと言える"
     assert told.startswith(f"`{knob}`: ") and best in told and "[ ]" in told
     assert ("+10.5%" if gap > 0 else "-9.5%") in told
-    first = next(line for line in answers.answer(e) if line.startswith(("収束", "`"))) + told
-    assert f"`{knob}`" in first
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.sampled_from([-0.1, 0.1]), st.sampled_from([-0.1, 0.0, 0.1]))
 def test_two_knobs_that_are_crossed_are_both_answered(words: float, numbers: float) -> None:
     study = Study(
