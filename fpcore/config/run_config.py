@@ -10,6 +10,7 @@ from pydantic import Field, Strict, model_validator
 
 from fpcore.config.checked import BREAKS, MAX_NAME, NAME, Checked, Distinct, Real, Whole, short
 from fpcore.config.knob import Knob
+from fpcore.errors import quoted
 from fpcore.language import template
 from fpcore.paths import PARAMS
 
@@ -206,10 +207,13 @@ class RunConfig(Checked):
         if isinstance(self.phase2_lr, list) and self.select_on != "dev":
             raise ValueError(
                 "phase2_lr must be one number where select_on is val, as development chooses "
-                "from a list; set select_on to dev"
+                f"from a list, not {quoted(self.phase2_lr)}; set select_on to dev"
             )
         if self.embedding == "ppmi-frequency" and self.embed_dim < 2:
-            raise ValueError("embed_dim must be at least 2 for the embedding ppmi-frequency")
+            raise ValueError(
+                "embed_dim must be at least 2 for the embedding ppmi-frequency, "
+                f"not {self.embed_dim}"
+            )
         return self
 
     @classmethod
