@@ -37,7 +37,8 @@ def in_short(e: Evidence) -> str:
     """Return the answer, a point for each knob, for the contexts and for effective rank."""
     if e.cut_short:
         return _refusal(e)
-    known = [*knobs.in_short(e), clips.answer(e), worth.in_short(e), ranks.in_short(e)]
+    rank = passage(ranks.in_short(e), ranks.best_in_short(e))
+    known = [*knobs.in_short(e), clips.answer(e), worth.in_short(e), rank]
     told = [line for line in known if line] or [_best(e)]
     told[-1] = passage(told[-1], _certainty(e, told))
     return opening.points(told)
