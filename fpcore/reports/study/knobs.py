@@ -23,9 +23,9 @@ def best_values(e: Evidence) -> str:
     return passage(*(_best_value(e, knob) for knob in _asked(e)), *map(_of_draws, _drawn(e)))
 
 
-def in_short(e: Evidence) -> str:
+def in_short(e: Evidence) -> list[str]:
     """Say of each knob which values are better, with the interval of the lowest one."""
-    return passage(*(_in_short(e, knob) for knob in _asked(e)), *map(_of_draws, _drawn(e)))
+    return [*(_in_short(e, knob) for knob in _asked(e)), *map(_of_draws, _drawn(e))]
 
 
 def _asked(e: Evidence) -> list[str]:
