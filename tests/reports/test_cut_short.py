@@ -1,5 +1,6 @@
 """A training that was cut short: no place gives its perplexity, accuracy or α a word or a law."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,14 +26,14 @@ SAID: dict[Language, tuple[str, str]] = {
     "ja": ("Phase 2 が終わっていない", "-0.292"),
     "en": ("hase 2 was stopped by", "-0.292"),
 }
-TEXTS = {
+TEXTS: dict[str, Callable[[], str]] = {
     "summary of one run": lambda: one_run.gist(CUT),
     "laws of one run": lambda: one_run.fits_table(PAIR),
     "gist of scaling": lambda: scaling.gist(PAIR),
     "laws of several": lambda: scaling.laws_table(PAIR),
     "baselines": lambda: baselines.standing([WHOLE], [CUT]),
-    "perplexities of a pair": lambda: comparison.perplexity(compare_runs(*PAIR)),
-    "exponents of a pair": lambda: comparison.alpha(compare_runs(*PAIR)).split("\n\n")[-1],
+    "perplexities of a pair": lambda: comparison.perplexity(compare_runs(WHOLE, CUT)),
+    "exponents of a pair": lambda: comparison.alpha(compare_runs(WHOLE, CUT)).split("\n\n")[-1],
 }
 
 
@@ -54,7 +55,9 @@ def test_every_text_says_it_and_gives_no_exponent_and_no_direction(
 
 def test_no_law_is_drawn_through_it() -> None:
     ax = figures.power_laws(PAIR, figures.axes())
-    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    legend = ax.get_legend()
+    assert legend is not None
+    texts = [text.get_text() for text in legend.get_texts()]
     assert [("α" in text, "終わっていない" in text) for text in texts] == [
         (True, False), (False, True)
     ]  # fmt: skip

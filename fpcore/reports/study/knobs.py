@@ -116,7 +116,9 @@ def _against_base(e: Evidence, knob: str) -> tuple[dict[str, BySize], int]:
             found.append((r.config[knob], e.comparisons[r.name].by_size("val_ppl")))
     if all(type(value) in (int, float) for value, _ in found):
         found.sort(key=lambda pair: pair[0])
-    known = {escaped(knob_value(v)): d for v, d in found if d[e.samples].certain != "unknown"}
+    known: dict[str, BySize] = {
+        escaped(knob_value(v)): d for v, d in found if d[e.samples].certain != "unknown"
+    }
     return known, max((s.settings for s in steps), default=1)
 
 
