@@ -1,6 +1,7 @@
 """What a study of contexts, weights and iterations answers, whatever its records say."""
 
 import re
+import statistics
 from typing import Any
 
 import pytest
@@ -135,8 +136,7 @@ def test_the_resolution_is_said_and_is_that_of_the_intervals() -> None:
     noisy = {name: {"seed_noise": 0.004 + 0.0002 * i} for i, name in enumerate(CONFIGS)}
     e = contexts(**noisy)
     line = next(line for line in answers.answer(e) if "見分けられる差は" in line)
-    middle = e.resolutions[len(e.resolutions) // 2]
-    assert f"約 {100 * middle:.1f}%" in line and "検出力 80 %" in line
+    assert f"約 {100 * statistics.median(e.resolutions):.1f}%" in line and "検出力 80 %" in line
     d = e.comparisons["study-contextszero"]["val_ppl"]
     assert d.resolution > abs(d.ends[1] - d.relative)  # more than the half width
 

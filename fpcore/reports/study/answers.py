@@ -1,6 +1,7 @@
 """What a study answers, sentence by sentence: each follows from its intervals by rule."""
 
 import math
+import statistics
 from collections.abc import Iterable
 
 from fpcore import notation
@@ -98,7 +99,7 @@ def _resolution(e: Evidence) -> str:
     if not e.resolutions:
         return ""
     low, high = e.resolutions[0], e.resolutions[-1]
-    middle = e.resolutions[len(e.resolutions) // 2]
+    middle = statistics.median(e.resolutions)
     ends = said("、{low}–{high}", low=percent(low), high=percent(high))
     return said(
         "この比較で見分けられる差は Val PPL の約 {middle}（{n} サンプルでの基準との比較の中央値"
