@@ -28,7 +28,7 @@ from fpcore.notation import escaped, knob_value, metrics_where
 from fpcore.paths import shown
 from fpcore.records.by_seed import moments, values
 from fpcore.records.frames import frame
-from fpcore.records.pairs import cut_short, same_results
+from fpcore.records.pairs import cut_short, distinct, same_results
 from fpcore.records.record import RunRecord, load_record
 from fpcore.stats.priors import Prior, prior_of
 from fpcore.stats.uncertainty import Direction, simultaneous
@@ -55,7 +55,7 @@ class Evidence:
 
     @cached_property
     def pairs(self) -> list[tuple[RunRecord, RunRecord]]:
-        """The pairs of runs that are compared, but for those whose every figure is the same.
+        """The pairs of runs that are compared; runs whose every figure is the same are one.
 
         Each run with the base, with the best and with those outside the grid, and each trained run
         with its controls.
@@ -63,8 +63,14 @@ class Evidence:
         wanted = [(start, r) for start in (self.base, self.best) for r in self.records]
         wanted += [(r, control) for r in self.records for control in self.controls[r.name]]
         wanted += [(r, other) for r in self.records for other in self.outside]
-        found = {frozenset((a.name, b.name)): (a, b) for a, b in wanted if a.name != b.name}
-        return [pair for pair in found.values() if not same_results(*pair)]
+        first = {r.name: next(x for x in self.records if same_results(x, r)) for r in self.records}
+        apart = [(first[a.name], first[b.name]) for a, b in wanted]
+        return [*{frozenset((a.name, b.name)): (a, b) for a, b in apart if a is not b}.values()]
+
+    def distinct(self, samples: int) -> list[RunRecord]:
+        """Return the runs without those that repeat an earlier one's figures at a size."""
+        found = distinct([r.where(lambda own: own.samples == samples) for r in self.records])
+        return [self.record(r.name) for r in found]
 
     @cached_property
     def outside(self) -> list[RunRecord]:
