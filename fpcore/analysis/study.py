@@ -258,9 +258,23 @@ def gather(study: Study) -> Evidence:
     """Read the records of a study.
 
     Raises:
-        RecordError: one is missing or damaged, or of another config than the study's.
+        RecordError: one is missing or damaged, of another config than the study's, or without a
+            size or a seed of the base.
     """
-    return Evidence(study, tuple(_load(config) for config in study.configs()))
+    e = Evidence(study, tuple(_load(config) for config in study.configs()))
+    for record in e.varied:
+        _check_whole(record, e.base)
+    return e
+
+
+def _check_whole(record: RunRecord, base: RunRecord) -> None:
+    own, wanted = ([(r.samples, r.seed) for r in one.results] for one in (record, base))
+    if lacking := [place for place in wanted if place not in own]:
+        samples, seed = lacking[0]
+        raise RecordError(
+            f"{shown(record.path)} has no result at {samples} conversations with seed {seed}, "
+            f"which {base.name} has; delete it, and run the study again."
+        )
 
 
 def _load(config: RunConfig) -> RunRecord:

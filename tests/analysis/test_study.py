@@ -309,6 +309,20 @@ def test_a_study_needs_records_of_its_own_configs(
         gather(study)
 
 
+@pytest.mark.parametrize("lost", [{"samples": 400}, {"seed": 44}, {"samples": 25, "seed": 42}])
+def test_a_study_needs_every_size_and_seed_of_its_base(
+    lost: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    study = study_of("controls")
+    whole = [arm(config) for config in study.configs()]
+    part = whole[2].where(lambda r: any(getattr(r, k) != v for k, v in lost.items()))
+    for record in (*whole[:2], part):
+        record.save()
+    with pytest.raises(RecordError, match=r"study-contextszero.json has no result at "):
+        gather(study)
+
+
 def test_intervals_are_simultaneous() -> None:
     """Five runs beside the base, of which two repeat it: the three others, two beside the best."""
     gaps = {"study-max_iter30": -0.1, "study-max_iter40": 0.1, "study-max_iter50": 0.2}
