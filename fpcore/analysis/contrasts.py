@@ -12,7 +12,7 @@ from fpcore.records.frames import curve
 from fpcore.records.pairs import incomparable
 from fpcore.records.record import RunRecord
 from fpcore.stats.priors import NO_PRIOR, Prior
-from fpcore.stats.uncertainty import LEVEL, Array, Difference, Values, differences, over_seeds
+from fpcore.stats.uncertainty import LEVEL, Difference, Values, differences, over_seeds
 from fpcore.stats.variance import UNKNOWN, Variance, over_conversations, scaled
 
 Side = Sequence[tuple[float, RunRecord]]  # runs and their weights
@@ -95,7 +95,8 @@ def _by_seed(side: Side, metric: str, samples: int, seeds: list[int | None]) -> 
 
 def _over_text(whole: Side, metric: str, samples: int) -> Variance:
     """Return the variance that other conversations make in a metric at a size, in its unit."""
-    found = _of_losses([(weight, record, samples) for weight, record in whole])
+    parts = [(weight, record, samples) for weight, record in whole]
+    found = _of_losses(parts, of_bytes=METRICS[metric].needs == "bytes")
     unit = 1.0 if METRICS[metric].logged else _bits(whole[0][1], samples)
     return scaled(found, unit**2)
 
@@ -117,22 +118,24 @@ def exponents_over_text(a: RunRecord, b: RunRecord, samples: list[int]) -> Varia
     return _of_losses(parts)
 
 
-def _of_losses(parts: Sequence[tuple[float, RunRecord, int]]) -> Variance:
+def _of_losses(parts: Sequence[tuple[float, RunRecord, int]], of_bytes: bool = False) -> Variance:
     """Return the variance that other conversations make in a weighted sum of mean losses.
 
-    The losses are those of runs at some sizes, in nats; unknown where they are not all known, or
-    are of other conversations.
+    The losses are those of runs at some sizes, in nats per token of the first of them; unknown
+    where they are not all known, or are of other conversations. Losses `of_bytes` may be those of
+    other tokens, if the text has as many bytes; then the tokens of the first tell its lengths.
     """
-    known = [loss_sums(record, samples) for _, record, samples in parts]
-    texts = {record.digests.get("validation_ids") for _, record, _ in parts}
-    gaps: list[Array] = []
-    for (weight, _, _), own in zip(parts, known, strict=True):
-        if own is None or known[0] is None or not np.array_equal(own[1], known[0][1]):
-            return UNKNOWN
-        gaps.append(weight * own[0].mean(0))
-    if known[0] is None or len(texts) > 1:
+    known = [own for _, record, n in parts if (own := loss_sums(record, n)) is not None]
+    if len(known) < len(parts) or len({len(counts) for _, counts in known}) > 1:
         return UNKNOWN
-    return over_conversations(sum(gaps), known[0][1])
+    counts = known[0][1]
+    same = all(np.array_equal(own, counts) for _, own in known)
+    same &= len({record.digests.get("validation_ids") for _, record, _ in parts}) == 1
+    lengths = {one.val_bytes for _, record, n in parts for one in record.at(n)}
+    if not same and not (of_bytes and len(lengths) == 1):
+        return UNKNOWN
+    sums = (w * own.mean(0) for (w, _, _), (own, _) in zip(parts, known, strict=True))
+    return over_conversations(sum(sums), counts)
 
 
 def _bits(record: RunRecord, samples: int) -> float:

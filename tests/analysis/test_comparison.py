@@ -112,6 +112,27 @@ def test_exponents_are_held_to_the_conversations(counts: list[int], seed: int) -
     assert shifted.by_text.value == pytest.approx(0, abs=1e-12)  # alike at all sizes
 
 
+@pytest.mark.parametrize(("other", "known"), [(1000, True), (1001, False)])
+def test_bits_per_byte_of_other_vocabularies_are_held_to_the_conversations(
+    other: int, known: bool
+) -> None:
+    """Two tokens of the first stand for one of the second; losses differ by conversation."""
+    counts, sums, gaps = [40, 20, 60, 80], np.array([240.0, 120, 360, 480]), [9.0, -7, 5, -3]
+
+    def own(name: str, of: Array, tokens: list[int], length: int) -> RunRecord:
+        bits = float(of.sum()) / math.log(2) / length
+        facts = {"val_bytes": length, "bits_per_byte": bits, "val_token_counts": tokens}
+        found = record(name, val_loss_sums=of.tolist(), **facts)
+        return edited(found, digests={"validation_ids": name, "vocabulary": name})
+
+    a = own("a", sums, counts, 1000)
+    d = compare_runs(a, own("b", sums + gaps, [n // 2 for n in counts], other))["bits_per_byte"]
+    assert d.by_text.known == known and (d.said == "unclear") == known
+    if known:
+        expected = half_width(over_conversations(gaps, counts), 0.95) * 0.2 / math.log(2)
+        assert d.high - d.difference == pytest.approx(expected)  # 200 tokens in 1,000 bytes
+
+
 def test_traces_are_compared_at_one_size() -> None:
     """The traces differ between sizes, so a mix-up would not show the largest size's values."""
     c = compare_runs(record("a"), record("b"))
