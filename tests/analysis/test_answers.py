@@ -95,6 +95,23 @@ def test_a_cost_that_is_there_but_small_is_called_so() -> None:
     assert "どの値でも Val PPL の差は小さい" in second
 
 
+@pytest.mark.parametrize(("spread", "all_small"), [(0.0003, True), (0.0015, False)])
+def test_differences_are_small_for_every_value_only_where_intervals_say_so(
+    spread: float, all_small: bool
+) -> None:
+    """A cost of 0.8 % is told at both spreads; at the larger one it may be 1 % and more."""
+    study = study_of("iterations").model_copy(update={"grid": {"max_iter": [30, 60, 100]}})
+    cost = {"gap": 0.008, "seed_noise": spread}
+    arms = [arm(c, **cost if c.run_name != "study" else {}) for c in study.configs()]
+    e = Evidence(study, tuple(arms))
+    found = [c["val_ppl"] for c in e.comparisons.values()]
+    assert all(d.certain == "up" and d.small for d in found)
+    assert all(d.negligible for d in found) == all_small
+    told = answers.answer(e)[1]
+    assert ("どの値でも Val PPL の差は小さい" in told) == all_small
+    assert all_small or "60 が最もよいと言える" in told
+
+
 def test_a_cost_that_cannot_be_told_has_no_direction() -> None:
     noisy = {
         name: {"gap": 0.02 if config.max_iter == 100 else 0.0, "seed_noise": 0.05 + 0.01 * i}

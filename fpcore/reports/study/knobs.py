@@ -109,7 +109,7 @@ def _conclusion(own: str, told: Mapping[Any, MetricDifference]) -> str:
     if better:
         values = listed(knob_value(v) for v in better)
         return said("{values!g}は {own} よりよいと言えるが、差は小さい。", values=values, own=own)
-    if all(d.negligible or d.small or d.certain in ("same", "tiny") for d in told.values()):
+    if all(d.negligible or d.certain == "same" for d in told.values()):
         return said("どの値でも Val PPL の差は小さい。")
     if all(d.certain == "up" for d in told.values()):
         return said("試した値の中では {own} が最もよいと言える。", own=own)
