@@ -86,7 +86,7 @@ def _inverse_trigamma(value: float) -> float:
 
 def drawn_to(own: Variance, prior: Variance) -> Variance:
     """Return a variance drawn towards its prior, each as its degrees of freedom weigh it."""
-    if not (own.known and prior.known and own.value > 0):
+    if not (own.known and prior.known):
         return own
     dof = own.dof + prior.dof
     return Variance((own.dof * own.value + prior.dof * prior.value) / dof, dof)

@@ -195,6 +195,8 @@ def test_a_prior_weighs_as_much_as_its_degrees_of_freedom() -> None:
     sides: dict[int, tuple[Values, Values]] = {0: ({1: 0.0, 2: 0.0}, {1: 0.0, 2: 2.0})}
     prior = Prior(Variance(5.0, 3.0))
     assert differences(sides, {}, prior=prior)[0].by_seeds == Variance(4.0, 4.0)
+    alike: dict[int, tuple[Values, Values]] = {0: ({1: 0.0, 2: 0.0}, {1: 2.0, 2: 2.0})}
+    assert differences(alike, {}, prior=prior)[0].by_seeds == Variance(15 / 4, 4.0)
     same: dict[int, tuple[Values, Values]] = {0: ({1: 1.0, 2: 2.0}, {1: 1.0, 2: 2.0})}
     assert differences(same, {}, prior=prior)[0].direction == "same"
 
