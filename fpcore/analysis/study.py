@@ -249,6 +249,12 @@ class Evidence:
         return sorted(r for r in found if not math.isnan(r))
 
     @cached_property
+    def over_text(self) -> bool:
+        """Whether every interval of Val PPL takes in the conversations, as the runs know them."""
+        found = [d for c in self.comparisons.values() for d in c.by_size("val_ppl").values()]
+        return all(d.by_text.known for d in found if d.certain != "unknown")
+
+    @cached_property
     def clipping(self) -> list[Clipping]:
         """How gradient clipping acted in every run."""
         return [clipping(record) for record in self.records]

@@ -150,6 +150,16 @@ def test_what_other_sizes_say_is_said() -> None:
     assert "-11.3%、低い" in row and "+5.1%、高い" in row
 
 
+def test_intervals_are_said_to_rest_on_what_the_records_know() -> None:
+    """A single record without the losses of its conversations leaves its interval to the seeds."""
+    noisy = {name: {"seed_noise": 0.004 + 0.0002 * i} for i, name in enumerate(CONFIGS)}
+    blind = noisy | {"study-max_iter30": noisy["study-max_iter30"] | {"val_loss_sums": None}}
+    for own, known in ((noisy, True), (blind, False)):
+        told = "\n".join(answers.answer(contexts(**own))) + report.differences(contexts(**own))
+        assert ("シードと検証会話の両方のばらつきが入る" in told) == known
+        assert told.count("会話ごとの損失の和を知らない") == 2 * (not known)
+
+
 def test_the_resolution_is_said_and_is_that_of_the_intervals() -> None:
     noisy = {name: {"seed_noise": 0.004 + 0.0002 * i} for i, name in enumerate(CONFIGS)}
     e = contexts(**noisy)
