@@ -65,7 +65,8 @@ def printable() -> None:
 def run(command: Callable[[], int | None]) -> NoReturn:
     """Do what a command does and end the process, whatever becomes of what it prints.
 
-    Nothing is wrong where nobody reads it any more; a full disk is said in one sentence.
+    Nothing is wrong where nobody reads it any more; a full disk, and a mistake that the user can
+    mend, is one sentence and the status 2.
     """
     printable()
     try:
@@ -86,6 +87,8 @@ def run(command: Callable[[], int | None]) -> NoReturn:
 def _status(command: Callable[[], int | None]) -> int | str | None:
     try:
         return command()
+    except FpcoreError as error:
+        return str(error)
     except SystemExit as end:
         return end.code
 

@@ -1,20 +1,21 @@
 """`python -m fpcore.protocol`: the published protocols, timed."""
 
-import sys
 from argparse import ArgumentParser
 
-from fpcore.errors import FpcoreError, printable
+from fpcore.errors import run
 
-if __name__ == "__main__":
-    printable()
+
+def main() -> int:
+    """Time the protocols where nothing else is asked for."""
     ArgumentParser(
         prog="python -m fpcore.protocol",
         description="Time phase 1 and phase 2 at the published run's sizes (work for a GPU), and "
         "write reports/benchmark-gpu.md.",
     ).parse_args()
-    from fpcore.benchmark.protocol import main  # it loads torch
+    from fpcore.benchmark import protocol  # it loads torch
 
-    try:
-        sys.exit(main())
-    except FpcoreError as error:
-        sys.exit(str(error))
+    return protocol.main()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -36,10 +36,13 @@ def test_an_output_that_nobody_reads_is_no_error() -> None:
         ("return 1", 1, ""),
         ("sys.exit('A sentence.')", 2, "A sentence.\n"),
         ("sys.exit(3)", 3, ""),
+        ("raise FpcoreError('A sentence.')", 2, "A sentence.\n"),
         ("return None", 0, ""),
     ],
 )
 def test_the_exit_status_is_that_of_the_command(end: str, status: int, said: str) -> None:
-    text = f"import sys\nfrom fpcore.errors import run\ndef main():\n  {end}\nrun(main)"
+    text = (
+        f"import sys\nfrom fpcore.errors import FpcoreError, run\ndef main():\n  {end}\nrun(main)"
+    )
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, cwd=ROOT, text=True)
     assert (done.returncode, done.stderr) == (status, said)

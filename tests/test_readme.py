@@ -54,3 +54,23 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
         assert block is not None and " pytest " in f" {block.group(1)}"
     for check in ("pip install -r requirements.txt", "ruff check .", "mypy", "lint-imports"):
         assert f"{check} && " in README
+
+
+def findings() -> list[str]:
+    """The points of what the book found, each with links to the reports that it is from."""
+    told = re.search(r"\*\*What it found\*\*.*?\n\n(.*?)\n\n", README, re.DOTALL)
+    assert told is not None
+    return [" ".join(point.split()) for point in re.split(r"^- ", told.group(1), flags=re.M)[1:]]
+
+
+@pytest.mark.parametrize("point", findings(), ids=lambda point: point[:30])
+def test_figures_of_the_findings_stand_in_the_reports_that_they_name(point: str) -> None:
+    """Rounded as the README does, and whatever their sign: "3 % worse" is +2.9 % there."""
+    paths = re.findall(r"\]\((reports/[^)]+)\)", point)
+    assert paths
+    text = " ".join((ROOT / path).read_text("utf-8") for path in paths)
+    known = [abs(float(n.replace(",", ""))) for n in re.findall(r"\d[\d,]*(?:\.\d+)?", text)]
+    words = re.sub(r"\]\([^)]+\)", "", point)
+    for figure in re.findall(r"\d+(?:\.\d+)?", words):
+        digits = len(figure.partition(".")[2])
+        assert any(round(n, digits) == float(figure) for n in known), f"{figure} in {point}"

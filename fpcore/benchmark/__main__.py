@@ -3,10 +3,7 @@
 import sys
 
 from fpcore.benchmark.timing import main
-from fpcore.errors import FpcoreError, printable
+from fpcore.errors import run
 
-printable()
-try:
-    sys.exit(main(sys.argv[1:]))
-except FpcoreError as error:
-    sys.exit(str(error))
+if __name__ == "__main__":
+    run(lambda: main(sys.argv[1:]))

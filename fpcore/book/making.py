@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 import time
 import uuid
 from argparse import ArgumentParser
@@ -12,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from fpcore.config.run_config import OFF_THE_PATH, RunConfig
-from fpcore.errors import ConfigError, FpcoreError, printable, quoted
+from fpcore.errors import ConfigError, FpcoreError, quoted
 from fpcore.paths import reports, shown, together
 from fpcore.runs.jobs import Job
 from fpcore.runs.notebook import NotebookError, execute
@@ -145,13 +144,9 @@ def _chain(share: str, jobs: list[Job]) -> list[Job]:
 
 def main() -> None:
     """Make the browsable book: `python -m fpcore.book build`."""
-    printable()
     parser = ArgumentParser(prog="python -m fpcore.book", description=main.__doc__)
     parser.add_argument("command", choices=["build"])
     parser.parse_args()
     from fpcore.book import site  # it loads nbconvert
 
-    try:
-        print(shown(site.build()))
-    except FpcoreError as error:
-        sys.exit(str(error))
+    print(shown(site.build()))

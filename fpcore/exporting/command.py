@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from fpcore.errors import ConfigError, FpcoreError, RecordError, printable
+from fpcore.errors import ConfigError, FpcoreError, RecordError
 from fpcore.records.record import RunRecord, load_record, load_records
 
 Write = Callable[[Sequence[RunRecord], Path], list[Path]]
@@ -30,7 +30,6 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str]) -> int:
     """Export records, and name what was written; 0 where that was done, 2 where it was refused."""
-    printable()
     try:
         given = _parser().parse_args(arguments)
         write = writer(given.to)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fpcore.errors import FpcoreError, printable
+from fpcore.errors import FpcoreError
 from fpcore.importing import fields, file, making, runs_in
 from fpcore.importing.found import ImportingError
 from fpcore.importing.rows import LEFT_OUT
@@ -24,7 +24,6 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str]) -> int:
     """Make a record of a file; 0 where that was done, 2 where it was refused."""
-    printable()
     path = ""
     try:
         given = _parser().parse_args(arguments)

@@ -1,5 +1,7 @@
 """要点: the three lines that every report opens with."""
 
+from collections.abc import Iterable
+
 from fpcore.analysis.checks.check import Verdicts
 from fpcore.language import clauses, ended, said, template
 from fpcore.notation import Markdown
@@ -20,9 +22,14 @@ def three_lines(about: str, what: str, told: str, following: str) -> Markdown:
     Each is one or a few sentences without the last full stop; `about` names the first of them.
     """
     lines = {about: what, said(SAID): told, said("次にすること"): following}
-    return Markdown(
-        "\n".join(said("- **{name}**: {text}", name=k, text=ended(v)) for k, v in lines.items())
-    )
+    text = "\n".join(said("- **{name}**: {text}", name=k, text=ended(v)) for k, v in lines.items())
+    return Markdown(text.replace(": \n", ":\n"))
+
+
+def points(sentences: Iterable[str]) -> str:
+    """Return what a line tells: a sentence alone as it is, several as a list below the line."""
+    own = list(filter(None, sentences))
+    return own[0] if len(own) == 1 else "".join(f"\n  - {one}" for one in own)
 
 
 def first_step(checked: Verdicts, otherwise: str = "") -> str:

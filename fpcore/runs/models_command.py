@@ -1,13 +1,12 @@
 """The command about kept models: list them, export one as a folder, remove those of a run."""
 
 import re
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fpcore.config.checked import NAME
-from fpcore.errors import FpcoreError, ModelError, RecordError, suggestion
+from fpcore.errors import ModelError, RecordError, suggestion
 from fpcore.paths import cache, remove, shown
 from fpcore.records.record import RunRecord, load_record
 from fpcore.runs import exports, models
@@ -19,16 +18,11 @@ LINE = "{:<28} {:>6} {:>6} {:>8} {:>8}  {:<16}  {}"
 HEADS = LINE.format("run", "seed", "size", "MB", "V.PPL", "digest", "")
 
 
-def main(arguments: list[str]) -> int:
-    """Do what the arguments say; return the exit status."""
+def main(arguments: list[str]) -> None:
+    """Do what the arguments say."""
     given = _parser().parse_args(arguments)
     act: Callable[[Namespace], None] = given.act
-    try:
-        act(given)
-    except FpcoreError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    act(given)
 
 
 def _parser() -> ArgumentParser:

@@ -73,6 +73,8 @@ def test_whether_an_effective_rank_is_best() -> None:
     costs = {"max_iter_30": 0.03, "max_iter_100": 0.03, "weight_0_0": 0.03, "weight_0_9": 0.03}
     third = answers.answer(contexts(**by_knob(**costs)))[2]
     assert "最良の dist_reg_weight 0.5 は" in third and "その付近の ER が最良と言える" in third
+    short = answers.in_short(contexts(**by_knob(**costs))).splitlines()[-1]
+    assert "最良の dist_reg_weight 0.5 の Val ER は" in short and "Val PPL は 3.0% 高い" in short
     end = by_knob(max_iter_60=0.03, max_iter_100=0.06, weight_0_5=0.1, weight_0_0=0.2)
     controls = ("study-contextsuntrained", "study-contextszero", "study-gradient_clip0.01")
     more = {name: {"gap": 0.5} for name in controls}

@@ -12,6 +12,7 @@ import pytest
 from fpcore import RunConfig
 from fpcore.book import making, site
 from fpcore.book.making import Book, _chains
+from fpcore.errors import run
 from fpcore.runs.jobs import Job
 
 
@@ -97,6 +98,7 @@ def test_the_command_prints_its_page_whatever_the_encoding(
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "argv", ["book", "build"])
     monkeypatch.setattr(site, "build", lambda: Path("/実験/index.html"))
-    making.main()
+    with pytest.raises(SystemExit):
+        run(making.main)
     out.seek(0)
     assert out.read() == "/\\u5b9f\\u9a13/index.html\n"

@@ -22,9 +22,9 @@ ONE_SEED = "確からしさは判定できない"
 
 
 def three(text: str) -> list[str]:
-    """The lines of the opening, by their texts."""
-    lines = [line for line in text.splitlines() if line.startswith("- **")][:3]
-    labels = [re.match(r"- \*\*([^*]+)\*\*: (.+)。$", line) for line in lines]
+    """The lines of the opening, by their texts; several points of a line stand below it."""
+    lines = re.findall(r"^- \*\*.+(?:\n  - .+)*", text, re.MULTILINE)[:3]
+    labels = [re.match(r"(?s)- \*\*([^*]+)\*\*:\s+(.+)。$", line) for line in lines]
     assert len(labels) == 3 and all(labels)
     assert [m[1] for m in labels if m][1:] == ["言えること", "次にすること"]
     return [m[2] for m in labels if m]
@@ -46,8 +46,15 @@ def texts() -> dict[str, str]:
 def test_a_report_opens_with_three_lines(kind: str) -> None:
     text = texts()[kind]
     title, heading, lines, *_ = text.split("\n\n")
-    assert title.startswith("# ") and heading == "## 要点" and len(lines.splitlines()) == 3
+    assert title.startswith("# ") and heading == "## 要点"
+    assert len([line for line in lines.splitlines() if not line.startswith("  - ")]) == 3
     three(lines)
+
+
+def test_several_answers_are_a_list_below_their_line() -> None:
+    lines = texts()["clips"].split("\n\n")[2].splitlines()
+    assert [line[:4] for line in lines] == ["- **", "- **", "  - ", "  - ", "- **"]
+    assert lines[1].endswith("**:") and "`gradient_clip`" in lines[2] and "収束率" in lines[3]
 
 
 def test_tables_of_a_single_kind_open_so_too() -> None:
@@ -117,6 +124,6 @@ def test_cards_show_the_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -
         path.parent.mkdir(parents=True)
         path.write_text(text, "utf-8")
         card = BeautifulSoup(index._card_of(report_page(path), {}), "html.parser").get_text()
-        said = re.sub(r"[`*\s]", "", three(text)[1])
-        assert re.sub(r"\s", "", card).startswith(said[:40])
+        said = re.sub(r"[-`*\s]", "", three(text)[1])
+        assert re.sub(r"[-\s]", "", card).startswith(said[:40])
     assert "サンプルで Val PPL" in index._answer(record_page(run("a")))

@@ -6,7 +6,7 @@ from fpcore import notation
 from fpcore.analysis import factors
 from fpcore.analysis.comparison import Comparison, compare_runs
 from fpcore.analysis.information import knowledge
-from fpcore.language import clauses, listed, said, template
+from fpcore.language import clauses, ended, listed, said, template
 from fpcore.notation import Markdown
 from fpcore.records.by_seed import moments, values
 from fpcore.records.pairs import at_an_end, cut_short
@@ -31,9 +31,11 @@ def gist(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     names = listed(f"`{run.name}`" for run in main)
     what = said("{names} を、同じ会話で訓練したベースライン {n} 個と並べた（{sizes}）",
                 names=names, n=len(baselines), sizes=sizes)  # fmt: skip
-    known = clauses(_among_equals(run, baselines, share) for run in main)
+    known = [line for run in main if (line := _among_equals(run, baselines, share))]
     interval = said("[ ] は {level} 区間", level=level(share))
-    told = clauses([known, interval]) if known else said("公平に比べられる組がない")
+    if known:
+        known[-1] = clauses([known[-1], interval])
+    told = opening.points(map(ended, known)) if known else said("公平に比べられる組がない")
     return opening.three_lines(said("比べたもの"), what, told, _next(runs, baselines))
 
 

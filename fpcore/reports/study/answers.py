@@ -35,15 +35,22 @@ def answer(e: Evidence) -> list[str]:
 
 
 def in_short(e: Evidence) -> str:
-    """Return the answer in a sentence or two: of the knobs, of contexts, or of effective rank."""
+    """Return the answer, a point for each knob, for the contexts and for effective rank."""
     if e.cut_short:
         return _refusal(e)
-    known = [knobs.in_short(e), clips.answer(e), worth.in_short(e), ranks.in_short(e)]
-    told = passage(*known) or _best(e)
+    rank = passage(ranks.in_short(e), ranks.best_in_short(e))
+    known = [*knobs.in_short(e), clips.answer(e), worth.in_short(e), rank]
+    told = [line for line in known if line] or [_best(e)]
+    told[-1] = passage(told[-1], _certainty(e, told))
+    return opening.points(told)
+
+
+def _certainty(e: Evidence, told: list[str]) -> str:
+    """Say which interval stands in brackets, where that is not told yet; or why there is none."""
     if e.seeds < 2:
-        return passage(told, said("シードが 1 つなので、確からしさは判定できない。"))
-    interval = said("[ ] は {level} 区間。", level=level(e.level))
-    return told if "[ ]" in told else passage(told, interval)
+        return said("シードが 1 つなので、確からしさは判定できない。")
+    known = any("[ ]" in line for line in told)
+    return "" if known else said("[ ] は {level} 区間。", level=level(e.level))
 
 
 def first_step(e: Evidence) -> str:

@@ -18,14 +18,18 @@ BySize = Mapping[int, MetricDifference]
 
 def best_values(e: Evidence) -> str:
     """Say of each numeric knob of the grid whether a value is better than the base's."""
-    knobs = [k for k, tried in e.study.grid.items() if k not in OWN_SENTENCES and _numeric(tried)]
-    return passage(*(_best_value(e, knob) for knob in knobs))
+    return passage(*(_best_value(e, knob) for knob in _own(e)))
 
 
-def in_short(e: Evidence) -> str:
+def in_short(e: Evidence) -> list[str]:
     """Say of each numeric knob which values are better, with the interval of the lowest one."""
-    knobs = [k for k, tried in e.study.grid.items() if k not in OWN_SENTENCES and _numeric(tried)]
-    return passage(*(_in_short(e, knob) for knob in knobs))
+    return [_in_short(e, knob) for knob in _own(e)]
+
+
+def _own(e: Evidence) -> list[str]:
+    """Return the numeric knobs of the grid that are spoken of here."""
+    grid = e.study.grid.items()
+    return [knob for knob, tried in grid if knob not in OWN_SENTENCES and _numeric(tried)]
 
 
 def _in_short(e: Evidence, knob: str) -> str:

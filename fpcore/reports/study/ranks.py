@@ -133,6 +133,15 @@ def optimum(e: Evidence) -> str:
     return passage(head, _beside_base(e), _singled_out(higher, lower), _order(e))
 
 
+def best_in_short(e: Evidence) -> str:
+    """Name the rank of the best run, and how the base stands to it; empty where that is open."""
+    rank = e.means(e.best).get("val_er", (math.nan, math.nan))[0]
+    if math.isnan(rank) or e.beside_best.get(e.base.name) not in ("up", "down"):
+        return ""
+    head = said("最良の {best} の Val ER は {rank}。", best=e.said(e.best), rank=percent(rank))
+    return passage(head, _beside_base(e))
+
+
 def _worse(higher: list[Direction], lower: list[Direction]) -> str:
     """Count the runs of a higher and of a lower rank whose Val PPL is known to be worse."""
     up = template("ER がそれより高い {n} 設定のうち Val PPL が高い（悪い）と言えるのは {worse}")
