@@ -103,7 +103,7 @@ def test_differences_are_small_for_every_value_only_where_intervals_say_so(
 ) -> None:
     """A cost of 0.8 % is told at both spreads; at the larger one it may be 1 % and more."""
     study = study_of("iterations").model_copy(update={"grid": {"max_iter": [30, 60, 100]}})
-    cost = {"gap": 0.008, "seed_noise": spread}
+    cost: dict[str, Any] = {"gap": 0.008, "seed_noise": spread}
     arms = [arm(c, **cost if c.run_name != "study" else {}) for c in study.configs()]
     e = Evidence(study, tuple(arms))
     found = [c["val_ppl"] for c in e.comparisons.values()]

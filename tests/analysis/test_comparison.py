@@ -121,8 +121,8 @@ def test_bits_per_byte_of_other_vocabularies_are_held_to_the_conversations(
 
     def own(name: str, of: Array, tokens: list[int], length: int) -> RunRecord:
         bits = float(of.sum()) / math.log(2) / length
-        facts = {"val_bytes": length, "bits_per_byte": bits, "val_token_counts": tokens}
-        found = record(name, val_loss_sums=of.tolist(), **facts)
+        found = record(name, val_loss_sums=of.tolist(), val_token_counts=tokens,
+                       val_bytes=length, bits_per_byte=bits)  # fmt: skip
         return edited(found, digests={"validation_ids": name, "vocabulary": name})
 
     a = own("a", sums, counts, 1000)
