@@ -227,6 +227,11 @@ def ends(low: float, high: float, digits: int, unit: str = "") -> list[str]:
     return [number(end, digits, unit, signed=True) for end in (low, high)]
 
 
+def visible(text: str) -> bool:
+    """Whether a number, as it is written, is told from 0."""
+    return any(ch in "123456789∞" for ch in text)
+
+
 def _looks_like_zero(value: float, digits: int) -> bool:
     return value != 0 and math.isfinite(value) and float(f"{value:.{digits}f}") == 0
 

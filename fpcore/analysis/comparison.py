@@ -11,7 +11,7 @@ from math import isclose, isnan
 import pandas as pd
 
 from fpcore import language
-from fpcore.analysis.contrasts import Side, contrast, said
+from fpcore.analysis.contrasts import Side, contrast, exponents_over_text, said
 from fpcore.analysis.difference import MetricDifference
 from fpcore.errors import RecordError
 from fpcore.notation import METRICS, metrics_where
@@ -21,7 +21,7 @@ from fpcore.records.pairs import incomparable, restricted
 from fpcore.records.record import RunRecord, load_record, load_records
 from fpcore.stats.priors import NO_PRIOR, Prior
 from fpcore.stats.scaling import LEAST_SIZES, PowerLaw
-from fpcore.stats.uncertainty import LEVEL, difference
+from fpcore.stats.uncertainty import LEVEL, difference, differences
 
 # What the summary always gives, and what it gives where it is known.
 SUMMARY = sorted(metrics_where(lambda m: m.summary), key=lambda name: METRICS[name].summary or 0)
@@ -138,18 +138,21 @@ class Comparison:
     def windows(self) -> dict[tuple[int, int], MetricDifference]:
         """α by window of 4 sizes (first and last, in conversations), the last one over all.
 
-        The mean over seeds is that of the seeds' geometric mean. From fewer than LEAST_SIZES sizes
-        nothing is known of it.
+        The mean over seeds is that of the seeds' geometric mean. Its interval takes in seeds and,
+        where they are known, the conversations of the validation text. From fewer than LEAST_SIZES
+        sizes nothing is known of it.
         """
         enough = len(self._curved) >= LEAST_SIZES
         a, b = (alphas(*pair, self._curved) if enough else {} for pair in self._pairs)
         found = [w for w in a if w in b] or [(self.samples[0], self.samples[-1])]
         blocked = "alpha" in self.incomparable
+        spans = {w: [n for n in self._curved if w[0] <= n <= w[1]] for w in found if enough}
+        texts = {w: exponents_over_text(self.a, self.b, own) for w, own in spans.items()}
+        sides = {w: (a.get(w, {}), b.get(w, {})) for w in found}
         return {
-            w: said(
-                "alpha", difference(a.get(w, {}), b.get(w, {}), self.level), self.level, blocked
-            )
+            w: said("alpha", d, self.level, blocked)
             for w in found
+            for d in differences({w: sides[w]}, texts, self.level).values()
         }
 
     @cached_property

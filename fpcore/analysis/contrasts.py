@@ -8,11 +8,12 @@ import numpy as np
 from fpcore.analysis.difference import MetricDifference, told
 from fpcore.notation import METRICS
 from fpcore.records.by_seed import loss_sums, values, without_seeds
+from fpcore.records.frames import curve
 from fpcore.records.pairs import incomparable
 from fpcore.records.record import RunRecord
 from fpcore.stats.priors import NO_PRIOR, Prior
-from fpcore.stats.uncertainty import LEVEL, Array, Difference, Values, differences, over_seeds
-from fpcore.stats.variance import UNKNOWN, Variance, over_conversations
+from fpcore.stats.uncertainty import LEVEL, Difference, Values, differences, over_seeds
+from fpcore.stats.variance import UNKNOWN, Variance, over_conversations, scaled
 
 Side = Sequence[tuple[float, RunRecord]]  # runs and their weights
 HUGE = 700.0  # e to a greater power is beyond the largest float
@@ -93,22 +94,52 @@ def _by_seed(side: Side, metric: str, samples: int, seeds: list[int | None]) -> 
 
 
 def _over_text(whole: Side, metric: str, samples: int) -> Variance:
-    """Return the variance that other conversations make; unknown where runs know other ones."""
-    known = [loss_sums(record, samples) for _, record in whole]
-    texts = {record.digests.get("validation_ids") for _, record in whole}
-    gaps: list[Array] = []
-    for (weight, _), own in zip(whole, known, strict=True):
-        if own is None or known[0] is None or not np.array_equal(own[1], known[0][1]):
+    """Return the variance that other conversations make in a metric at a size, in its unit."""
+    parts = [(weight, record, samples) for weight, record in whole]
+    found = _of_losses(parts, of_bytes=METRICS[metric].needs == "bytes")
+    unit = 1.0 if METRICS[metric].logged else _bits(whole[0][1], samples)
+    return scaled(found, unit**2)
+
+
+def exponents_over_text(a: RunRecord, b: RunRecord, samples: list[int]) -> Variance:
+    """Return the variance that other conversations make in the difference of two exponents.
+
+    An exponent is a sum of the mean losses at its sizes, which least squares weigh; the same
+    conversations stand at all of them. Unknown where all sizes have equal tokens.
+    """
+    parts: list[tuple[float, RunRecord, int]] = []
+    for sign, record in ((-1, a), (1, b)):
+        logs = np.log(curve(record)["train_tokens"].loc[samples].to_numpy())
+        away = logs - logs.mean()
+        if not away.any():
             return UNKNOWN
-        gaps.append(weight * own[0].mean(0))
-    if known[0] is None or len(texts) > 1:
+        weights = (sign * away / (away @ away)).tolist()
+        parts += [(w, record, n) for w, n in zip(weights, samples, strict=True)]
+    return _of_losses(parts)
+
+
+def _of_losses(parts: Sequence[tuple[float, RunRecord, int]], of_bytes: bool = False) -> Variance:
+    """Return the variance that other conversations make in a weighted sum of mean losses.
+
+    The losses are those of runs at some sizes, in nats per token of the first of them; unknown
+    where they are not all known, or are of other conversations. Losses `of_bytes` may be those of
+    other tokens, if the text has as many bytes; then the tokens of the first tell its lengths.
+    """
+    known = [own for _, record, n in parts if (own := loss_sums(record, n)) is not None]
+    if len(known) < len(parts) or len({len(counts) for _, counts in known}) > 1:
         return UNKNOWN
-    found = over_conversations(sum(gaps), known[0][1])
-    unit = 1.0 if METRICS[metric].logged else _bits(whole[0][1], samples, known[0][1])
-    return Variance(found.value * unit**2, found.dof)
+    counts = known[0][1]
+    same = all(np.array_equal(own, counts) for _, own in known)
+    same &= len({record.digests.get("validation_ids") for _, record, _ in parts}) == 1
+    lengths = {one.val_bytes for _, record, n in parts for one in record.at(n)}
+    if not same and not (of_bytes and len(lengths) == 1):
+        return UNKNOWN
+    sums = (w * own.mean(0) for (w, _, _), (own, _) in zip(parts, known, strict=True))
+    return over_conversations(sum(sums), counts)
 
 
-def _bits(record: RunRecord, samples: int, counts: Array) -> float:
+def _bits(record: RunRecord, samples: int) -> float:
     """Return the bits per byte of one nat per token."""
-    length = record.at(samples)[0].val_bytes
-    return float(counts.sum()) / math.log(2) / length if length else math.nan
+    one = record.at(samples)[0]
+    tokens = sum(one.val_token_counts or ())
+    return tokens / math.log(2) / one.val_bytes if one.val_bytes else math.nan

@@ -99,4 +99,4 @@ def told(metric: str, d: Difference) -> Direction:
     text = notation.difference(metric, d.difference)
     if METRICS[metric].logged:
         text = notation.percent(d.relative, signed=True)
-    return d.direction if any(ch in "123456789" for ch in text) else "tiny"
+    return d.direction if notation.visible(text) else "tiny"

@@ -28,7 +28,7 @@ from fpcore.notation import escaped, knob_value, metrics_where
 from fpcore.paths import shown
 from fpcore.records.by_seed import moments, values
 from fpcore.records.frames import frame
-from fpcore.records.pairs import cut_short, different_texts, same_results
+from fpcore.records.pairs import cut_short, different_texts, distinct, same_results
 from fpcore.records.record import RunRecord, load_record
 from fpcore.stats.priors import Prior, prior_of
 from fpcore.stats.uncertainty import Direction, simultaneous
@@ -55,7 +55,7 @@ class Evidence:
 
     @cached_property
     def pairs(self) -> list[tuple[RunRecord, RunRecord]]:
-        """The pairs of runs that are compared, but for those whose every figure is the same.
+        """The pairs of runs that are compared; runs whose every figure is the same are one.
 
         Each run with the base, with the best and with those outside the grid, and each trained run
         with its controls.
@@ -63,8 +63,14 @@ class Evidence:
         wanted = [(start, r) for start in (self.base, self.best) for r in self.records]
         wanted += [(r, control) for r in self.records for control in self.controls[r.name]]
         wanted += [(r, other) for r in self.records for other in self.outside]
-        found = {frozenset((a.name, b.name)): (a, b) for a, b in wanted if a.name != b.name}
-        return [pair for pair in found.values() if not same_results(*pair)]
+        first = {r.name: next(x for x in self.records if same_results(x, r)) for r in self.records}
+        apart = [(first[a.name], first[b.name]) for a, b in wanted]
+        return [*{frozenset((a.name, b.name)): (a, b) for a, b in apart if a is not b}.values()]
+
+    def distinct(self, samples: int) -> list[RunRecord]:
+        """Return the runs without those that repeat an earlier one's figures at a size."""
+        found = distinct([r.where(lambda own: own.samples == samples) for r in self.records])
+        return [self.record(r.name) for r in found]
 
     @cached_property
     def outside(self) -> list[RunRecord]:
@@ -251,6 +257,12 @@ class Evidence:
         return sorted(r for r in found if not math.isnan(r))
 
     @cached_property
+    def over_text(self) -> bool:
+        """Whether every interval of Val PPL takes in the conversations, as the runs know them."""
+        found = [d for c in self.comparisons.values() for d in c.by_size("val_ppl").values()]
+        return all(d.by_text.known for d in found if d.certain != "unknown")
+
+    @cached_property
     def clipping(self) -> list[Clipping]:
         """How gradient clipping acted in every run."""
         return [clipping(record) for record in self.records]
@@ -260,9 +272,23 @@ def gather(study: Study) -> Evidence:
     """Read the records of a study.
 
     Raises:
-        RecordError: one is missing or damaged, or of another config than the study's.
+        RecordError: one is missing or damaged, of another config than the study's, or without a
+            size or a seed of the base.
     """
-    return Evidence(study, tuple(_load(config) for config in study.configs()))
+    e = Evidence(study, tuple(_load(config) for config in study.configs()))
+    for record in e.varied:
+        _check_whole(record, e.base)
+    return e
+
+
+def _check_whole(record: RunRecord, base: RunRecord) -> None:
+    own, wanted = ([(r.samples, r.seed) for r in one.results] for one in (record, base))
+    if lacking := [place for place in wanted if place not in own]:
+        samples, seed = lacking[0]
+        raise RecordError(
+            f"{shown(record.path)} has no result at {samples} conversations with seed {seed}, "
+            f"which {base.name} has; delete it, and run the study again."
+        )
 
 
 def _load(config: RunConfig) -> RunRecord:

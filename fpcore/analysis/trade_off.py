@@ -19,6 +19,7 @@ from fpcore.stats.uncertainty import Array, simultaneous
 FEW_RUNS = 5  # fewer distinct runs than this cannot carry a correlation or an optimum
 RARE = 0.05  # a correlation with a p-value above this may be chance
 RARE_WITHOUT_ONE = 0.1  # as RARE where one run is left out; four runs cannot reach less than 0.08
+LEAST_P = 0.01  # a p-value below this is not written out
 SIGNS = {"up": 1, "down": -1}
 
 
@@ -56,6 +57,13 @@ class TradeOff:
     correlation: Correlation | None
     opposed: list[int]
     alike: list[int]
+
+    @property
+    def contrary(self) -> list[int]:
+        """The sizes of the pairs that differ the other way than the correlation says."""
+        if self.correlation is None or not self.correlation.rho:
+            return []
+        return self.alike if self.correlation.rho < 0 else self.opposed
 
 
 def trade_off(records: Iterable[RunRecord], samples: list[int] | None = None) -> TradeOff:
@@ -161,15 +169,22 @@ def strength(found: Correlation) -> str:
     """Give a correlation, its p-value, and what is left of it without one run."""
     left = [rho for rho, _ in found.without_one]
     low, high = (number(end, 2, signed=True) for end in (min(left), max(left)))
-    rho, p = number(found.rho, 2, signed=True), number(found.p, 2)
-    return said("順位相関は ρ = {rho}（p = {p}、1 つ除くと {low}〜{high}）",
+    rho, p = number(found.rho, 2, signed=True), chance(found.p)
+    return said("順位相関は ρ = {rho}（{p}、1 つ除くと {low}〜{high}）",
                 rho=rho, p=p, low=low, high=high)  # fmt: skip
 
 
+def chance(p: float) -> str:
+    """Write a p-value; one that two digits would show as 0 is said to be below the last of them."""
+    return f"p = {number(p, 2)}" if p >= LEAST_P else f"p < {LEAST_P}"
+
+
 def counter_examples(found: TradeOff) -> str:
-    """Say that the pairs of runs do not all point the same way."""
+    """Say that the pairs of runs do not all point the same way, or not that of the correlation."""
     if not (found.opposed and found.alike):
-        return ""
+        places = sizes(sorted({*found.contrary}))
+        text = template("向きを言える組は、どれも順位相関と逆の向き（{places}）")
+        return said(text, places=places) if found.contrary else ""
     sides = [
         said("{n}（{places}）", n=len(side), places=sizes(sorted(set(side))))
         for side in (found.opposed, found.alike)

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from fpcore.analysis.comparison import Comparison, compare_runs
+from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.difference import MetricDifference
 from fpcore.language import clauses, said, template
-from fpcore.records.record import RunRecord
 from fpcore.reports.sentences import level, per_size, qualified
 
 HELPS = {
@@ -16,17 +15,17 @@ HELPS = {
 UNDECIDED = template("役に立つとも害になるとも言えない")
 
 
-def worth(record: RunRecord, controls: Sequence[RunRecord], share: float) -> str:
+def worth(run: str, found: Sequence[Comparison], share: float) -> str:
     """Say in one sentence whether phase 1 lowers Val PPL, with intervals of the level `share`.
 
-    The differences are the control's Val PPL less the trained run's, at every size.
+    `found` are the comparisons of the run with each control; the differences are the control's Val
+    PPL less the trained run's, at every size.
     """
-    found = [compare_runs(record, control, level=share) for control in controls]
     if not found:
         return ""
     return said(
         "Phase 1 の訓練は（差は対照の Val PPL − `{run}`、[ ] は {level} 区間）、{found}。",
-        run=record.name,
+        run=run,
         level=level(share),
         found=clauses(map(beside_control, found)),
     )

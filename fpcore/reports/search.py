@@ -126,13 +126,16 @@ def _beside(e: SearchEvidence, other: RunRecord) -> str:
 def _of_luck(e: SearchEvidence) -> str:
     gain = e.gain(e.chosen[0])
     found = said(
-        "選択の運: 開発テキストでは基準より PPL が {chosen} 下がったが、同じ実行の検証では {same}、"
-        "新しいシードの検証では {fresh}。",
+        "選択の運: 基準より PPL が低い割合は、開発テキストで {chosen}、同じ実行の検証で {same}、"
+        "新しいシードの検証で {fresh}。",
         chosen=_share(gain.chosen_on), same=_share(gain.same_run), fresh=_share(gain.fresh),
     )  # fmt: skip
+    lost = _share(gain.luck)
     seeming = (
-        said("差の {share} は、選んだことによる見かけである。", share=_share(gain.luck))
-        if gain.luck > 0
+        said(
+            "PPL で {lost} に当たる分は、新しいシードの検証に残らなかった見かけである。", lost=lost
+        )
+        if gain.luck > 0 and notation.visible(lost)
         else said("選んだことによる見かけの利得は見えない。")
     )
     return passage(found, seeming)

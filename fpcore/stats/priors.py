@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy import optimize, special
 
-from fpcore.stats.variance import UNKNOWN, Variance, pooled, scaled
+from fpcore.stats.variance import UNKNOWN, Variance, scaled
 
 FEW = 6  # fewer variances than this hardly tell of each other
 # Comparisons with one run share its spread, however many they are: of two equal variances, one of d
@@ -48,7 +48,13 @@ def prior_of(comparisons: Iterable[Mapping[Key, Variance]]) -> Prior:
         return NO_PRIOR
     scales = _scales(known)
     means = [[scaled(v, 1 / scales[key]) for key, v in own.items()] for own in known]
-    return Prior(_expected([pooled(own[0], own) for own in means]), scales)
+    return Prior(_expected([_mean(own) for own in means]), scales)
+
+
+def _mean(sizes: Sequence[Variance]) -> Variance:
+    """Return the mean of the variances of a comparison that rest on as many seeds as the first."""
+    alike = [own for own in sizes if own.dof == sizes[0].dof]
+    return Variance(sum(x.value for x in alike) / len(alike), sum(x.dof for x in alike))
 
 
 def _scales(known: Sequence[Mapping[Key, Variance]]) -> dict[Key, float]:
@@ -80,7 +86,7 @@ def _inverse_trigamma(value: float) -> float:
 
 def drawn_to(own: Variance, prior: Variance) -> Variance:
     """Return a variance drawn towards its prior, each as its degrees of freedom weigh it."""
-    if not (own.known and prior.known and own.value > 0):
+    if not (own.known and prior.known):
         return own
     dof = own.dof + prior.dof
     return Variance((own.dof * own.value + prior.dof * prior.value) / dof, dof)

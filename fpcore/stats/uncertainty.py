@@ -2,17 +2,19 @@
 
 A difference is a mean over seeds; that of a loss is a mean over conversations, too. Its variance
 is the sum of what other seeds and what other conversations would change, with Satterthwaite's
-degrees of freedom. The spread over seeds is pooled over the sizes of the two runs: three to five
-seeds of one size hardly tell it, and it is alike at all of them (over 153 pairs of runs, the
-logarithm of its square has the variance 1.77 between sizes, by chance alone 1.64). Over pairs it
-differs up to fiftyfold, so a report of many draws them towards each other as far as they are alike
-(`priors.prior_of`). Losses are in nats, so that their difference is the logarithm of a ratio of
-perplexities.
+degrees of freedom. Three to five seeds of one size hardly tell their spread, so that of the other
+sizes of the two runs helps, as far as it is alike (`variance.pooled`): in perplexity it is 2.4
+times as large at 25 conversations as at 100 (113 pairs of runs; the same factor in all of them, but
+for chance), and a convergence rate that is 0 for all seeds has none. Over pairs it differs up to
+fiftyfold, so a report of many draws them towards each other as far as they are alike, and learns
+the factor of the sizes (`priors.prior_of`). Losses are in nats, so that their difference is the
+logarithm of a ratio of perplexities.
 
 Coverage of 95 % intervals, simulated on stored loss sums of pairs of runs at three sizes
-(`tests/stats/test_coverage.py`), with 3, 5 and 10 seeds: 0.952 to 0.966 on 200 conversations of at
-most 1,000 tokens, 0.919 to 0.984 on 25 of which one has half of the tokens. All intervals of a
-study at once: 0.91 to 0.94 with 5 seeds, 0.87 to 0.92 with 3.
+(`tests/stats/test_coverage.py`), with 3, 5 and 10 seeds on 200 conversations of at most 1,000
+tokens: 0.95 to 0.98 where seeds spread alike at all sizes, and by size 0.93 to 0.99 where they
+spread 2.4 times as much at the smallest as at the largest. All intervals of a study at once: 0.92
+to 0.97 with 5 seeds, 0.89 to 0.94 with 3.
 """
 
 import math
@@ -120,9 +122,9 @@ def differences(
     """Compare a metric of two runs at several sizes, given as for `difference`.
 
     `texts` holds by size the variance that other conversations make, where it is known. The spread
-    over seeds is that of all sizes of as many seeds together, but for those at which every seed
-    gave the same for both runs; it is drawn towards the `prior` of comparisons of its kind, which
-    tells the scale of each size, too.
+    over seeds is told by all sizes of as many seeds together (`pooled`), but for those at which
+    every seed gave the same for both runs; it is drawn towards the `prior` of comparisons of its
+    kind, which tells the scale of each size, too.
     """
     paired = {key: _shared(*pair) for key, pair in sides.items()}
     scales = {key: prior.scales.get(key, 1.0) for key in sides}

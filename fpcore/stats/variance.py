@@ -44,11 +44,16 @@ def combined(*variances: Variance) -> Variance:
 
 
 def pooled(own: Variance, pool: Iterable[Variance]) -> Variance:
-    """Return the mean of the variances that rest on as many seeds as `own`."""
+    """Return a variance that those of a pool which rest on as many seeds help to know.
+
+    It is their mean, or its own where that is larger, with Satterthwaite's degrees of freedom: many
+    where they are alike, few where some are far smaller, as those of a share at 0 or 1.
+    """
     alike = [other for other in pool if other.known and other.dof == own.dof]
     if not alike:
         return own
-    return Variance(sum(x.value for x in alike) / len(alike), sum(x.dof for x in alike))
+    total = combined(*alike)
+    return Variance(max(own.value, total.value / len(alike)), total.dof)
 
 
 def scaled(own: Variance, factor: float) -> Variance:

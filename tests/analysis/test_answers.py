@@ -1,6 +1,7 @@
 """What a study of contexts, weights and iterations answers, whatever its records say."""
 
 import re
+import statistics
 from typing import Any
 
 import pytest
@@ -8,10 +9,11 @@ from helpers.studies import arm, evidence, study_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fpcore import compare_runs
 from fpcore.analysis.study import Evidence
 from fpcore.config.study import Study
-from fpcore.reports.sentences import UNCLEAR
-from fpcore.reports.study import answers, ranks, report
+from fpcore.reports.sentences import UNCLEAR, with_interval
+from fpcore.reports.study import answers, ranks, report, worth
 
 CONFIGS = {config.run_name: config for config in study_of("contexts").configs()}
 DIRECTIONS = ("高い", "低い", "よいと言え", "役に立つと言える", "害になると言える")
@@ -56,7 +58,7 @@ def test_the_first_three_lines_answer_the_questions() -> None:
         in second
     )
     assert "0.0 は 0.9 よりよいと言える" in second and "`gradient_clip`" in second
-    assert "zero に対して 25 サンプルで 10 設定で役に立つと言える" in third
+    assert "zero に対して 25 サンプルで 9 設定で役に立つと言える" in third  # the clip changes none
     assert "untrained に対して" in third
     assert "最良の dist_reg_weight 0.0" in third and "基準（Val ER 70.0%）は最良より、" in third
 
@@ -98,6 +100,23 @@ def test_a_cost_that_is_there_but_small_is_called_so() -> None:
     assert "どの値でも Val PPL の差は小さい" in second
 
 
+@pytest.mark.parametrize(("spread", "all_small"), [(0.0003, True), (0.0015, False)])
+def test_differences_are_small_for_every_value_only_where_intervals_say_so(
+    spread: float, all_small: bool
+) -> None:
+    """A cost of 0.8 % is told at both spreads; at the larger one it may be 1 % and more."""
+    study = study_of("iterations").model_copy(update={"grid": {"max_iter": [30, 60, 100]}})
+    cost: dict[str, Any] = {"gap": 0.008, "seed_noise": spread}
+    arms = [arm(c, **cost if c.run_name != "study" else {}) for c in study.configs()]
+    e = Evidence(study, tuple(arms))
+    found = [c["val_ppl"] for c in e.comparisons.values()]
+    assert all(d.certain == "up" and d.small for d in found)
+    assert all(d.negligible for d in found) == all_small
+    told = answers.answer(e)[1]
+    assert ("どの値でも Val PPL の差は小さい" in told) == all_small
+    assert all_small or "60 が最もよいと言える" in told
+
+
 def test_a_cost_that_cannot_be_told_has_no_direction() -> None:
     noisy = {
         name: {"gap": 0.02 if config.max_iter == 100 else 0.0, "seed_noise": 0.05 + 0.01 * i}
@@ -136,12 +155,21 @@ def test_what_other_sizes_say_is_said() -> None:
     assert "-11.3%、低い" in row and "+5.1%、高い" in row
 
 
+def test_intervals_are_said_to_rest_on_what_the_records_know() -> None:
+    """A single record without the losses of its conversations leaves its interval to the seeds."""
+    noisy = {name: {"seed_noise": 0.004 + 0.0002 * i} for i, name in enumerate(CONFIGS)}
+    blind = noisy | {"study-max_iter30": noisy["study-max_iter30"] | {"val_loss_sums": None}}
+    for own, known in ((noisy, True), (blind, False)):
+        told = "\n".join(answers.answer(contexts(**own))) + report.differences(contexts(**own))
+        assert ("シードと検証会話の両方のばらつきが入る" in told) == known
+        assert told.count("会話ごとの損失の和を知らない") == 2 * (not known)
+
+
 def test_the_resolution_is_said_and_is_that_of_the_intervals() -> None:
     noisy = {name: {"seed_noise": 0.004 + 0.0002 * i} for i, name in enumerate(CONFIGS)}
     e = contexts(**noisy)
     line = next(line for line in answers.answer(e) if "見分けられる差は" in line)
-    middle = e.resolutions[len(e.resolutions) // 2]
-    assert f"約 {100 * middle:.1f}%" in line and "検出力 80 %" in line
+    assert f"約 {100 * statistics.median(e.resolutions):.1f}%" in line and "検出力 80 %" in line
     d = e.comparisons["study-contextszero"]["val_ppl"]
     assert d.resolution > abs(d.ends[1] - d.relative)  # more than the half width
 
@@ -155,6 +183,33 @@ def test_equal_runs_of_one_kind_of_control_count_once() -> None:
     effects = {(effect.of, effect.end): effect.settings for effect in e.effects}
     assert effects == {("dist_reg_weight", 0.0): 3, ("dist_reg_weight", 0.5): 3,
                        ("max_iter", 30): 3, ("max_iter", 100): 3}  # fmt: skip
+
+
+def test_settings_of_the_same_results_count_once() -> None:
+    """At weight 0 the rate is reached early, so that the iterations change nothing."""
+    alike = {
+        name: {"gap": 0.05, "val_er": 0.4, "val_er_centred": 0.5, "convergence_rate": 0.99}
+        for name, config in CONFIGS.items()
+        if config.dist_reg_weight == 0
+    }
+    once = {name: own for name, own in alike.items() if CONFIGS[name].max_iter == 60}
+    more = {"study-contextszero": {"gap": 0.1}, "study-dist_reg_weight0.5": {"gap": -0.05}}
+    third = answers.answer(contexts(**alike | more))[2]
+    assert "ER がそれより低い 2 設定のうち Val PPL が高い（悪い）と言えるのは 2" in third
+    assert third.count("zero に対して 25 サンプルで 7 設定で役に立つと言える") == 1
+    assert len(contexts(**alike | more).pairs) < len(contexts(**once | more).pairs)
+
+
+def test_one_trained_run_stands_beside_its_controls_as_in_the_tables() -> None:
+    """What many runs tell of the spread over seeds is used in every sentence alike."""
+    base, wide = study_of("controls"), [{"contexts": "zero", "embed_dim": n} for n in (32, 64, 96)]
+    study = base.model_copy(update={"also": wide})
+    noisy = {c.run_name: {"seed_noise": 0.002 * 3**i} for i, c in enumerate(study.configs())}
+    e = Evidence(study, tuple(arm(c, noise=1, **noisy[c.run_name]) for c in study.configs()))
+    zero = e.record("study-contextszero")
+    found, alone = e.compared(e.base, zero), compare_runs(e.base, zero, level=e.level)
+    shown, other = (with_interval(c["val_ppl"]) for c in (found, alone))
+    assert shown in worth.answer(e) and other not in worth.answer(e)
 
 
 def test_the_table_shows_the_centred_rank_where_it_is_known() -> None:

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from fpcore.analysis.checks import of_data, of_pairs, of_records, registry
 from fpcore.analysis.checks.check import CARE, OK, WRONG, Check
 from fpcore.analysis.comparison import compare_runs
+from fpcore.analysis.trade_off import chance, trade_off
 from fpcore.records.pairs import distinct, incomparable, overlaps
 from fpcore.records.record import RunRecord
 
@@ -177,6 +178,16 @@ def test_seeds() -> None:
     assert "25, 50, 100, 200, 400 サンプル" in of_pairs.seeds(near).evidence
     close = [with_seed(with_seed(r, 43, 1.0), 44, 2.0) for r in (a, _shifted(b, 0.001))]
     assert of_pairs.seeds(close).verdict == OK  # the difference is known to be below 1 %
+
+
+def test_many_seeds_tell_nothing_of_what_cannot_be_compared() -> None:
+    """Phase 2 cut short everywhere, or Val PPL unknown at one size."""
+    a, b = (seeded(run(name), name, {42: 0.0, 43: 1.0, 44: 2.0}) for name in "ab")
+    short = edited(b, results=[r.model_copy(update={"best_epoch": 20}) for r in b.results])
+    gone = [r.model_copy(update={"val_ppl": None} if r.samples == 50 else {}) for r in b.results]
+    for other, places in ((short, "25, 50, 100, 200, 400"), (edited(b, results=gone), "50")):
+        found = of_pairs.seeds([a, other])
+        assert found.evidence == f"シード n=3、Val PPL は {places} サンプルで比べられない"
 
 
 def test_seeds_at_the_level_of_the_report() -> None:
@@ -391,6 +402,31 @@ def test_counter_examples() -> None:
     found = of_records.er_and_ppl(against)
     assert found.verdict == CARE
     assert "PPL も低い組は 4（25 サンプル）" in found.evidence
+
+
+def test_a_correlation_needs_pairs_that_point_its_way() -> None:
+    """Its pairs differ by noise alone; or all that can be told, at another size, contradict it."""
+    runs = [_shifted(run(f"r{i}", val_er=0.6 + i / 100), -0.1 * i) for i in range(5)]
+    noisy = [seeded(r, r.name, {42: 50.0, 43: 0.0, 44: -50.0 - i}) for i, r in enumerate(runs)]
+    found = of_records.er_and_ppl(noisy)
+    assert found.verdict == CARE and "向きを言える組はない" in found.evidence
+    turned = [
+        edited(r, results=[
+            x.model_copy(update={"val_ppl": 900 + 50.0 * i} if x.samples == 25 else {})
+            for x in r.results
+        ])
+        for i, r in enumerate(noisy)
+    ]  # fmt: skip
+    assert trade_off(turned, [25, 400]).contrary == [25] * 10
+    found = of_records.er_and_ppl(turned)
+    assert found.verdict == CARE
+    assert "どれも順位相関と逆の向き（25 サンプル）" in found.evidence
+
+
+@given(st.floats(0, 1))
+def test_no_p_value_is_shown_as_zero(p: float) -> None:
+    shown = chance(p)
+    assert not shown.endswith("0.00") and (shown == "p < 0.01") == (p < 0.01)
 
 
 def test_knobs_stand_in_for_unknown_digests() -> None:

@@ -2,15 +2,21 @@
 
 import math
 
+import numpy as np
 import pytest
-from helpers.records import PPL, record, result, scaled, seeded
+from helpers.records import PPL, edited, record, result, scaled, seeded
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fpcore import compare_runs
 from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.contrasts import contrast
 from fpcore.errors import RecordError
+from fpcore.records.record import RunRecord
 from fpcore.reports import sentences
 from fpcore.reports.comparison import report, sections
+from fpcore.stats.uncertainty import Array
+from fpcore.stats.variance import half_width, over_conversations
 
 
 def gaps(c: Comparison, metric: str) -> list[float]:
@@ -75,6 +81,56 @@ def test_alpha_rows_are_windows_then_all_sizes() -> None:
     assert [*c.windows] == [(25, 200), (50, 400), (25, 400)]
     assert [d.difference for d in c.windows.values()] == pytest.approx([0, 0, 0], abs=1e-12)
     assert "Window 2 (50–400)" in sections.alpha(c)
+
+
+@given(st.lists(st.integers(1, 500), min_size=3, max_size=9), st.integers(0, 99))
+def test_exponents_are_held_to_the_conversations(counts: list[int], seed: int) -> None:
+    """A conversation moves an exponent by the slope of its share of the mean losses."""
+    rng, n = np.random.default_rng(seed), np.array(counts, float)
+    tokens = {r.samples: float(r.train_tokens or 0) for r in record("x").results}
+
+    def drawn(name: str, means: Array) -> RunRecord:
+        sums = dict(zip(tokens, means * n, strict=True))
+        return edited(record(name), results=[
+            r.model_copy(update={
+                "val_ppl": float(np.exp(sums[r.samples].sum() / n.sum())),
+                "val_loss_sums": sums[r.samples].tolist(), "val_token_counts": counts,
+            })
+            for r in record(name).results
+        ])  # fmt: skip
+
+    one = rng.normal(6, 0.1, (5, len(n)))
+    two = one + rng.normal(0, 0.1, one.shape)
+    d = compare_runs(drawn("a", one), drawn("b", two))["alpha"]
+    slopes = np.polyfit(np.log([*tokens.values()]), (two - one) * n, 1)[0]
+    assert d.difference == pytest.approx(slopes.sum() / n.sum())
+    expected = over_conversations(slopes, n)
+    assert d.by_text.value == pytest.approx(expected.value, rel=1e-6, abs=1e-15)
+    assert d.high - d.difference == pytest.approx(half_width(expected, 0.95), rel=1e-5, abs=1e-9)
+    moved = rng.normal(0, 0.1, len(n))
+    shifted = compare_runs(drawn("a", one), drawn("b", one + moved))["alpha"]
+    assert shifted.by_text.value == pytest.approx(0, abs=1e-12)  # alike at all sizes
+
+
+@pytest.mark.parametrize(("other", "known"), [(1000, True), (1001, False)])
+def test_bits_per_byte_of_other_vocabularies_are_held_to_the_conversations(
+    other: int, known: bool
+) -> None:
+    """Two tokens of the first stand for one of the second; losses differ by conversation."""
+    counts, sums, gaps = [40, 20, 60, 80], np.array([240.0, 120, 360, 480]), [9.0, -7, 5, -3]
+
+    def own(name: str, of: Array, tokens: list[int], length: int) -> RunRecord:
+        bits = float(of.sum()) / math.log(2) / length
+        found = record(name, val_loss_sums=of.tolist(), val_token_counts=tokens,
+                       val_bytes=length, bits_per_byte=bits)  # fmt: skip
+        return edited(found, digests={"validation_ids": name, "vocabulary": name})
+
+    a = own("a", sums, counts, 1000)
+    d = compare_runs(a, own("b", sums + gaps, [n // 2 for n in counts], other))["bits_per_byte"]
+    assert d.by_text.known == known and (d.said == "unclear") == known
+    if known:
+        expected = half_width(over_conversations(gaps, counts), 0.95) * 0.2 / math.log(2)
+        assert d.high - d.difference == pytest.approx(expected)  # 200 tokens in 1,000 bytes
 
 
 def test_traces_are_compared_at_one_size() -> None:

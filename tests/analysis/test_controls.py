@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from helpers.studies import arm, evidence
 
-from fpcore import RunConfig
+from fpcore import RunConfig, compare_runs
 from fpcore.analysis import factors
 from fpcore.reports import baselines, controls
 from fpcore.reports.study import answers
@@ -21,7 +21,7 @@ def test_what_phase_1_is_worth(gap: float, noise: int, said: str) -> None:
     """A control whose losses are `gap` nats above the trained run's."""
     trained = arm(RunConfig.load("study"))
     control = arm(RunConfig(**trained.config | {"name": "c", "contexts": "zero"}), gap, noise)
-    sentence = controls.worth(trained, [control], 0.95)
+    sentence = controls.worth("study", [compare_runs(trained, control)], 0.95)
     assert said in sentence and sentence.count("。") == 1
     assert sentence.startswith("Phase 1 の訓練は（差は対照の Val PPL − `study`、[ ] は 95 % 区間）")
     assert "zero に対して" in sentence
@@ -35,7 +35,7 @@ def test_a_control_differs_in_its_contexts_alone() -> None:
     others = [arm(RunConfig(**trained.config | {"name": f"c{i}"} | k)) for i, k in enumerate(knobs)]
     assert factors.beside(trained, [trained, *others]) == others[:2]
     assert factors.beside(others[0], [trained, *others]) == []
-    assert controls.worth(trained, [], 0.95) == ""
+    assert controls.worth("study", [], 0.95) == ""
 
 
 def test_a_control_runs_no_phase_1_whatever_its_knobs_say() -> None:

@@ -309,17 +309,31 @@ def test_a_study_needs_records_of_its_own_configs(
         gather(study)
 
 
+@pytest.mark.parametrize("lost", [{"samples": 400}, {"seed": 44}, {"samples": 25, "seed": 42}])
+def test_a_study_needs_every_size_and_seed_of_its_base(
+    lost: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
+    study = study_of("controls")
+    whole = [arm(config) for config in study.configs()]
+    part = whole[2].where(lambda r: any(getattr(r, k) != v for k, v in lost.items()))
+    for record in (*whole[:2], part):
+        record.save()
+    with pytest.raises(RecordError, match=r"study-contextszero.json has no result at "):
+        gather(study)
+
+
 def test_intervals_are_simultaneous() -> None:
-    """Five runs beside the base, three of them beside the best, at five sizes in five metrics."""
+    """Five runs beside the base, of which two repeat it: the three others, two beside the best."""
     gaps = {"study-max_iter30": -0.1, "study-max_iter40": 0.1, "study-max_iter50": 0.2}
     e = evidence("iterations", **{name: {"gap": gap} for name, gap in gaps.items()})
     assert e.best.name == "study-max_iter30" and e.unchanged == [
         "study-max_iter70",
         "study-max_iter100",
     ]
-    assert e.family == (3 + 4, 5, 6 - 1)
-    assert e.level == pytest.approx(1 - 0.05 / 175)
-    assert any("7 個の比較 × 5 サイズ × 5 指標" in line and "99.971 %" in line
+    assert e.family == (3 + 2, 5, 6 - 1)
+    assert e.level == pytest.approx(1 - 0.05 / 125)
+    assert any("5 個の比較 × 5 サイズ × 5 指標" in line and "99.960 %" in line
                for line in answers.answer(e))  # fmt: skip
 
 

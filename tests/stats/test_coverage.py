@@ -4,10 +4,10 @@
 one of which has half of the tokens. From a pair of them a population is made: what a conversation
 moves, what a seed moves, and what is left of both. Seeds and conversations are drawn from it anew.
 
-With 200 conversations of at most 1,000 tokens 95 % intervals cover 0.952 to 0.966 for 3, 5 and 10
-seeds (3,000 intervals each, standard error 0.4 %). With the stored 25, of which 3 count, it is
-0.919 to 0.984: least where conversations matter most, most where seeds do. A true effect shifts
-all alike and changes none of it.
+With 200 conversations of at most 1,000 tokens 95 % intervals cover 0.95 to 0.98 for 3, 5 and 10
+seeds where these spread alike at all sizes. Records spread FALLS times as much at the smallest size
+as at the largest; then it is 0.93 to 0.96 at the smallest, and up to 0.99 at the largest. A true
+effect shifts all alike and changes none of it.
 """
 
 import json
@@ -33,6 +33,7 @@ STORED = json.loads((Path(__file__).parent / "stored_losses.json").read_text("ut
 COUNTS = np.array(STORED["counts"], float)
 RUNS = [name for name in STORED["losses"] if name != "study"]
 SIZES = ("25", "50", "100")
+FALLS = 2.35  # from 25 to 100 conversations, over 113 pairs of the committed runs of studies
 MEMORY = 200  # tokens after which a conversation's mean gap gets no more certain
 LENGTHS = {"25 heavy-tailed": COUNTS, "200 capped": np.tile(np.minimum(COUNTS, 1000), 8)}
 
@@ -50,8 +51,11 @@ class Population:
     spread: float
 
 
-def population(run: str) -> list[Population]:
-    """The populations of a run beside the base by size; the spread of seeds is that of all."""
+def population(run: str, falls: float) -> list[Population]:
+    """The populations of a run beside the base by size.
+
+    The spread of seeds is that of all, `falls` times as large at the first as at the last.
+    """
     root, found, spreads = np.sqrt(np.minimum(COUNTS, MEMORY)), [], []
     for n in SIZES:
         gaps = np.array(STORED["losses"][run][n]) - np.array(STORED["losses"]["study"][n])
@@ -61,7 +65,8 @@ def population(run: str) -> list[Population]:
         found.append((texts - texts.mean(), (rests - rests.mean()) * math.sqrt(3 / 2)))
         spreads.append(by_seed.var(ddof=1))
     spread = math.sqrt(sum(spreads) / len(spreads))
-    return [Population(texts, rests, spread) for texts, rests in found]
+    scales = np.geomspace(math.sqrt(falls), 1 / math.sqrt(falls), len(SIZES)).tolist()
+    return [Population(*own, spread * scale) for own, scale in zip(found, scales, strict=True)]
 
 
 def drawn(
@@ -80,31 +85,35 @@ def drawn(
     return differences(sides, texts)
 
 
-def coverage(run: str, counts: Array, seeds: int, effect: float, times: int) -> float:
-    """The share of intervals that hold the true effect."""
-    sizes, rng, held = population(run), np.random.default_rng(seeds), []
+def coverage(
+    run: str, counts: Array, seeds: int, effect: float, times: int, falls: float
+) -> list[float]:
+    """The share of intervals that hold the true effect, by size."""
+    sizes, rng, held = population(run, falls), np.random.default_rng(seeds), []
     for _ in range(times):
         found = drawn(sizes, counts, seeds, effect, rng)
-        held += [d.low <= effect <= d.high for d in found.values()]
-    return float(np.mean(held))
+        held.append([d.low <= effect <= d.high for d in found.values()])
+    shares: list[float] = np.mean(held, 0).tolist()
+    return shares
 
 
-@pytest.mark.parametrize("seeds", [3, 5])
-def test_intervals_hold_the_true_difference(seeds: int) -> None:
-    """A small one of the simulation below: 1,200 intervals, standard error 0.6 %."""
-    found = coverage("study-contextszero", LENGTHS["200 capped"], seeds, 0.01, 400)
-    assert 0.93 <= found <= 0.975
+@pytest.mark.parametrize("falls", [1.0, FALLS])
+def test_intervals_hold_the_true_difference(falls: float) -> None:
+    """A small one of the simulation below: 400 intervals at each size, standard error 1 %."""
+    found = coverage("study-contextsuntrained", LENGTHS["200 capped"], 5, 0.01, 400, falls)
+    assert min(found) >= 0.93 and np.mean(found) <= 0.98
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("falls", [1.0, FALLS])
 @pytest.mark.parametrize("effect", [0.0, 0.01, -0.1])
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("run", RUNS)
-def test_coverage(run: str, seeds: int, effect: float) -> None:
-    for kind, (low, high) in {"200 capped": (0.93, 0.97), "25 heavy-tailed": (0.91, 0.99)}.items():
-        found = coverage(run, LENGTHS[kind], seeds, effect, 1000)
-        print(f"{run} {seeds} {effect} {kind}: {found:.3f}")
-        assert low <= found <= high, kind
+def test_coverage(run: str, seeds: int, effect: float, falls: float) -> None:
+    for kind, low in {"200 capped": 0.91, "25 heavy-tailed": 0.9}.items():
+        found = coverage(run, LENGTHS[kind], seeds, effect, 1000, falls)
+        print(f"{run} {seeds} {effect} {falls} {kind}: {found}")
+        assert min(found) >= low and np.mean(found) <= 0.99, kind
 
 
 def family(arms: int, seeds: int, unlike: float, rng: np.random.Generator) -> list[Difference]:
@@ -140,9 +149,9 @@ def family(arms: int, seeds: int, unlike: float, rng: np.random.Generator) -> li
 @pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize("arms", [4, 14])
 def test_simultaneous_coverage(arms: int, seeds: int, unlike: float) -> None:
-    """How often all intervals of a study hold the truth at once: 0.91 to 0.94 with 5 seeds.
+    """How often all intervals of a study hold the truth at once: 0.92 to 0.97 with 5 seeds.
 
-    With 3 seeds it is 0.87 to 0.92 (standard error 1.3 %): in the far tails that a family needs,
+    With 3 seeds it is 0.89 to 0.94 (standard error 1.3 %): in the far tails that a family needs,
     few degrees of freedom count for less than they say.
     """
     rng = np.random.default_rng(arms * seeds)

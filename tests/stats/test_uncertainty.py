@@ -99,15 +99,36 @@ def test_enormous_differences_have_an_interval() -> None:
 
 
 def test_the_spread_over_seeds_is_that_of_all_sizes() -> None:
-    """Gaps 0, 2 (variance 2) and 5, 5 (variance 0): 1 on 2 degrees of freedom; 0, 0 is no gap."""
+    """Gaps 0, 2 and 0, 4: errors 1 and 4, so 2.5 on (1 + 4)² / (1² + 4²) = 1.47 degrees.
+
+    Where its own error is larger than that, it is taken; 0, 0 is no gap.
+    """
     zero: Values = {1: 0.0, 2: 0.0}
     found = differences(
-        {10: (zero, {1: 0.0, 2: 2.0}), 20: (zero, {1: 5.0, 2: 5.0}), 30: (zero, zero)}, {}
+        {10: (zero, {1: 0.0, 2: 2.0}), 20: (zero, {1: 0.0, 2: 4.0}), 30: (zero, zero)}, {}
     )
-    half = stats.t.ppf(0.975, 2) * math.sqrt(1 / 2)
-    assert found[10].high == pytest.approx(1 + half)
-    assert found[20].low == pytest.approx(5 - half)
+    t = stats.t.ppf(0.975, 25 / 17)
+    assert found[10].high == pytest.approx(1 + t * math.sqrt(2.5))
+    assert found[20].high == pytest.approx(2 + t * math.sqrt(4))
     assert found[30].low == found[30].high == 0 and found[30].direction == "same"
+
+
+@given(
+    st.lists(st.lists(NUMBERS, min_size=3, max_size=3), min_size=1, max_size=5),
+    st.integers(0, 5),
+    st.floats(0.5, 0.999),
+)
+def test_other_sizes_never_hide_the_spread_of_one(
+    gaps: list[list[float]], borders: int, level: float
+) -> None:
+    """A share at 0 or 1 has no spread; and no size spreads less than its own seeds do."""
+    zero: Values = dict.fromkeys(range(3), 0.0)
+    own = {n: (zero, dict[int | None, float](enumerate(gap))) for n, gap in enumerate(gaps)}
+    flat = {-n: (zero, dict.fromkeys(zero, 1.0)) for n in range(1, borders + 1)}
+    with_flat, without = differences(own | flat, {}, level), differences(own, {}, level)
+    for n, sides in own.items():
+        assert with_flat[n].by_seeds.value >= difference(*sides).by_seeds.value
+        assert with_flat[n].by_seeds.dof == pytest.approx(without[n].by_seeds.dof)
 
 
 def test_sizes_of_other_numbers_of_seeds_do_not_mix() -> None:
@@ -164,8 +185,9 @@ def test_sizes_have_scales_of_their_own() -> None:
     gaps: Values = {1: 0.0, 2: 2.0}  # variance 1 on 1 degree of freedom
     sides = {n: (dict.fromkeys(gaps, 0.0), gaps) for n in (1, 2)}
     d = differences(sides, {}, prior=Prior(scales=found.scales))
-    assert d[1].by_seeds.value == pytest.approx((3 + 1 / 3) / 2 / 3)
-    assert d[2].by_seeds.value == pytest.approx((3 + 1 / 3) / 2 * 3) and d[2].by_seeds.dof == 2
+    mean = (3 + 1 / 3) / 2  # of the errors without their scales; that of the first size is 3
+    assert d[1].by_seeds.value == pytest.approx(3 / 3)
+    assert d[2].by_seeds.value == pytest.approx(mean * 3) and 1 < d[2].by_seeds.dof < 2
 
 
 def test_a_prior_weighs_as_much_as_its_degrees_of_freedom() -> None:
@@ -173,6 +195,8 @@ def test_a_prior_weighs_as_much_as_its_degrees_of_freedom() -> None:
     sides: dict[int, tuple[Values, Values]] = {0: ({1: 0.0, 2: 0.0}, {1: 0.0, 2: 2.0})}
     prior = Prior(Variance(5.0, 3.0))
     assert differences(sides, {}, prior=prior)[0].by_seeds == Variance(4.0, 4.0)
+    alike: dict[int, tuple[Values, Values]] = {0: ({1: 0.0, 2: 0.0}, {1: 2.0, 2: 2.0})}
+    assert differences(alike, {}, prior=prior)[0].by_seeds == Variance(15 / 4, 4.0)
     same: dict[int, tuple[Values, Values]] = {0: ({1: 1.0, 2: 2.0}, {1: 1.0, 2: 2.0})}
     assert differences(same, {}, prior=prior)[0].direction == "same"
 

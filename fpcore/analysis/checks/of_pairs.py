@@ -127,7 +127,10 @@ def seeds(records: list[RunRecord], comparison: Comparison | None = None) -> Che
     if open_:
         text = template("{evidence}が、限るのは検証会話である")
         return Check(title, CARE, said(text, evidence=evidence), said("検証会話を増やす"))
+    lost = [n for n, d in differences.items() if d.direction == "unknown"]
     rest = said("Val PPL の差について言えることがどのサイズにもある")
+    if lost:
+        rest = said("Val PPL は {places}で比べられない", places=notation.sizes(lost))
     return Check(title, OK, listed([evidence, rest]))
 
 

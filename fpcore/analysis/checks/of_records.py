@@ -101,9 +101,10 @@ def er_and_ppl(records: list[RunRecord]) -> Check:
     """A correlation of ER and PPL, or a best ER, needs several distinct runs that agree."""
     title, found = said("ER と PPL の相関や最適値を言えるか"), trade_off(records)
     evidence, against = _runs_seen(found), counter_examples(found)
-    if found.correlation is None or not found.correlation.holds or against:
+    none = said("向きを言える組はない") * (not found.opposed and not found.alike)
+    if found.correlation is None or not found.correlation.holds or against or none:
         settle = said("ER だけを変えた実行を増やし、どのサイズでも確かめる")
-        return Check(title, CARE, clauses([evidence, against]), settle)
+        return Check(title, CARE, clauses([evidence, against or none]), settle)
     return Check(title, OK, clauses([evidence, said("向きを言える組はどれも同じ向き")]))
 
 

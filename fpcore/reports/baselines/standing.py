@@ -48,7 +48,8 @@ def standing(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     lines: list[str] = []
     for run in main_runs(runs):
         lines += [*_against(run, baselines, share), *_beside_unigram(run)]
-        lines += [controls.worth(run, factors.beside(run, runs), share)]
+        held = [compare_runs(run, own, level=share) for own in factors.beside(run, runs)]
+        lines += [controls.worth(run.name, held, share)]
     return Markdown("\n".join(f"- {line}" for line in lines if line))
 
 

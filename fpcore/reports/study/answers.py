@@ -1,6 +1,7 @@
 """What a study answers, sentence by sentence: each follows from its intervals by rule."""
 
 import math
+import statistics
 from collections.abc import Iterable
 
 from fpcore import notation
@@ -123,12 +124,20 @@ def _basis(e: Evidence) -> str:
         "成り立つように、区間は 1 つずつ {level} に広げた（Bonferroni）。",
         pairs=pairs, over=over, metrics=metrics, level=level(e.level),
     )  # fmt: skip
-    spread = said(
-        "Val PPL は比の対数で比べ、区間にはシードと検証会話の両方のばらつきが入る（シードの分散は"
-        "サイズと比較をまとめて推定した）。Val PPL で {margin} より小さい差は「小さい」と呼ぶ。",
+    spread = (
+        template("Val PPL は比の対数で比べ、区間にはシードと検証会話の両方のばらつきが入る。")
+        if e.over_text
+        else template(
+            "Val PPL は比の対数で比べる。会話ごとの損失の和を知らない記録があり、その区間に入るのは"
+            "シードのばらつきだけである。"
+        )
+    )
+    small = said(
+        "シードの分散は、似ている限り、ほかのサイズと比較からも推定した。"
+        "Val PPL で {margin} より小さい差は「小さい」と呼ぶ。",
         margin=sentences.margin("val_ppl"),
     )
-    return passage(head, family, spread)
+    return passage(head, family, said(spread), small)
 
 
 def _resolution(e: Evidence) -> str:
@@ -136,7 +145,7 @@ def _resolution(e: Evidence) -> str:
     if not e.resolutions:
         return ""
     low, high = e.resolutions[0], e.resolutions[-1]
-    middle = e.resolutions[len(e.resolutions) // 2]
+    middle = statistics.median(e.resolutions)
     ends = said("、{low}–{high}", low=percent(low), high=percent(high))
     return said(
         "この比較で見分けられる差は Val PPL の約 {middle}（{n} サンプルでの基準との比較の中央値"

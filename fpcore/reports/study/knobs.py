@@ -137,7 +137,7 @@ def _conclusion(own: str, told: Mapping[str, MetricDifference]) -> str:
     if better:
         text = template("{values!g}は {own} よりよいと言えるが、差は小さい。")
         return said(text, values=listed(better), own=own)
-    if all(d.negligible or d.small or d.certain in ("same", "tiny") for d in told.values()):
+    if all(d.negligible or d.certain == "same" for d in told.values()):
         return said("どの値でも Val PPL の差は小さい。")
     if all(d.certain == "up" for d in told.values()):
         return said("試した値の中では {own} が最もよいと言える。", own=own)

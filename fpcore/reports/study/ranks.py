@@ -110,13 +110,13 @@ def optimum(e: Evidence) -> str:
     """Say whether the Val PPL of the runs singles out an effective rank.
 
     The best run is that on development text; the others are those whose rank is told to be higher
-    or lower than its.
+    or lower than its. Runs of the same figures count once.
     """
     rank = e.means(e.best).get("val_er", (math.nan, math.nan))[0]
     if math.isnan(rank):
         text = template("最良の {best} に ER はなく、最良の ER は言えない。")
         return said(text, best=e.said(e.best)) if "val_er" in e.metrics else ""
-    others = [r for r in e.records if r.name not in (e.best.name, *e.twins)]
+    others = [r for r in e.distinct(e.samples) if r.name not in (e.best.name, *e.twins)]
     told = [e.compared(e.best, r) for r in others]
     higher, lower = (
         [c["val_ppl"].certain for c in told if c["val_er"].certain == side]

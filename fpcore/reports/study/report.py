@@ -151,11 +151,18 @@ def differences(e: Evidence) -> Markdown:
     ]  # fmt: skip
     if not rows:
         return Markdown(said("どの設定も、結果が基準とすべて同じである。"))
-    note = said(
-        "{n} サンプルでの、基準との対（同じシード）の差。[ ] は {level} 区間で、"
-        "Val PPL ではシードと検証会話、ほかの指標ではシードによる。",
-        n=e.samples, level=level(e.level),
-    )  # fmt: skip
+    text = (
+        template(
+            "{n} サンプルでの、基準との対（同じシード）の差。[ ] は {level} 区間で、"
+            "Val PPL ではシードと検証会話、ほかの指標ではシードによる。"
+        )
+        if e.over_text
+        else template(
+            "{n} サンプルでの、基準との対（同じシード）の差。[ ] は {level} 区間で、"
+            "会話ごとの損失の和を知らない記録があり、その Val PPL でもシードだけによる。"
+        )
+    )
+    note = said(text, n=e.samples, level=level(e.level))
     return Markdown(f"{notation.table(pd.DataFrame(rows))}\n\n{note}")
 
 

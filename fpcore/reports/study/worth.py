@@ -1,7 +1,5 @@
 """What a study says of a trained context beside its controls, and of the rank that goes with it."""
 
-from collections.abc import Iterable
-
 from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.study import Evidence
@@ -34,8 +32,12 @@ def in_short(e: Evidence) -> str:
 
 
 def _beside(e: Evidence, record: RunRecord) -> str:
-    found = [e.compared(record, control) for control in e.controls[record.name]]
-    return listed(map(_briefly, found))
+    return listed(map(_briefly, _beside_controls(e, record)))
+
+
+def _beside_controls(e: Evidence, record: RunRecord) -> list[Comparison]:
+    """Return a run beside each of its controls, as the whole study compares them."""
+    return [e.compared(record, control) for control in e.controls[record.name]]
 
 
 def _briefly(c: Comparison) -> str:
@@ -51,32 +53,37 @@ def of_contexts(e: Evidence) -> str:
     """Say what training contexts is worth; nothing where there are no controls."""
     trained = [r for r in e.records if e.controls[r.name]]
     if len(trained) < 2:
-        return passage(*(controls.worth(r, e.controls[r.name], e.level) for r in trained))
+        return passage(*(controls.worth(r.name, _beside_controls(e, r), e.level) for r in trained))
     return _of_many(e)
 
 
 def _of_many(e: Evidence) -> str:
     """Count over the trained runs what is said beside each kind of control."""
-    by_kind: dict[str, list[Comparison]] = {}
-    for record in e.records:
-        for control in e.controls[record.name]:
-            kind = str(control.config["contexts"])
-            by_kind.setdefault(kind, []).append(e.compared(record, control))
+    kinds = [str(c.config["contexts"]) for own in e.controls.values() for c in own]
     told = clauses(
-        said("{kind} に対して {told}", kind=kind, told=_by_size(found, e.base.sizes))
-        for kind, found in by_kind.items()
+        said("{kind} に対して {told}", kind=kind, told=_by_size(e, kind))
+        for kind in dict.fromkeys(kinds)
     )
-    n = len([r for r in e.records if e.controls[r.name]])
-    text = template("訓練した文脈 {n} 設定の Val PPL は（差は対照 − 訓練）、{told}。")
-    return said(text, n=n, told=told)
+    text = template(
+        "訓練した文脈の Val PPL は（差は対照 − 訓練、結果が同じ設定は 1 つと数える）、{told}。"
+    )
+    return said(text, told=told)
 
 
-def _by_size(found: list[Comparison], sizes: Iterable[int]) -> str:
-    return listed(said("{n} サンプルで {told}", n=n, told=_counted(found, n)) for n in sizes)
+def _by_size(e: Evidence, kind: str) -> str:
+    return listed(
+        said("{n} サンプルで {told}", n=n, told=_counted(e, kind, n)) for n in e.base.sizes
+    )
 
 
-def _counted(found: list[Comparison], samples: int) -> str:
+def _counted(e: Evidence, kind: str, samples: int) -> str:
     """Count the verdicts on the control's Val PPL less the trained run's, with their span."""
+    found = [
+        e.compared(record, control)
+        for record in e.distinct(samples)
+        for control in e.controls[record.name]
+        if control.config["contexts"] == kind
+    ]
     parts, told = [], [c.by_size("val_ppl")[samples] for c in found]
     for direction, text in COUNTED.items():
         own = [d for d in told if d.certain == direction]
