@@ -72,5 +72,14 @@ def test_figures_of_the_findings_stand_in_the_reports_that_they_name(point: str)
     known = [abs(float(n.replace(",", ""))) for n in re.findall(r"\d[\d,]*(?:\.\d+)?", text)]
     words = re.sub(r"\]\([^)]+\)", "", point)
     for figure in re.findall(r"\d+(?:\.\d+)?", words):
-        digits = len(figure.partition(".")[2])
-        assert any(round(n, digits) == float(figure) for n in known), f"{figure} in {point}"
+        assert any(rounded(n, figure) for n in known), f"{figure} in {point}"
+    ends = re.findall(r"\[[-+]?([\d.]+)%, [-+]?([\d.]+)%\]", text)
+    for low, high in re.findall(r"\[-?([\d.]+), -?([\d.]+)\]", words):
+        both = [[rounded(float(a), low), rounded(float(b), high)] for a, b in ends]
+        turned = [[rounded(float(b), low), rounded(float(a), high)] for a, b in ends]
+        assert [True, True] in both + turned, f"[{low}, {high}] in {point}"
+
+
+def rounded(value: float, figure: str) -> bool:
+    """Whether a figure is a value to the digits that it has."""
+    return round(value, len(figure.partition(".")[2])) == float(figure)

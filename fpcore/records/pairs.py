@@ -195,7 +195,7 @@ def stopped_by_cap(record: RunRecord) -> bool:
 def tried(record: RunRecord) -> list[float]:
     """Return the learning rates, or the orders of n-grams, from which development chose."""
     keys = ("learning_rates", "phase2_lr", "orders")
-    given = next((record.config[key] for key in keys if record.config.get(key)), [])
+    given: Any = next((record.config[key] for key in keys if record.config.get(key)), [])
     return list(given) if isinstance(given, list) else [given]
 
 

@@ -68,7 +68,8 @@ def _columns(points: pd.DataFrame) -> tuple[list[float], list[float]]:
 
 def fits_table(records: Iterable[RunRecord]) -> Markdown:
     """Return the power law of each run over all its sizes; dashes where there is none to tell."""
-    rows, few, short = [], False, []
+    rows, few = [], False
+    short: list[str] = []
     for record in records:
         points, cut = curve(record), cut_short(record)
         enough = points["train_tokens"].nunique() >= LEAST_SIZES
