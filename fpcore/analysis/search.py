@@ -69,6 +69,11 @@ class SearchEvidence:
         return [trial for trial in self.record.best[1:] if trial.number in self.best]
 
     @cached_property
+    def again(self) -> list[RunRecord]:
+        """The base and the best, trained again with fresh seeds."""
+        return [self.base, *(self.best[trial.number] for trial in self.chosen)]
+
+    @cached_property
     def level(self) -> float:
         """The level at which the intervals of all comparisons hold together."""
         return simultaneous(len(self.chosen) + len(self.beside))
@@ -76,14 +81,16 @@ class SearchEvidence:
     @cached_property
     def cut_short(self) -> list[RunRecord]:
         """The base and the best, trained again, whose best epoch is the last that was allowed."""
-        again = [self.base, *(self.best[trial.number] for trial in self.chosen)]
-        return [record for record in again if cut_short(record)]
+        return [record for record in self.again if cut_short(record)]
 
     @cached_property
     def checks(self) -> Verdicts:
-        """What a careful reader would check of the base, the best and what they stand beside."""
-        again = [self.base, *(self.best[trial.number] for trial in self.chosen)]
-        return check_alone(*again, *self.beside)
+        """What a careful reader would check of the base, the best and what they stand beside.
+
+        What no PPL is compared with, for its text or vocabulary is another, is left out.
+        """
+        held = [own for own in self.beside if "val_ppl" not in self.against(own).incomparable]
+        return check_alone(*self.again, *held)
 
     def against_base(self, trial: SearchTrial) -> Comparison:
         """Return the comparison of the base with a trial, both with fresh seeds."""

@@ -1,5 +1,6 @@
 """The report of a search: the point first, and how much of a gain was luck, worked out by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -70,3 +71,13 @@ def test_nothing_but_the_base(plan: Search) -> None:
     record = SearchRecord.load("own")
     record.model_copy(update={"trials": record.trials[:1]}).save()
     assert "基準のほかに最後まで訓練した試行がない。" in report.render(gather_search(plan))
+
+
+def test_what_no_ppl_is_compared_with_is_not_checked(plan: Search) -> None:
+    e = gather_search(plan)
+    own, apart = ({"validation_ids": name, "vocabulary": name} for name in ("own", "apart"))
+    best = {n: r.model_copy(update={"digests": own}) for n, r in e.best.items()}
+    other = e.beside[0].model_copy(update={"name": "apart", "digests": apart})
+    text = report.render(replace(e, best=best, beside=[*e.beside, other]))
+    assert "`apart` とは比べられない" in text
+    assert "apart" not in text.split("## 検証")[1] and "**誤り**" not in text
