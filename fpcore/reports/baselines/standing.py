@@ -29,7 +29,7 @@ def gist(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
     main, share = main_runs(runs), report_level(runs, baselines)
     sizes = notation.sizes(sorted({n for record in runs for n in record.sizes}))
     names = listed(f"`{run.name}`" for run in main)
-    what = said("{names} を、同じ会話で訓練したベースライン {n} 個と並べた（{sizes}）",
+    what = said("{names} をベースライン {n} 個と並べた（{sizes}）",
                 names=names, n=len(baselines), sizes=sizes)  # fmt: skip
     known = [line for run in main if (line := _among_equals(run, baselines, share))]
     interval = said("[ ] は {level} 区間", level=level(share))
