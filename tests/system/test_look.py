@@ -19,7 +19,7 @@ from fpcore.book import site
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with two runs, a control, and the executed notebook that looks at them."""
     folder = tmp_path_factory.mktemp("look")
-    knobs = toy_knobs(folder) | {"samples": [40], "epochs": 3}
+    knobs = toy_knobs(folder) | {"samples": [40], "epochs": 200, "phase2_lr": 0.03}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FPCORE_HOME", str(folder))
         runs: dict[str, dict[str, Any]] = {"a": {}, "b": {"max_iter": 4}, "z": {"contexts": "zero"}}
