@@ -27,6 +27,7 @@ from fpcore.records.values import (
     Line,
     Lines,
     Loss,
+    Losses,
     Positive,
     Share,
     Trace,
@@ -48,12 +49,12 @@ class SizeResult(BaseModel):
     Ratios (`convergence_rate`, `train_er`, `val_er` as a share of D, `val_acc`) are from 0 to 1.
     Effective ranks are `centred` where the mean context was taken away first, and `clean` for the
     contexts that phase 2 trains on, without phase 1's noise.
-    `phase1` and `phase2` hold the traces by column. `shared_iterations` of phase 1 were taken
-    over from a shorter run; `seconds` count them. `val_loss_sums` [conversations] are nats and
-    `val_token_counts` the predicted tokens of each validation conversation. `chosen` is the
-    learning rate or n-gram order that was taken from several, and `candidates` the development loss
-    in nats of those that were tried here; `trained_parameters` are those that training changes.
-    `model_digest` is that of the trained model (`runs.models`).
+    `phase1` and `phase2` hold the traces by column, `val_loss_sums` [conversations] nats (lists to
+    `values.DIGITS`) and `val_token_counts` the predicted tokens of each validation conversation.
+    `shared_iterations` of phase 1 were taken over from a shorter run; `seconds` count them.
+    `chosen` is the learning rate or n-gram order that was taken from several, and `candidates` the
+    development loss in nats of those that were tried here; `trained_parameters` are those that
+    training changes. `model_digest` is that of the trained model (`runs.models`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -79,7 +80,7 @@ class SizeResult(BaseModel):
     unigram_ppl: Positive = None
     best_epoch: Count = None
     epochs_run: Count = None
-    val_loss_sums: list[Loss] | None = None
+    val_loss_sums: Losses | None = None
     val_token_counts: list[Annotated[int, Field(ge=1, lt=2**53)]] | None = None
     phase1: Trace = Field(default_factory=dict)
     phase2: Trace = Field(default_factory=dict)

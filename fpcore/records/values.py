@@ -10,7 +10,13 @@ from pydantic import AfterValidator, Field
 from fpcore.config.checked import BREAK
 from fpcore.config.run_config import RunConfig
 
+DIGITS = 9  # significant ones of numbers in lists: as many as tell float32 numbers apart
 COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns of traces that are no floats
+
+
+def _kept(values: list[Any]) -> list[Any]:
+    """Return a list as records hold it: floats to DIGITS, all else as it is."""
+    return [float(f"{v:.{DIGITS}g}") if isinstance(v, float) else v for v in values]
 
 
 def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -23,7 +29,7 @@ def _trace(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
             raise ValueError(f"{name} holds other values than {kind.__name__}")
         if kind is int and any(b <= a for a, b in pairwise([0, *column])):
             raise ValueError(f"{name} does not grow")
-    return columns
+    return {name: _kept(column) for name, column in columns.items()}
 
 
 def check_kinds(config: dict[str, Any]) -> None:
@@ -85,6 +91,7 @@ ROUNDING = 1e-3
 Share = Annotated[float, Field(ge=0, le=1 + ROUNDING)] | None
 Positive = Annotated[float, Field(gt=0)] | None
 Loss = Annotated[float, Field(ge=-ROUNDING)]
+Losses = Annotated[list[Loss], AfterValidator(_kept)]
 Count = Annotated[int, Field(ge=1, lt=2**53)] | None
 Ends = Annotated[list[int], Field(min_length=2, max_length=2)]  # the first and the last
 Word = Annotated[str, Field(pattern=r"^[\w.][\w ./:+-]{0,200}$")]  # of no markup

@@ -18,7 +18,6 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from matplotlib.figure import Figure
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from fpcore.language import said, spoken, template
 from fpcore.paths import file_content, write_atomically
@@ -169,20 +168,6 @@ def publish(target: Path, text: str, drawn: Mapping[str, Callable[[], object]]) 
     return target / "report.md"
 
 
-def _few_colours(png: bytes, seen: str) -> bytes:
-    """Return a picture with 256 colours, a third of its size, and `seen`, what it shows in words.
-
-    A report holds its pictures, and a book all reports.
-    """
-    about, small = PngInfo(), io.BytesIO()
-    if seen:
-        about.add_itxt("Description", seen)
-    with Image.open(io.BytesIO(png)) as picture:
-        flat = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    flat.save(small, "PNG", optimize=True, pnginfo=about)
-    return small.getvalue()
-
-
 def _save(figure: Figure, path: Path) -> None:
     """Save a figure for screens, with what is seen in words, and for print, as shapes alone.
 
@@ -191,7 +176,7 @@ def _save(figure: Figure, path: Path) -> None:
     seen = figures.described(figure)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=150)
-    write_atomically(path.with_suffix(".png"), _few_colours(drawn.getvalue(), seen))
+    write_atomically(path.with_suffix(".png"), figures.few_colours(drawn.getvalue(), seen))
     with plt.rc_context({"svg.fonttype": "path", "svg.hashsalt": "fpcore"}):
         about = {"Date": None, "Creator": None, "Description": seen}
         figure.savefig(path.with_suffix(".svg"), metadata=about)

@@ -1,5 +1,7 @@
 """Every other notebook, executed once as a user would, at toy size and in a home of its own."""
 
+import base64
+import io
 import json
 import os
 import shutil
@@ -12,6 +14,7 @@ import nbformat
 import pytest
 import yaml
 from helpers.notebooks import error_of, papermill, ran_through
+from PIL import Image
 
 import fpcore
 from fpcore.paths import NOTEBOOKS, ROOT
@@ -76,7 +79,10 @@ def test_the_fixed_point_notebook_writes_its_report(
     stored = json.dumps(notebook, ensure_ascii=False)
     assert ran_through(notebook)
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
-    assert sum("image/png" in o.get("data", {}) for o in outputs) == 4
+    shown = [o for o in outputs if "image/png" in o.get("data", {})]
+    pictures = [Image.open(io.BytesIO(base64.b64decode(o.data["image/png"]))) for o in shown]
+    seen = [(picture.mode, picture.info["Description"]) for picture in pictures]
+    assert seen == [("P", o.metadata["image/png"]["alt"]) for o in shown] and len(seen) == 4
     assert "Glyph" not in stored and "Warning" not in stored
 
 

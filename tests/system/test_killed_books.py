@@ -1,15 +1,18 @@
 """Books of two runs that are killed in every way, a process or the whole group, and go on.
 
-`pytest -m slow tests/system/test_killed_books.py` kills FPCORE_KILLS times (100).
+`pytest -m slow tests/system/test_killed_books.py` kills FPCORE_KILLS times (100): one half with the
+cluster that a book starts, the other with a scheduler and workers that were started by hand.
 """
 
 import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,10 +44,71 @@ KNOBS: dict[str, Any] = {
 }
 
 
-class Killed:
-    """The same book again and again, in a home of its own."""
+class ByHand:
+    """A scheduler at a fixed port of this machine and two workers in folders of their own."""
 
     def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"tcp://127.0.0.1:{port}"
+        quiet = ["--no-dashboard", "--host", "127.0.0.1"]
+        worker = ["dask_worker", self.address, "--nthreads", "1", *quiet]
+        self._words = [["dask_scheduler", "--port", str(port), *quiet], worker, worker]
+        self._folder, self._started = folder, list[subprocess.Popen[bytes]]()
+
+    def start(self) -> None:
+        """Start what does not run; without their scheduler the workers end, and start with it."""
+        if not self._started or self._started[0].poll() is not None:
+            self.stop()
+            self._started = []
+        for place, words in enumerate(self._words):
+            if place < len(self._started) and self._started[place].poll() is None:
+                continue
+            own = self._folder / f"{words[0]}{place}"
+            own.mkdir(exist_ok=True)
+            self._started[place : place + 1] = [_begun(words, own)]
+
+    def standing(self) -> set[int]:
+        """Return the processes that stay between two books: nothing that a run has started."""
+        roots = [psutil.Process(p.pid) for p in self._started if p.poll() is None]
+        found = [*roots, *(c for root in roots for c in root.children(recursive=True))]
+        return {process.pid for process in found if not _of_a_run(process)}
+
+    def stop(self) -> None:
+        for process in self._started:
+            process.terminate()
+        for process in self._started:
+            process.wait(END)
+
+
+def _begun(words: list[str], folder: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", f"distributed.cli.{words[0]}", *words[1:]]
+    own = {MARK: str(folder.parent), "OMP_NUM_THREADS": "1"}
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | own,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _of_a_run(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return any(
+            word in process.cmdline() for word in ("fpcore.runs.notebook", "ipykernel_launcher")
+        )
+    return False
+
+
+class Killed:
+    """The same book again and again, in a home of its own, on a cluster of its own or `by_hand`."""
+
+    def __init__(self, folder: Path, by_hand: ByHand | None = None) -> None:
         self.home = folder / "home"
         # The corpus stands in the records, so it is one for all homes.
         texts = [conversation(number) for number in range(60)]
@@ -55,9 +119,13 @@ class Killed:
         words = ["papermill", str(ROOT / "notebooks" / "book.ipynb"), str(folder / "out.ipynb")]
         configs = json.dumps([str(path) for path in paths])
         self._words = [sys.executable, "-m", *words, "--log-output", "-p", "configs", configs]
-        self._folder = folder
+        self._folder, self._by_hand = folder, by_hand
+        if by_hand:
+            self._words += ["-p", "scheduler", by_hand.address]
 
     def start(self) -> subprocess.Popen[bytes]:
+        if self._by_hand:
+            self._by_hand.start()
         own = {"FPCORE_HOME": str(self.home), MARK: str(self._folder), "OMP_NUM_THREADS": "1"}
         with (self._folder / "log").open("wb") as log:
             return subprocess.Popen(
@@ -70,7 +138,7 @@ class Killed:
             )
 
     def alive(self) -> list[psutil.Process]:
-        """Return every process that a book has started, wherever it now stands."""
+        """Return every process of the book and of its cluster, wherever it now stands."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -80,6 +148,11 @@ class Killed:
             except psutil.Error:
                 continue
         return found
+
+    def left(self) -> list[psutil.Process]:
+        """Return the processes that are alive though their book is over."""
+        standing = self._by_hand.standing() if self._by_hand else set()
+        return [process for process in self.alive() if process.pid not in standing]
 
     def records(self) -> dict[str, Any]:
         paths = sorted((self.home / "reports" / "runs").glob("run*.json"))
@@ -95,6 +168,7 @@ def kill(book: Killed, draw: random.Random, process: subprocess.Popen[bytes]) ->
     """Send a signal to the group, or to one of all its processes; the book ends or goes on."""
     number = draw.choice(SIGNALS)
     target = draw.choice([None, process.pid, *(p.pid for p in book.alive())])
+    words = "group" if target is None else _words(target)
     if target is None:
         os.killpg(process.pid, number)
     else:
@@ -104,23 +178,44 @@ def kill(book: Killed, draw: random.Random, process: subprocess.Popen[bytes]) ->
         process.wait(END)
     else:
         process.wait(900)  # of a worker or a kernel: the book goes on, or says what failed
+    print(f"{number.name} to {words}: exit {process.poll()}", flush=True)
     end = time.monotonic() + END
-    while book.alive() and time.monotonic() < end:
+    while book.left() and time.monotonic() < end:
         time.sleep(0.2)
-    assert not (left := book.alive()), (number, target, [p.cmdline() for p in left])
+    assert not (left := book.left()), (number, words, [p.cmdline() for p in left])
+
+
+def _words(pid: int) -> str:
+    with suppress(psutil.Error):
+        return " ".join(psutil.Process(pid).cmdline())[:200]
+    return "one that has ended"
+
+
+@pytest.fixture(params=[False, True], ids=["own cluster", "by hand"])
+def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Killed, Killed]]:
+    """One that is left alone, and one that is killed."""
+    # A shell's background jobs ignore Ctrl-C, and so would all that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    folders = [tmp_path / "whole", tmp_path / "killed"]
+    for folder in folders:
+        folder.mkdir()
+    clusters = [ByHand(folder) if request.param else None for folder in folders]
+    whole, killed = (Killed(*own) for own in zip(folders, clusters, strict=True))
+    yield whole, killed
+    for cluster in clusters:
+        if cluster:
+            cluster.stop()
+    assert not whole.alive() and not killed.alive()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
-def test_a_book_that_is_killed_ends_with_the_same_records(tmp_path: Path) -> None:
-    # A shell's background jobs ignore Ctrl-C, and so would all that they start.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "killed").mkdir()
-    whole, start = Killed(tmp_path / "whole"), time.monotonic()
-    records, book = whole.finish(), Killed(tmp_path / "killed")
-    seconds, draw, killed = time.monotonic() - start, random.Random(KILLS), 0
-    while killed < KILLS:
+def test_a_book_that_is_killed_ends_with_the_same_records(books: tuple[Killed, Killed]) -> None:
+    whole, book = books
+    start, draw, killed = time.monotonic(), random.Random(KILLS), 0
+    records = whole.finish()
+    seconds = time.monotonic() - start
+    while killed < KILLS / 2:
         process = book.start()
         with suppress(subprocess.TimeoutExpired):
             process.wait(draw.uniform(0.05, 0.9) * seconds)
@@ -128,8 +223,8 @@ def test_a_book_that_is_killed_ends_with_the_same_records(tmp_path: Path) -> Non
         if not ended:
             kill(book, draw, process)
             killed += 1
-            print(f"kill {killed}: exit {process.poll()}", flush=True)
-        if ended or killed % 10 == 0 or killed == KILLS:
+            print(f"kill {killed}", flush=True)
+        if ended or killed % 10 == 0 or killed >= KILLS / 2:
             assert book.finish() == records
             for path in (book.home / "reports" / "runs").glob("run*.json"):
                 path.unlink()

@@ -5,6 +5,7 @@ from fpcore.reports.figures.fixed_point import *
 from fpcore.reports.figures.look import *
 from fpcore.reports.figures.looks import *
 from fpcore.reports.figures.pairs import *
+from fpcore.reports.figures.picture import *
 from fpcore.reports.figures.search import *
 from fpcore.reports.figures.sizes import *
 from fpcore.reports.figures.studies import *

@@ -26,22 +26,6 @@ def described(figure: Figure) -> str:
     return CONTROL.sub(" ", said("。").join(part for part in parts if part))
 
 
-def say_what_is_seen(shell: Any) -> None:
-    """Let the figures of a notebook carry the text that stands for them."""
-    kind = shell.display_formatter.formatters["image/png"]
-    draw = kind.lookup_by_type(Figure)
-    if getattr(draw, "says", False):
-        return
-
-    def drawn(figure: Figure) -> Any:
-        made = draw(figure)
-        image, known = made if isinstance(made, tuple) else (made, {})
-        return image, known | {"alt": described(figure)}
-
-    drawn.says = True  # type: ignore[attr-defined]
-    kind.for_type(Figure, drawn)
-
-
 def _axes(ax: Axes) -> str:
     handles, labels = ax.get_legend_handles_labels()
     words = ((template("横 {label}"), ax.get_xlabel()), (template("縦 {label}"), ax.get_ylabel()))

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from fpcore.language import Language, said, speak
-from fpcore.reports.figures.described import say_what_is_seen
+from fpcore.reports.figures.picture import show_in
 from fpcore.reports.figures.ticks import Distinct, log_axis
 
 __all__ = [
@@ -65,7 +65,7 @@ def _show_in_notebook() -> None:
     own = plt.get_backend()
     if not own.startswith("module://") or own.endswith("inline.backend_inline"):
         shell.enable_matplotlib("inline")
-        say_what_is_seen(shell)
+        show_in(shell)
 
 
 def axes() -> Axes:
