@@ -1,10 +1,12 @@
 """The errors that a reader of the book meets: one clear sentence each."""
 
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from io import TextIOWrapper
 from reprlib import Repr
+from typing import NoReturn
 
 MOST = 120  # characters of a quoted value
 _SHORT = Repr()
@@ -58,6 +60,34 @@ def printable() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def run(command: Callable[[], int | None]) -> NoReturn:
+    """Do what a command does and end the process, whatever becomes of what it prints.
+
+    Nothing is wrong where nobody reads it any more; a full disk is said in one sentence.
+    """
+    printable()
+    try:
+        status = _status(command)
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None:  # it is not about the output
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the end of Python
+        broken = isinstance(error, BrokenPipeError)
+        status = 0 if broken else f"The output cannot be written: {error.strerror}."
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+    sys.exit(2 if isinstance(status, str) else status)
+
+
+def _status(command: Callable[[], int | None]) -> int | str | None:
+    try:
+        return command()
+    except SystemExit as end:
+        return end.code
 
 
 def quoted(value: object) -> str:

@@ -2,9 +2,8 @@
 
 import sys
 
-from fpcore.errors import printable
+from fpcore.errors import run
 from fpcore.runs.models_command import main
 
 if __name__ == "__main__":
-    printable()
-    sys.exit(main(sys.argv[1:]))
+    run(lambda: main(sys.argv[1:]))

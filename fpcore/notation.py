@@ -12,6 +12,7 @@ from fpcore.language import said, template
 
 FACTOR_DIGITS = 1e9  # factors from here on are written with an exponent
 MOST_DIGITS = 6  # that an end of an interval gets to be told from 0
+MOST_PLAIN = 1e15  # above it, floats are no longer exact to a digit behind the point
 MINUTES = template(" 分")
 POINTS = template(" ポイント")  # of a share
 DASH = "–"  # stands for a value that a record does not know
@@ -165,7 +166,8 @@ def number(value: float | None, digits: int, unit: str = "", signed: bool = Fals
     """Return a value with its digits and unit; a dash where it is unknown."""
     if value is None or math.isnan(value):
         return DASH
-    text = f"{value:{'+' if signed else ''},.{digits}f}"
+    form = f",.{digits}f" if abs(value) < MOST_PLAIN else ".3g"  # no one reads 300 digits
+    text = f"{value:{'+' if signed else ''}{form}}"
     if signed and float(text.replace(",", "")) == 0:
         text = "±" + text[1:]
     return text + said(unit, n=text.lstrip("+-±"))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from fpcore.errors import StorageError
+from fpcore.errors import StorageError, quoted
 from fpcore.language import spoken
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,8 +33,19 @@ def home() -> Path:
 
     The repository root, or `FPCORE_HOME` where that is set (tests and trials use it so that they
     leave the committed records alone).
+
+    Raises:
+        StorageError: FPCORE_HOME can be no folder.
     """
-    return Path(os.environ.get("FPCORE_HOME") or ROOT).expanduser().resolve()
+    given = os.environ.get("FPCORE_HOME") or str(ROOT)
+    try:
+        folder = Path(given).expanduser().resolve()
+        if folder.is_dir() or not folder.exists():
+            return folder
+        reason = "it is no folder"
+    except (OSError, RuntimeError) as error:  # too long, a ring of links, ~nobody
+        reason = getattr(error, "strerror", None) or "there is no such path"
+    raise StorageError(f"FPCORE_HOME is {quoted(given)}, where nothing can be stored: {reason}.")
 
 
 def reports() -> Path:
@@ -77,7 +88,8 @@ def shown(path: Path) -> str:
     no UTF-8, are replaced.
     """
     text = str(path)
-    with suppress(OSError, ValueError, RuntimeError):  # too long, a zero byte, a ring of links
+    # Too long, a zero byte, a ring of links, or no home.
+    with suppress(OSError, ValueError, RuntimeError, StorageError):
         for base in (ROOT, home()):
             if path.resolve().is_relative_to(base):
                 text = path.resolve().relative_to(base).as_posix()

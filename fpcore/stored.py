@@ -19,12 +19,12 @@ def write(path: Path, content: bytes) -> None:
 
 def read(path: Path) -> bytes | None:
     """Return what `write` stored; None where there is none, or, which is said, it is damaged."""
-    try:
-        found = path.read_bytes()
+    try:  # a pipe and a device could be without an end
+        found = b"" if path.exists() and not path.is_file() else path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError:
-        found = b""  # a folder, or what may not be read
+        found = b""  # a ring of links, or what may not be read
     try:
         return content(found)
     except ValueError:

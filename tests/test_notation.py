@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from fpcore import RunConfig
 from fpcore.config.checked import BREAK
-from fpcore.notation import code, escaped, table
+from fpcore.notation import METRICS, code, difference, escaped, metric, number, percent, table
 from fpcore.reports.one_run import config_table
 from fpcore.reports.page import rendered
 
@@ -75,3 +75,11 @@ def test_the_table_of_a_config_keeps_its_columns(text: str) -> None:
     rows = [[cell.get_text() for cell in row.find_all("td")] for row in page.find_all("tr")]
     own = next(row for row in rows if row and row[0] == "corpus")
     assert (one_line(own[1]), own[2:]) == (one_line(f"a{corpus}"), ["chitchat", "★"])
+
+
+@given(st.floats(), st.integers(0, 4), st.sampled_from(list(METRICS)))
+def test_no_number_is_printed_with_hundreds_of_digits(value: float, digits: int, name: str) -> None:
+    texts = [number(value, digits), percent(value), metric(name, value), difference(name, value)]
+    assert all(len(text) < 40 for text in texts)
+    if abs(value) < 1e15:
+        assert number(value, digits) == f"{value:,.{digits}f}"

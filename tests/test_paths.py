@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpcore.paths import file_content, shown, together, write_atomically
+from fpcore.errors import StorageError
+from fpcore.paths import file_content, home, shown, together, write_atomically
 
 PARTS = st.sampled_from(["x", "y", "-vs-", "-vs", "vs-", "-", "v6", "a" * 40])
 NAMES = st.lists(PARTS, min_size=1, max_size=4).map("".join).map(lambda s: f"n{s}"[:80])
@@ -49,6 +50,18 @@ def test_a_ring_of_links_can_be_shown(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
     assert shown(tmp_path / "a").endswith("/a")
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/a", "a" * 300, "ring", "file"])
+def test_a_home_that_can_be_none_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "ring").symlink_to(tmp_path / "ring")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FPCORE_HOME", name if name.startswith("~") else str(tmp_path / name))
+    with pytest.raises(StorageError, match=r"^FPCORE_HOME is '.*, where nothing can be stored: "):
+        home()
+    assert shown(tmp_path) == str(tmp_path)
 
 
 def test_only_an_ordinary_file_of_a_bounded_size_is_read(tmp_path: Path) -> None:

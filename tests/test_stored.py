@@ -37,6 +37,21 @@ def test_what_is_not_there_is_none_without_a_word(
     assert "folder is a folder, no file" in capsys.readouterr().out
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["pipe", "device", "ring"])
+def test_what_could_be_without_an_end_is_not_read(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else path)
+    assert stored.read(path) is None and "made again" in capsys.readouterr().out
+    stored.write(path, b"content")
+    assert stored.read(path) == b"content" and not path.is_symlink()
+
+
 def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.json").mkdir()
     with pytest.raises(StorageError, match=r"a\.json is a folder where a file belongs"):

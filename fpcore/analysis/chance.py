@@ -5,7 +5,8 @@ import re
 from fpcore.language import clauses, listed, said, template
 from fpcore.notation import number, sizes
 from fpcore.records.pairs import cut_short
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 
 CURE = template("訓練会話を増やす、`phase2_lr` を下げるか候補の一覧にする、埋め込みを変える")
 GPT2_TYPES = 50_257

@@ -10,6 +10,7 @@ import numpy as np
 
 from fpcore.analysis.comparison import Comparison, compare_runs
 from fpcore.config.search import Search
+from fpcore.errors import RecordError
 from fpcore.records.record import RunRecord, load_record
 from fpcore.records.searches import SearchRecord, SearchTrial, load_best
 from fpcore.stats.uncertainty import simultaneous
@@ -46,8 +47,18 @@ class SearchEvidence:
 
     @cached_property
     def base(self) -> RunRecord:
-        """The base, trained again with fresh seeds."""
-        return self.best[self.record.base.number]
+        """The base, trained again with fresh seeds.
+
+        Raises:
+            RecordError: it has not been.
+        """
+        number = self.record.base.number
+        if number not in self.best:
+            raise RecordError(
+                f"The search {self.record.name} has no readable record of its base, trial "
+                f"{number}, trained again; run it again."
+            )
+        return self.best[number]
 
     @cached_property
     def chosen(self) -> list[SearchTrial]:

@@ -8,6 +8,7 @@ own, which prints the counts as JSON.
 """
 
 import json
+import operator
 import subprocess
 import sys
 from collections import Counter
@@ -44,7 +45,6 @@ aten = torch.ops.aten
 FREE = {aten.empty, aten.empty_like, aten.empty_strided, aten.new_empty, aten.detach, aten.alias}
 FREE |= {aten._unsafe_view, aten.new_empty_strided, torch.ops.prim.device}
 GATHERS = {aten.index_select, aten.embedding, aten.index, aten.gather}  # read what they return
-
 OPERATIONS = flop_registry | {aten.addmm_: flop_registry[aten.addmm]}
 
 
@@ -63,12 +63,11 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         """Return what both ask together."""
-        return Counts(
-            self.launches + other.launches,
-            self.moved + other.moved,
-            dict(Counter(self.products) + Counter(other.products)),
-            dict(Counter(self.crossings) + Counter(other.crossings)),
-        )
+        return self._with(other, operator.add)
+
+    def __sub__(self, other: "Counts") -> "Counts":
+        """Return what is counted here beyond another stage, of which this one is a longer form."""
+        return self._with(other, operator.sub)
 
     def __mul__(self, times: int) -> "Counts":
         """Return what so many repetitions ask."""
@@ -79,13 +78,12 @@ class Counts:
             {k: v * times for k, v in self.crossings.items()},
         )
 
-    def __sub__(self, other: "Counts") -> "Counts":
-        """Return what is counted here beyond another stage, of which this one is a longer form."""
+    def _with(self, other: "Counts", how: Callable[[Any, Any], Any]) -> "Counts":
         return Counts(
-            self.launches - other.launches,
-            self.moved - other.moved,
-            dict(Counter(self.products) - Counter(other.products)),
-            dict(Counter(self.crossings) - Counter(other.crossings)),
+            how(self.launches, other.launches),
+            how(self.moved, other.moved),
+            dict(how(Counter(self.products), Counter(other.products))),
+            dict(how(Counter(self.crossings), Counter(other.crossings))),
         )
 
 

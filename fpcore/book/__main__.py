@@ -1,5 +1,9 @@
 """`python -m fpcore.book build`."""
 
-from fpcore.book.making import main
+import os
 
-main()
+from fpcore.book.making import main
+from fpcore.errors import run
+
+os.environ["MPLBACKEND"] = "agg"  # nothing is shown, whatever the environment asks for
+run(main)

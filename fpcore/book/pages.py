@@ -4,6 +4,7 @@ A kind of pages is a function of what was found before it, with the decorator `s
 puts its pages into the book. A file that cannot be read has no page, but a line on the last one.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ GROUPS = {
 NOTEBOOK = Path(__file__).with_name("site_notebook.html.j2").read_text("utf-8")
 GLOSSARY = Path(__file__).with_name("glossary.md")
 START = ("tutorial", "glossary", "README")  # pages of the first group
+NO_TEXT = re.compile("[\ud800-\udfff]")  # what stands in a name for bytes that are no UTF-8
+MOST_NAME = 255  # bytes, in most file systems
 # Paragraphs of notebooks that speak to whoever executes them; a page has nothing to execute.
 TO_EXECUTE = re.compile(r"papermill|fpcore\.|セル|ノートブック|JupyterLab")
 NAMED_BY_FILE = ("runs", "scaling", "studies")  # folders whose notebooks all have one heading
@@ -282,12 +285,16 @@ def _readable(found: Found, made: Callable[[Path], Page], suffix: str) -> Iterat
     taken = {"index.html", "unreadable.html", *(page.path for page in found.pages)}
     for path in _files(suffix):
         try:
-            if _below(path).with_suffix(".html").as_posix() in taken:
+            below = _below(path).with_suffix(".html")
+            if below.as_posix() in taken:
                 raise ValueError("another page of the book is called so; rename the file")
+            if NO_TEXT.search(below.as_posix()) or len(os.fsencode(below.name)) > MOST_NAME:
+                raise ValueError("no page can be called so; rename the file")
             yield made(path)
         except Exception as error:  # damaged notebooks end nbformat and nbconvert in any error
             reason = " ".join(str(error).split())[:200]
-            found.unreadable[shown(path)] = reason or type(error).__name__
+            told = reason and not isinstance(error, AttributeError | LookupError | TypeError)
+            found.unreadable[shown(path)] = reason if told else "it has not the form of a notebook"
 
 
 def _files(suffix: str) -> list[Path]:

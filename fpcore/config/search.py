@@ -4,12 +4,13 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from fpcore.config.checked import NAME, Checked, Distinct, Whole
+from fpcore.config.checked import Distinct, Whole
+from fpcore.config.plan import Plan
 from fpcore.config.run_config import RunConfig
 from fpcore.config.study import FIXED
-from fpcore.errors import ConfigError, quoted, suggestion
+from fpcore.errors import ConfigError, quoted
 from fpcore.paths import PARAMS
 
 KINDS = ("float", "log", "int", "choice")
@@ -19,7 +20,7 @@ RANGE = (
 )
 
 
-class Search(Checked):
+class Search(Plan):
     """Trials of `base` with the knobs of `ranges` changed, at its one size, by its first seed.
 
     The first trial is the base itself, with the knobs of `start`. What the development text likes
@@ -31,13 +32,6 @@ class Search(Checked):
 
     file: ClassVar[str] = "search"
 
-    name: str = Field(
-        pattern=rf"^{NAME}$",
-        description="ASCII letters, digits and . _ + -, as its file is called",
-    )
-    title: str = Field(min_length=1, description="a text, the heading of the report")
-    question: str = Field(min_length=1, description="a text, what the search shall answer")
-    base: str = Field(description="the name of a config in params/, or the path of a YAML file")
     start: dict[str, Any] = Field(
         {}, description="a mapping of knobs to values, in which the first trial differs from base"
     )
@@ -60,23 +54,6 @@ class Search(Checked):
     def folder(cls) -> Path:
         """Return `params/searches/`."""
         return PARAMS / "searches"
-
-    @classmethod
-    def _made(cls, name: str, given: dict[str, Any]) -> "Search":
-        search = cls(**given | {"name": name})
-        search._check()
-        return search
-
-    @classmethod
-    def _sentence(cls, error: ValidationError, given: dict[str, Any]) -> str:
-        return f"{super()._sentence(error, given)}."
-
-    @classmethod
-    def _refusal(cls, key: str, given: dict[str, Any]) -> str:
-        if key in cls.model_fields:
-            return f"{key} must be {cls.model_fields[key].description}"
-        near = suggestion(key, cls.model_fields)
-        return f"{quoted(key)[1:-1]} is not a field of a search{near}"
 
     def config(self, knobs: dict[str, Any], seeds: list[int] | None = None) -> RunConfig:
         """Return the config of a trial with these knobs; `seeds` in place of the base's first.
@@ -123,18 +100,33 @@ class Search(Checked):
         Raises:
             ConfigError: the text says what.
         """
-        kind, values = next(iter(given.items()), ("", []))
-        if len(given) != 1 or kind not in KINDS or not _fit(kind, values):
+        if not is_range(given):
             raise ConfigError(f"ranges must be {RANGE}; that of {quoted(knob)[1:-1]} is none.")
-        for value in values:
+        for value in next(iter(given.values())):
             self.config({knob: value})
         own = self.config({}).model_dump()[knob]
-        inside = own in values if kind == "choice" else _between(own, *values)
-        if not inside:
+        if not inside(own, given):
             raise ConfigError(
                 f"the range of {knob} must hold the value of the first trial, {quoted(own)}, "
                 "which start or the base gives."
             )
+
+
+def is_range(given: Any) -> bool:
+    """Whether something is a range of a search: one kind, and values that fit it."""
+    if not isinstance(given, dict) or len(given) != 1:
+        return False
+    kind, values = next(iter(given.items()))
+    return kind in KINDS and isinstance(values, list) and _fit(kind, values)
+
+
+def inside(value: Any, given: dict[str, list[Any]]) -> bool:
+    """Whether a range holds a value."""
+    kind, values = next(iter(given.items()))
+    if kind == "choice":
+        return value in values
+    number = type(value) is int or (type(value) is float and kind != "int")
+    return number and values[0] <= value <= values[1]
 
 
 def _fit(kind: str, values: list[Any]) -> bool:
@@ -148,7 +140,3 @@ def _fit(kind: str, values: list[Any]) -> bool:
         and all(map(math.isfinite, values))
         and (kind == "log") * 1e-300 <= values[0] < values[1]
     )
-
-
-def _between(value: Any, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and low <= value <= high

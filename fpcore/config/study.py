@@ -5,11 +5,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
-from fpcore.config.checked import NAME, Checked
+from fpcore.config.plan import Plan
 from fpcore.config.run_config import RunConfig, knobs_where
-from fpcore.errors import ConfigError, quoted, suggestion
+from fpcore.errors import ConfigError, quoted
 from fpcore.paths import PARAMS
 
 # What makes two runs incomparable, or cannot be told apart by the name of a run.
@@ -19,7 +19,7 @@ FIXED = knobs_where(lambda knob: not knob.in_study)
 MOST_RUNS = 1000  # of a study, which are all trained; a larger grid is a mistake
 
 
-class Study(Checked):
+class Study(Plan):
     """Runs that differ from `base` in the knobs of a grid, every combination once.
 
     `also` adds single runs outside the grid. A run is called after the base and what differs from
@@ -31,13 +31,6 @@ class Study(Checked):
 
     file: ClassVar[str] = "study"
 
-    name: str = Field(
-        pattern=rf"^{NAME}$",
-        description="ASCII letters, digits and . _ + -, as its file is called",
-    )
-    title: str = Field(min_length=1, description="a text, the heading of the report")
-    question: str = Field(min_length=1, description="a text, what the study shall answer")
-    base: str = Field(description="the name of a config in params/, or the path of a YAML file")
     grid: dict[str, list[Any]] = Field(
         min_length=1, description="a mapping of knobs to lists of different values"
     )
@@ -68,24 +61,6 @@ class Study(Checked):
             ConfigError: no such file, no study in it, or one that cannot compare its runs.
         """
         return super().load(source)
-
-    @classmethod
-    def _made(cls, name: str, given: dict[str, Any]) -> Self:
-        study = cls(**given | {"name": name})
-        study._check()
-        return study
-
-    @classmethod
-    def _sentence(cls, error: ValidationError, given: dict[str, Any]) -> str:
-        return f"{super()._sentence(error, given)}."
-
-    @classmethod
-    def _refusal(cls, key: str, given: dict[str, Any]) -> str:
-        """Say what a field must be; what it was is as long as the file."""
-        if key in cls.model_fields:
-            return f"{key} must be {cls.model_fields[key].description}"
-        near = suggestion(key, cls.model_fields)
-        return f"{quoted(key)[1:-1]} is not a field of a study{near}"
 
     def configs(self) -> list[RunConfig]:
         """Return the config of every run: the grid in its order, then `also`; the base is there.

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,8 @@ from mlflow.tracking import MlflowClient
 
 from fpcore.exporting.values import Point, began, figures, part, points, report
 from fpcore.paths import unwritable
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 
 STORE = "mlruns"  # as MLflow itself calls it
 EXPERIMENT = "fpcore"
@@ -98,9 +100,10 @@ class _Store:
 
     def _log(self, run: str, record: RunRecord, rows: list[Point]) -> None:
         began = _began(record)
-        metrics = [Metric(name, value, began, step) for name, step, value in rows]
-        knobs = [Param(key, _text(value)) for key, value in record.config.items()]
-        self.client.log_batch(run, params=knobs[:100])
+        metrics = [Metric(_metric(name), value, began, step) for name, step, value in rows]
+        knobs = {_name(key): _text(value) for key, value in record.config.items()}
+        params = [Param(key, value) for key, value in knobs.items()]
+        self.client.log_batch(run, params=params[:100])
         for start in range(0, len(metrics), MOST):
             self.client.log_batch(run, metrics[start : start + MOST])
 
@@ -130,7 +133,18 @@ def _time(result: SizeResult) -> float:
 
 
 def _began(record: RunRecord) -> int:
-    return round(1000 * began(record))
+    return max(0, round(1000 * began(record)))  # MLflow knows no time before 1970
+
+
+def _metric(text: str) -> str:
+    """Return the name of a metric; what stands before its first / is a group of metrics."""
+    group, sign, name = text.partition("/")
+    return f"{group}/{_name(name)}" if sign else _name(text)
+
+
+def _name(text: str) -> str:
+    """Return a name as MLflow takes it, for which it makes a file: without other signs."""
+    return re.sub(r"^\.|[^\w.\- :]", "_", text)
 
 
 def _text(value: Any) -> str:

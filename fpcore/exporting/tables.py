@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pandas.api.types import is_integer_dtype
 
 from fpcore.exporting.columns import KNOBS, RUN, TABLES
-from fpcore.paths import write_atomically
+from fpcore.paths import unwritable, write_atomically
 from fpcore.records.frames import epochs, frame, traces
 from fpcore.records.record import RunRecord
 
@@ -51,7 +51,8 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
 def _column(name: str, values: "pd.Series[Any]") -> "pd.Series[Any]":
     known = values.dropna()
     kinds = {type(value) for value in known if values.dtype == object}
-    if name in WHOLE or kinds == {int} or is_integer_dtype(values):
+    whole = name in WHOLE and kinds <= {int, float}  # the knob `samples` is a list
+    if whole or kinds == {int} or is_integer_dtype(values):
         return values.astype("Int64")
     if name == "clipped" or kinds == {bool}:
         return values.astype("boolean")
@@ -112,7 +113,15 @@ def _described() -> pd.DataFrame:
 
 
 def put(path: Path, content: bytes) -> Path:
-    """Write a file, unless it holds just that."""
-    if not path.is_file() or path.read_bytes() != content:
+    """Write a file, unless it holds just that.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        same = path.is_file() and path.read_bytes() == content
+    except OSError as error:
+        raise unwritable(path, error) from None
+    if not same:
         write_atomically(path, content)
     return path

@@ -6,7 +6,8 @@ from typing import Any
 
 from fpcore.notation import Markdown
 from fpcore.records.frames import COLUMNS, frame
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 from fpcore.reports import one_run
 
 STEPS = {"phase1": "iteration", "phase2": "epoch"}

@@ -2,7 +2,8 @@
 
 import sys
 
+from fpcore.errors import run
 from fpcore.importing.command import main
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run(lambda: main(sys.argv[1:]))

@@ -11,7 +11,8 @@ from fpcore.importing import fields, file, making, runs_in
 from fpcore.importing.found import ImportingError
 from fpcore.importing.rows import LEFT_OUT
 from fpcore.paths import reports, shown
-from fpcore.records.record import DOCUMENT, Origin, RunRecord, SizeResult, load_record, record_path
+from fpcore.records.record import DOCUMENT, Origin, RunRecord, load_record, record_path
+from fpcore.records.result import SizeResult
 from fpcore.runs.lock import held
 
 

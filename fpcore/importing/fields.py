@@ -16,6 +16,8 @@ from fpcore.importing.values import SECONDS, Printed, plain
 Kind = Literal["share", "perplexity", "loss", "real", "whole", "time", "text", "date", "seed"]
 DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})(?!\d)")
 MOST_WHOLE = 2**53
+MOST_SECONDS = 10**10
+MOST_NATS = 700  # whose exponential, the perplexity, is near the largest number there is
 PER_CENT = ("%", "pct", "percent")
 
 
@@ -200,8 +202,13 @@ def _perplexity(value: Decimal) -> None:
 
 
 def _loss(value: Decimal) -> None:
-    if value < 0:
-        raise ValueError("is below 0, which it cannot be")
+    if not 0 <= value <= MOST_NATS:
+        raise ValueError(f"is no loss: one goes from 0 to {MOST_NATS}")
+
+
+def _time(value: Decimal) -> None:
+    if not 0 <= value <= MOST_SECONDS:
+        raise ValueError("is no time: one goes from 0 to three centuries")
 
 
 def _whole(least: int, most: int) -> Callable[[Decimal], None]:
@@ -220,7 +227,7 @@ _bounded: dict[Kind, Callable[[Decimal], None]] = {
     "share": _share,
     "perplexity": _perplexity,
     "loss": _loss,
-    "time": _loss,
+    "time": _time,
     "real": _any,
     "whole": _whole(1, MOST_WHOLE),
     "seed": _whole(0, 2**31),

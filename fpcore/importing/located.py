@@ -5,7 +5,8 @@ import re
 from typing import Any
 
 # Strings (with the colon of a key), what opens and closes objects, and line ends.
-TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"(\s*:)?|[{}\n]')
+TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"(\s*:)?|[][{}\n]')
+MOST = 100  # objects and lists in each other; whoever reads them goes in as deep
 DEEPEST = "nested too deeply"
 
 
@@ -53,6 +54,7 @@ def _places(text: str, line: int) -> list[tuple[int, list[int]]]:
     """
     done: list[tuple[int, list[int]]] = []
     open_: list[tuple[int, list[int]]] = []
+    depth = 0
     for m in TOKEN.finditer(text):
         if m[0] == "{":
             open_.append((line, []))
@@ -60,5 +62,8 @@ def _places(text: str, line: int) -> list[tuple[int, list[int]]]:
             done.append(open_.pop())
         elif m[1] is not None and open_:
             open_[-1][1].append(line)
+        depth += (m[0] in ("[", "{")) - (m[0] in ("]", "}"))
+        if depth > MOST:
+            raise ValueError(DEEPEST)
         line += m[0].count("\n")
     return done

@@ -14,7 +14,8 @@ from fpcore.importing.fields import KNOBS
 from fpcore.importing.found import Figure, Found, ImportingError
 from fpcore.importing.traces import Key, Rows
 from fpcore.paths import shown
-from fpcore.records.record import Origin, RunRecord, SizeResult
+from fpcore.records.record import Origin, RunRecord
+from fpcore.records.result import SizeResult
 
 OF_RUN = ("alpha", "label", "started")  # what a whole run has once
 Values = dict[str, Figure]
@@ -41,10 +42,11 @@ def make(
         raise ImportingError("It holds no result: no table, raw data or trace that is known here.")
     whole = _time_of_run(by_size) if len(keys) > 1 else of_run.pop("seconds", None)
     seconds = of_run.pop("seconds", None) or whole
-    results = [_result(found, key, by_size.get(key, {}), traced.get(key, {})) for key in keys]
-    refused(found)
     sizes = sorted({samples for _, samples in keys})
+    refused(found)
     try:
+        results = [_result(found, key, by_size.get(key, {}), traced.get(key, {})) for key in keys]
+        refused(found)
         return RunRecord(
             name=name,
             source="imported",

@@ -1,6 +1,7 @@
 """JSON as people keep results in it: lists of objects, objects of lists, one object a line."""
 
 import json
+import re
 from typing import Any
 
 from fpcore.errors import quoted
@@ -12,6 +13,7 @@ from fpcore.importing.rows import Line, Table, knob_value, read_table
 
 SETTINGS = "config params settings hyperparameters hparams args".split()
 TRACES = "phase1 phase2 history trace traces log logs epochs iterations".split()
+SIZE, WHOLE = re.compile(r"[1-9][0-9]{0,14}"), re.compile(r"[0-9]{1,15}")
 RESULT_LISTS = "results rows data runs records metrics sizes summary".split()
 
 
@@ -145,7 +147,9 @@ class _Reader:
     def _place(self, cells: dict[str, tuple[str, int]], place: Place) -> Place:
         """Return what the tables inside of a row are said of; its own values were checked."""
         own = {f.name: text for key, (text, _) in cells.items() if (f := fields.named(key, KEYS))}
-        whole = {k: int(v) for k, v in own.items() if k in ("seed", "samples") and v.isdigit()}
+        whole = {
+            k: int(v) for k, v in own.items() if k in ("seed", "samples") and WHOLE.fullmatch(v)
+        }
         run = frozenset({own["run"].lower()}) if "run" in own else frozenset[str]()
         return Place(
             place.run | run, whole.get("seed", place.seed), whole.get("samples", place.samples)
@@ -180,14 +184,14 @@ def _part(key: str, value: Located) -> bool:
 
 def _inside(place: Place, key: str) -> Place:
     """Return what is inside of the key of a group: a size, or a run."""
-    if key.isdigit():
+    if SIZE.fullmatch(key):
         return Place(place.run, place.seed, int(key))
     return Place(place.run | {key.lower()}, place.seed, place.samples)
 
 
 def _by_column(value: Located) -> list[Located]:
     """Return the rows of an object that holds columns (lists, or objects with the same keys)."""
-    if {"columns", "data"} <= {*value} and isinstance(value["data"], list):
+    if _split(value):
         return [_row(value, value["columns"], cells) for cells in value["data"]]
     columns = [v for v in value.values() if isinstance(v, list)]
     flat = not any(isinstance(cell, dict) for column in columns for cell in column)
@@ -201,9 +205,18 @@ def _by_column(value: Located) -> list[Located]:
     return []
 
 
+def _split(value: Located) -> bool:
+    """Whether an object holds the names of columns, and rows with a cell for each of them."""
+    heads, rows = value.get("columns"), value.get("data")
+    if not isinstance(heads, list) or not isinstance(rows, list):
+        return False
+    named = all(isinstance(head, str) for head in heads)
+    return named and all(isinstance(row, list) and len(row) == len(heads) for row in rows)
+
+
 def _row(value: Located, heads: list[str], cells: Any) -> Located:
     own = Located()
     own.line = value.line
-    for head, cell in zip(heads, cells, strict=False):
+    for head, cell in zip(heads, cells, strict=True):
         own[head], own.lines[head] = cell, value.lines.get(head, value.line)
     return own

@@ -45,8 +45,9 @@ class Printed:
 def plain(text: str) -> str:
     """Return a text in NFKC, with one kind of minus, without emphasis and code marks of Markdown.
 
-    So full-width digits are digits.
+    So full-width digits are digits; raised ones, as of footnotes and powers, follow a `^`.
     """
+    text = "".join(f"^{c}" if unicodedata.category(c) == "No" else c for c in text)
     text = unicodedata.normalize("NFKC", text.translate(DASHES)).translate(DASHES)
     return text.strip().strip("*`").strip()
 

@@ -1,5 +1,6 @@
 from .frames import epochs, frame, traces
-from .record import RunRecord, SizeResult, load_record, load_records
+from .record import RunRecord, load_record, load_records
+from .result import SizeResult
 
 __all__ = [
     "RunRecord",

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from fpcore.notation import METRICS
-from fpcore.records.record import VOLATILE, RunRecord, SizeResult
+from fpcore.records.record import VOLATILE, RunRecord
+from fpcore.records.result import SizeResult
 
 
 def _is_number(annotation: object) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 from fpcore.config.run_config import KNOBS
 from fpcore.language import listed, said, template
 from fpcore.notation import METRICS, metrics_where
-from fpcore.records.record import VOLATILE, RunRecord, SizeResult
+from fpcore.records.record import VOLATILE, RunRecord
+from fpcore.records.result import SizeResult
 
 LINEAGE = Path(__file__).parent / "lineage.json"
 WORDS = {
@@ -173,6 +174,14 @@ def cut_short(record: RunRecord) -> bool:
     cap = record.config.get("epochs")
     best = [result.best_epoch for result in record.results if result.best_epoch is not None]
     return isinstance(cap, int) and max(best, default=0) >= cap
+
+
+def at_an_end(record: RunRecord) -> bool:
+    """Whether a learning rate was chosen that is the lowest or the highest of those to try."""
+    tried = record.config.get("learning_rates") or record.config.get("phase2_lr") or []
+    tried = tried if isinstance(tried, list) else [tried]
+    chosen = {r.chosen for r in record.results}
+    return len(tried) > 1 and bool(chosen & {min(tried), max(tried)})
 
 
 def overlaps(record: RunRecord) -> bool:

@@ -7,7 +7,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -21,16 +21,14 @@ from pydantic import (
 from fpcore.config.checked import NAME
 from fpcore.errors import RecordError, quoted, suggestion
 from fpcore.paths import file_content, runs, shown, write_atomically
+from fpcore.records.result import SizeResult
 from fpcore.records.values import (
-    Count,
     Ends,
     Line,
     Lines,
-    Loss,
-    Losses,
-    Positive,
-    Share,
-    Trace,
+    Seconds,
+    Time,
+    Whole,
     Word,
     Words,
     check_kinds,
@@ -38,65 +36,9 @@ from fpcore.records.values import (
 
 # Dates, timings and the machine: all that may differ between two runs of one config.
 VOLATILE = ("seconds", "environment", "started", "shared_iterations")
+Model = TypeVar("Model", bound=BaseModel)
 SCHEMA: Final = 1  # the form of a record; a number above it is a newer one
-STARTED = r"^\d{4}-\d\d-\d\d([T ][\d:.+Z-]*)?$"
 DOCUMENT = r"^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*\.md$"
-
-
-class SizeResult(BaseModel):
-    """What one seed gave at one size; None where it is not known.
-
-    Ratios (`convergence_rate`, `train_er`, `val_er` as a share of D, `val_acc`) are from 0 to 1.
-    Effective ranks are `centred` where the mean context was taken away first, and `clean` for the
-    contexts that phase 2 trains on, without phase 1's noise.
-    `phase1` and `phase2` hold the traces by column, `val_loss_sums` [conversations] nats (lists to
-    `values.DIGITS`) and `val_token_counts` the predicted tokens of each validation conversation.
-    `shared_iterations` of phase 1 were taken over from a shorter run; `seconds` count them.
-    `chosen` is the learning rate or n-gram order that was taken from several, and `candidates` the
-    development loss in nats of those that were tried here; `trained_parameters` are those that
-    training changes. `model_digest` is that of the trained model (`runs.models`).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
-    samples: int = Field(ge=1, lt=2**53)
-    train_tokens: Count = None
-    val_tokens: Count = None
-    val_bytes: Count = None
-    phase1_iterations: Count = None
-    convergence_rate: Share = None
-    train_er: Share = None
-    val_er: Share = None
-    train_er_centred: Share = None
-    val_er_centred: Share = None
-    train_er_clean: Share = None
-    train_er_rows: Count = None
-    val_er_rows: Count = None
-    train_ppl: Positive = None
-    val_ppl: Positive = None
-    val_acc: Share = None
-    bits_per_byte: Loss | None = None
-    unigram_ppl: Positive = None
-    best_epoch: Count = None
-    epochs_run: Count = None
-    val_loss_sums: Losses | None = None
-    val_token_counts: list[Annotated[int, Field(ge=1, lt=2**53)]] | None = None
-    phase1: Trace = Field(default_factory=dict)
-    phase2: Trace = Field(default_factory=dict)
-    seconds: dict[Word, float] = Field(default_factory=dict)
-    shared_iterations: int = 0
-    trained_parameters: Count = None
-    chosen: float | None = None
-    candidates: dict[Word, float] = Field(default_factory=dict)
-    model_digest: Word | None = None
-
-    @model_validator(mode="after")
-    def _coherent(self) -> Self:
-        sums, counts = self.val_loss_sums, self.val_token_counts
-        if sums is not None and counts is not None and len(sums) != len(counts):
-            raise ValueError("val_loss_sums and val_token_counts of different lengths")
-        return self
 
 
 class Origin(BaseModel):
@@ -134,14 +76,14 @@ class RunRecord(BaseModel):
     origin: Origin | None = None
     label: Line | None = None
     document: str | None = Field(None, pattern=DOCUMENT)
-    seconds: float | None = None
+    seconds: Seconds | None = None
     alpha: float | None = None
     config: dict[Word, Lines]
     digests: dict[Word, Word] = Field(default_factory=dict)
-    data: dict[Word, Word | int | Ends | Words | dict[Word, int]] = Field(default_factory=dict)
-    results: list[SizeResult]
+    data: dict[Word, Word | Whole | Ends | Words | dict[Word, Whole]] = Field(default_factory=dict)
+    results: list[SizeResult] = Field(min_length=1)
     environment: dict[Word, Lines] = Field(default_factory=dict)
-    started: str | None = Field(None, pattern=STARTED)
+    started: Time | None = None
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -258,16 +200,26 @@ def _read(path: Path) -> RunRecord:
     if not re.fullmatch(NAME, path.stem):
         raise RecordError(f"{shown(path)} is called as no run can be; rename it.")
     try:
-        record = RunRecord.model_validate_json(file_content(path).removeprefix(BOM_UTF8))
+        record = parsed(RunRecord, path)
     except (ValidationError, OSError) as error:
-        raise RecordError(f"{shown(path)} {_unreadable(error)}") from None
+        raise RecordError(f"{shown(path)} {unreadable(error)}") from None
     if record.name != path.stem:
         name = quoted(record.name)
         raise RecordError(f"{shown(path)} holds a record called {name}; rename one of them.")
     return record
 
 
-def _unreadable(error: ValidationError | OSError) -> str:
+def parsed(model: type[Model], path: Path) -> Model:
+    """Read a file of JSON as what it should be.
+
+    Raises:
+        OSError, ValidationError: it cannot be read, or is something else; `unreadable` says why.
+    """
+    return model.model_validate_json(file_content(path).removeprefix(BOM_UTF8))
+
+
+def unreadable(error: ValidationError | OSError) -> str:
+    """Say of a file why it is no record, and what to do."""
     wrong = [] if isinstance(error, OSError) else error.errors(include_url=False)
     given = next((e["input"] for e in wrong if e["loc"] == ("schema_version",)), None)
     if type(given) is int and given > SCHEMA:

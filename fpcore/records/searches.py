@@ -1,17 +1,21 @@
 """What a search leaves behind: its trials in one file, and the records of the best ones beside."""
 
 import json
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fpcore.config.checked import NAME
+from fpcore.config.search import inside, is_range
 from fpcore.errors import RecordError
-from fpcore.paths import file_content, reports, shown, write_atomically
-from fpcore.records.record import RunRecord, SizeResult
-from fpcore.records.values import Lines, Loss, Word
+from fpcore.paths import reports, shown, write_atomically
+from fpcore.records.record import RunRecord, parsed, say_left_out, unreadable
+from fpcore.records.result import SizeResult
+from fpcore.records.values import Lines, Loss, Seconds, Step, Word
 
+OF_TRIAL = re.compile(r"trial(0|[1-9][0-9]{0,8})\.json")
 BEST = 5  # trials that are trained again
 
 
@@ -27,10 +31,16 @@ class SearchTrial(BaseModel):
     number: int = Field(ge=0)
     state: Literal["complete", "pruned", "failed"]
     knobs: dict[Word, Lines]
-    losses: dict[int, Loss]
+    losses: dict[Step, Loss]
     loss: Loss | None = None
-    seconds: Annotated[float, Field(ge=0)]
+    seconds: Seconds
     result: SizeResult | None = None
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.state == "complete" and (self.loss is None or self.result is None):
+            raise ValueError("a trial that is complete without its loss or result")
+        return self
 
 
 class SearchRecord(BaseModel):
@@ -47,6 +57,18 @@ class SearchRecord(BaseModel):
     first: dict[Word, Lines]
     digests: dict[Word, Word]
     trials: list[SearchTrial]
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        ranges = self.search.get("ranges")
+        if not isinstance(ranges, dict) or not all(map(is_range, ranges.values())):
+            raise ValueError("search.ranges holds what is no range")
+        for number, trial in enumerate(self.trials):
+            if trial.number != number:
+                raise ValueError("trials are not numbered in their order")
+            if not _inside(trial.knobs, ranges):
+                raise ValueError(f"trial {number} has knobs outside of the ranges")
+        return self
 
     @property
     def complete(self) -> list[SearchTrial]:
@@ -87,11 +109,16 @@ class SearchRecord(BaseModel):
         """
         path = folder(name) / "trials.json"
         try:
-            return cls.model_validate_json(file_content(path))
+            return parsed(cls, path)
         except FileNotFoundError:
             raise RecordError(f"There is no {shown(path)}; run the search first.") from None
-        except (OSError, ValidationError):
-            raise RecordError(f"{shown(path)} is no readable file of trials.") from None
+        except (OSError, ValidationError) as error:
+            raise RecordError(f"{shown(path)} {unreadable(error)}") from None
+
+
+def _inside(knobs: dict[str, Any], ranges: dict[str, Any]) -> bool:
+    known = knobs.keys() == ranges.keys()
+    return known and all(inside(value, ranges[knob]) for knob, value in knobs.items())
 
 
 def folder(name: str) -> Path:
@@ -102,17 +129,17 @@ def folder(name: str) -> Path:
 def load_best(name: str) -> dict[int, RunRecord]:
     """Return the records of the best trials that were trained again, by number of trial.
 
-    Raises:
-        RecordError: one is damaged.
+    One line names those that cannot be read.
     """
     found: dict[int, RunRecord] = {}
+    left_out = []
     for path in sorted(folder(name).glob("trial*.json")):
-        if path.stem.removeprefix("trial").isdigit():
+        if number := OF_TRIAL.fullmatch(path.name):
             try:
-                record = RunRecord.model_validate_json(file_content(path))
+                found[int(number[1])] = parsed(RunRecord, path)
             except (OSError, ValidationError):
-                raise RecordError(f"{shown(path)} is no readable record.") from None
-            found[int(path.stem.removeprefix("trial"))] = record
+                left_out.append(shown(path))
+    say_left_out(left_out)
     return dict(sorted(found.items()))
 
 

@@ -1,6 +1,7 @@
 """The values that a record may hold: numbers in their bounds, and texts of one line."""
 
 import math
+from datetime import datetime
 from itertools import pairwise
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field
 from fpcore.config.checked import BREAK
 from fpcore.config.run_config import RunConfig
 
+MOST = 2**63  # what tables and other programs hold of whole numbers
 DIGITS = 9  # significant ones of numbers in lists: as many as tell float32 numbers apart
 COUNTED = {"iteration": int, "epoch": int, "clipped": bool}  # columns of traces that are no floats
 
@@ -62,13 +64,24 @@ def _listed(kinds: set[type], usual: Any) -> set[bool]:
 
 
 def _is(value: Any, kind: type) -> bool:
-    if kind is float:
-        return type(value) in (int, float) and math.isfinite(value)
+    if type(value) is int:
+        return kind in (int, float) and abs(value) < MOST
+    if type(value) is float:
+        return kind is float and math.isfinite(value)
     return type(value) is kind
 
 
+def _day(text: str) -> str:
+    """Refuse days and times that no calendar and no clock knows."""
+    datetime.fromisoformat(text)
+    return text
+
+
 def _one_line(value: Any) -> Any:
-    """Refuse texts of several lines, also inside: they could pass for lines of a report."""
+    """Refuse texts of several lines, also inside: they could pass for lines of a report.
+
+    Whole numbers of which no table can hold a column are refused, too.
+    """
     if isinstance(value, dict):
         _one_line([*value, *value.values()])
     elif isinstance(value, list):
@@ -76,6 +89,8 @@ def _one_line(value: Any) -> Any:
             _one_line(item)
     elif isinstance(value, str) and BREAK.search(value):
         raise ValueError("a text of more than one line")
+    elif type(value) is int and abs(value) >= MOST:
+        raise ValueError("a whole number of more than 64 bits")
     return value
 
 
@@ -93,7 +108,11 @@ Positive = Annotated[float, Field(gt=0)] | None
 Loss = Annotated[float, Field(ge=-ROUNDING)]
 Losses = Annotated[list[Loss], AfterValidator(_kept)]
 Count = Annotated[int, Field(ge=1, lt=2**53)] | None
-Ends = Annotated[list[int], Field(min_length=2, max_length=2)]  # the first and the last
+Seconds = Annotated[float, Field(ge=0, le=1e10)]  # three centuries: clocks hold it
+Whole = Annotated[int, Field(gt=-MOST, lt=MOST)]
+Step = Annotated[int, Field(ge=0, lt=2**53)]
+Ends = Annotated[list[Whole], Field(min_length=2, max_length=2)]  # the first and the last
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d([T ][\d:.+Z-]*)?$"), AfterValidator(_day)]
 Word = Annotated[str, Field(pattern=r"^[\w.][\w ./:+-]{0,200}$")]  # of no markup
 Words = Annotated[list[Word], Field(max_length=100)]
 Line = Annotated[str, AfterValidator(_one_line)]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fpcore import notation
+from fpcore.analysis.contrasts import HUGE
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.search import SearchEvidence
 from fpcore.language import listed, passage, said, template
@@ -272,12 +273,17 @@ def _ppl(record: RunRecord) -> str:
 
 
 def _exp(loss: float | None) -> str:
-    return DASH if loss is None else number(math.exp(loss), 1)
+    return DASH if loss is None else number(_power(loss), 1)
 
 
 def _share(nats: float) -> str:
     """Write a gain in nats as the share by which perplexity is lower."""
-    return percent(1 - math.exp(-nats))
+    return percent(1 - _power(-nats))
+
+
+def _power(nats: float) -> float:
+    """Return e to some power, also where that is beyond all numbers."""
+    return math.inf if nats > HUGE else math.exp(nats)
 
 
 def _verdict(d: MetricDifference) -> str:

@@ -10,7 +10,8 @@ from torch import Tensor
 from fpcore.config.baseline import KneserNeyConfig, NeuralConfig
 from fpcore.data.dataset import Data, prepare
 from fpcore.model.precision import device_of
-from fpcore.records.record import RunRecord, SizeResult, columns, load_record
+from fpcore.records.record import RunRecord, columns, load_record
+from fpcore.records.result import SizeResult
 from fpcore.runs import memory, models, networks_kept
 from fpcore.runs.experiment import Work, recorded
 from fpcore.runs.progress import Bar, Progress, Stopwatch, clock, timed

@@ -24,7 +24,7 @@ from fpcore.config.run_config import IDLE, OFF_THE_PATH, knobs_where
 from fpcore.data.embedding import tensor_digest
 from fpcore.paths import cache
 from fpcore.paths import remove as discard
-from fpcore.records.record import SizeResult
+from fpcore.records.result import SizeResult
 from fpcore.runs import forms, states
 from fpcore.runs.trial import Trial
 from fpcore.trainers.phase1 import Phase1State

@@ -17,7 +17,8 @@ from fpcore.data.dataset import Data, prepare
 from fpcore.errors import TrainingError
 from fpcore.model.precision import device_of, resolve
 from fpcore.paths import shown
-from fpcore.records.record import RunRecord, SizeResult, load_record
+from fpcore.records.record import RunRecord, load_record
+from fpcore.records.result import SizeResult
 from fpcore.runs import checkpoint, memory, models, reading
 from fpcore.runs.checkpoint import Checkpoint
 from fpcore.runs.current import twin

@@ -14,7 +14,8 @@ from torch import Tensor
 from fpcore.data.embedding import tensor_digest
 from fpcore.errors import ModelError, StorageError
 from fpcore.paths import file_content, hidden, remove, shown, unwritable
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 from fpcore.runs import states
 from fpcore.runs.model_card import card
 from fpcore.runs.models import EMBEDDING, Kept, Recipe, blocks, readable, rebuilt, tokenizer_from

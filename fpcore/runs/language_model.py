@@ -13,7 +13,8 @@ from fpcore.data.tokens import HeldOut, held_out, training_conversations
 from fpcore.errors import ConfigError, ModelError, quoted
 from fpcore.model.head import Head
 from fpcore.model.precision import device_of, rounded_products
-from fpcore.records.record import RunRecord, SizeResult, load_record, record_path
+from fpcore.records.record import RunRecord, load_record, record_path
+from fpcore.records.result import SizeResult
 from fpcore.runs import exports, models
 from fpcore.runs.models import Kept
 from fpcore.stats import metrics

@@ -42,7 +42,8 @@ def held(name: str) -> Iterator[None]:
         write_atomically(about, json.dumps(_self()).encode())
         yield
     finally:
-        about.unlink(missing_ok=True)
+        with suppress(OSError):
+            about.unlink()
         lock.release()
 
 
@@ -52,12 +53,15 @@ def holder(name: str) -> dict[str, Any] | None:
     Of a process on another host only its own word is known.
     """
     found = _read(_paths(name)[1])
+    process, host = found.get("process"), found.get("host")
+    if type(process) is not int or process < 1 or not isinstance(host, str):
+        return None  # no note of ours
     try:
-        if found.get("host") == socket.gethostname():
-            os.kill(int(found["process"]), 0)
-    except (OSError, KeyError, ValueError, TypeError):
+        if host == socket.gethostname():
+            os.kill(process, 0)
+    except (OSError, OverflowError):
         return None
-    return found or None
+    return found
 
 
 def _paths(name: str) -> tuple[Path, Path]:

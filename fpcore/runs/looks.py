@@ -107,6 +107,7 @@ def look(
         CorpusError: the texts cannot be had.
         ModelError, RecordError: a model is not kept, or there is no such run.
     """
+    runs = [runs] if isinstance(runs, str) else runs
     if not 1 <= len(runs) <= 2:
         raise ConfigError(f"runs must be one run or two, not {len(runs)}.")
     names = [*dict.fromkeys([*runs, *controls])]

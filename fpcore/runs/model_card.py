@@ -1,7 +1,8 @@
 """The card of an exported model, in Japanese and in English, with the figures of its record."""
 
 from fpcore.notation import METRICS, metric
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 from fpcore.runs.models import Kept
 
 FIGURES = ("val_ppl", "bits_per_byte", "val_acc", "unigram_ppl", "val_er", "convergence_rate")

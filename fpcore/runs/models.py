@@ -28,7 +28,8 @@ from fpcore.data.tokens import load_tokenizer, vocabulary_digest
 from fpcore.errors import ConfigError, ModelError
 from fpcore.model.blocks import FixedPointModel
 from fpcore.paths import cache, remove, shown
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 from fpcore.runs import forms, states
 from fpcore.runs.trial import Trial
 

@@ -65,7 +65,7 @@ def _lines(folder: Path) -> Iterator[str]:
         record = None
     results = record.results if record else []
     known = {models.path_of(folder.name, r): r for r in results}
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in filter(Path.is_file, sorted(folder.glob("*.safetensors"))):
         seed, _, rest = path.stem.partition("-")
         size, _, digest = rest.partition("-")
         result = known.get(path)

@@ -20,7 +20,8 @@ from fpcore.data.embedding import tensor_digest
 from fpcore.data.tokens import HeldOut, held_out
 from fpcore.errors import ConfigError, ModelError
 from fpcore.model.precision import rounded_products
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 from fpcore.runs import models, states
 from fpcore.runs.models import Recipe
 from fpcore.stats import metrics

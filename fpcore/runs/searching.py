@@ -13,10 +13,7 @@ from typing import Any
 
 import optuna
 import torch
-from filelock import FileLock
 from optuna.distributions import BaseDistribution
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from fpcore.analysis.search import distribution
@@ -24,9 +21,9 @@ from fpcore.config.run_config import RunConfig
 from fpcore.config.search import Search
 from fpcore.errors import ConfigError, TrainingError
 from fpcore.paths import cache, shown
-from fpcore.records.record import SizeResult
+from fpcore.records.result import SizeResult
 from fpcore.records.searches import SearchRecord, SearchTrial, load_best, save_best
-from fpcore.runs import checkpoint, memory
+from fpcore.runs import checkpoint, journal, memory
 from fpcore.runs.checkpoint import Checkpoint
 from fpcore.runs.experiment import made, work_of
 from fpcore.runs.lock import held
@@ -73,13 +70,14 @@ def search(plan: Search, workers: int = 1) -> SearchRecord:
     Trials that are done already are kept: the same command goes on where it was stopped.
 
     Raises:
-        ConfigError: no worker, or the journal is of another search, or of other code.
+        ConfigError: no worker, or the journal is of another search, of other code, or damaged.
         HeldError: another process works on this search.
         TrainingError: a process failed.
     """
     if workers < 1:
         raise ConfigError(f"workers must be a whole number of at least 1, not {workers}.")
     with held(f"{plan.name}-search"):
+        journal.check(_path(plan))
         study = _opened(plan)
         _recover(study)
         _in_processes(workers, partial(_work, plan, workers))
@@ -121,10 +119,9 @@ def _opened(plan: Search, index: int = 0) -> optuna.Study:
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = _path(plan)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
+    with journal.locked(path):
         study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(path))),
+            storage=journal.opened(path),
             study_name=plan.name,
             load_if_exists=True,
             pruner=optuna.pruners.MedianPruner(RANDOM, WARM),
@@ -180,7 +177,7 @@ def _work(plan: Search, workers: int, index: int) -> None:
 
 def _asked(plan: Search, study: optuna.Study) -> optuna.Trial | None:
     """Return the next trial; one process at a time asks, so that there are not too many."""
-    with FileLock(_path(plan).with_suffix(".lock")):
+    with journal.locked(_path(plan)):
         trials = study.trials
         begun = [t for t in trials if t.state in (*DONE, TrialState.RUNNING)]
         spent = sum(_seconds(t) for t in trials if t.state in DONE)
@@ -241,10 +238,8 @@ def _seconds(trial: FrozenTrial) -> float:
 
 def _written(plan: Search) -> SearchRecord:
     """Write the trials that are done, and return them."""
-    with FileLock(_path(plan).with_suffix(".lock")):
-        study = optuna.load_study(
-            study_name=plan.name, storage=JournalStorage(JournalFileBackend(str(_path(plan))))
-        )
+    with journal.locked(_path(plan)):
+        study = optuna.load_study(study_name=plan.name, storage=journal.opened(_path(plan)))
         done = [trial for trial in study.trials if trial.state in DONE]
         record = SearchRecord(
             name=plan.name,

@@ -14,7 +14,8 @@ from fpcore.data import tokens
 from fpcore.errors import TrainingError
 from fpcore.model import fused
 from fpcore.model.blocks import FixedPointModel, Inputs
-from fpcore.records.record import SizeResult, columns
+from fpcore.records.record import columns
+from fpcore.records.result import SizeResult
 from fpcore.runs.checkpoint import Checkpoint, Reached, Trajectory
 from fpcore.runs.progress import Bar, Progress, Stopwatch, timed
 from fpcore.runs.states import Keeper

@@ -168,3 +168,15 @@ def test_one_seed_never_gets_a_direction() -> None:
     )
     assert "見分けられる差" not in said and "[" not in said
     assert ranks.both_down(e) == []
+
+
+@pytest.mark.parametrize(("chosen", "ends"), [(0.0005, 1), (0.001, 0), (0.002, 1), (None, 0)])
+def test_a_learning_rate_at_an_end_of_those_tried_is_counted(
+    chosen: float | None, ends: int
+) -> None:
+    """What lies beyond may be better, and other runs have found theirs inside."""
+    inside = {name: {"chosen": 0.001} for name in CONFIGS}
+    lines = answers.answer(contexts(**inside | {"study-contextszero": {"chosen": chosen}}))
+    told = [line for line in lines if "選ばれた `phase2_lr` が候補の端" in line]
+    assert len(told) == ends
+    assert all(line.startswith(f"{len(CONFIGS)} 設定のうち 1 設定では") for line in told)

@@ -333,6 +333,24 @@ def test_the_book_is_made_anew_and_never_of_itself(
     assert [p.name for p in (tmp_path / "reports").iterdir() if p.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize(
+    "name", [b"\xff.md", b"caf\xe9/a.ipynb", b"\xed\xa0\x80.ipynb", b"a" * 252 + b".md"]
+)
+def test_a_file_that_no_page_can_be_called_after_is_listed(tmp_path: Path, name: bytes) -> None:
+    good = tmp_path / "reports" / "good.ipynb"
+    good.parent.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(), good)
+    bad = good.parent / os.fsdecode(name)
+    bad.parent.mkdir(exist_ok=True)
+    shutil.copy(good, bad)
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(io.StringIO()) as said:
+        patch.setenv("FPCORE_HOME", str(tmp_path))
+        made = site.build().parent
+    assert {p.stem for p in made.rglob("*.html")} == {"index", "glossary", "good", "unreadable"}
+    assert "no page can be called so; rename the file" in (made / "unreadable.html").read_text()
+    assert said.getvalue().startswith("Left out, as they cannot be read: reports/")
+
+
 @st.composite
 def a_bad_file(draw: st.DrawFn) -> tuple[str, bytes]:
     """A file that is called as a record or an executed notebook is, and is none."""

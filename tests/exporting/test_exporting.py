@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.records import edited, record, result, run, with_seed
 
-from fpcore import load_record
+from fpcore import RunConfig, load_record
 from fpcore.exporting import command, main, tables
 from fpcore.exporting.columns import TABLES
 from fpcore.exporting.values import figures
@@ -32,7 +32,8 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RunRecord
     """Runs of two seeds, of one, without any, and imported; some with settings that are lists."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FPCORE_HOME", str(tmp_path_factory.mktemp("home")))
-        seeded = with_seed(run("two", {"phase2_lr": [0.1, 0.2]}, phase2=EPOCHS), 7, 1 / 3)
+        knobs = RunConfig(name="two", samples=[25, 50]).model_dump() | {"phase2_lr": [0.1, 0.2]}
+        seeded = with_seed(run("two", knobs, phase2=EPOCHS), 7, 1 / 3)
         bare = edited(record("bare", {"order": 5}), results=[result(50, seed=None, seconds={})])
         origin = Origin(file="表 = 1.md", sha256="0" * 64)
         old = edited(record("old"), source="imported", origin=origin, alpha=-0.44, seconds=60.5,
@@ -78,6 +79,7 @@ def test_tables(kind: str, tmp_path: Path, records: list[RunRecord]) -> None:
     assert runs.loc["old", "alpha"] == -0.44
     assert json.loads(str(runs.loc["bare", "config"]))["order"] == 5
     assert json.loads(str(runs.loc["two", "phase2_lr"])) == [0.1, 0.2]
+    assert json.loads(str(runs.loc["two", "samples"])) == [25, 50]
 
 
 def test_every_column_has_its_unit(tmp_path: Path) -> None:
@@ -206,6 +208,7 @@ def test_an_mlflow_run_of_an_older_record_is_replaced(
         ),
         (["--to", "csv", "file/out"], "cannot be written"),
         (["--to", "mlflow", "file/out"], "cannot be written"),
+        *((["--to", kind, "o" * 300], "File name too long") for kind in command.KINDS),
     ],
 )
 def test_refusals(
@@ -248,3 +251,16 @@ def test_tables_are_typed(records: list[RunRecord]) -> None:
     kinds = {name: str(found["results"][name].dtype) for name in ("seed", "val_ppl", "best_epoch")}
     assert kinds == {"seed": "Int64", "val_ppl": "float64", "best_epoch": "Int64"}
     assert str(found["runs"]["max_iter"].dtype) == "Int64"
+
+
+@pytest.mark.parametrize("kind", command.KINDS)
+def test_odd_names_and_times_are_exported(kind: str, tmp_path: Path, home: Path) -> None:
+    """Names that a record may have in its settings, traces and stages; for some they are files."""
+    names = ["a+b", "a", "a/b", "a//b", "../x", "..", ".", "é", "x" * 200, "a b:c", "con"]
+    row = {"iteration": [2, 3]} | {name: [1.0, 2.0] for name in names}
+    odd = result(50, phase1=row, seconds=dict.fromkeys(names, 1e9))
+    config: dict[str, Any] = {name: name for name in names} | {"max_iter": 2**63 - 1}
+    for own in (record("plain"), edited(record("odd", config), results=[odd])):
+        edited(own, started="0001-01-01", label="<|>").save()
+    export(kind, tmp_path / "out")
+    assert content(tmp_path / "out")

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 
 PPL = {25: 900.0, 50: 750.0, 100: 600.0, 200: 480.0, 400: 400.0}
 ENVIRONMENT = {

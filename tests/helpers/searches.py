@@ -6,7 +6,8 @@ from pathlib import Path
 import yaml
 
 from fpcore import Search
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 from fpcore.records.searches import SearchRecord, SearchTrial, save_best
 from helpers.records import DATA, DIGESTS, KNOBS
 

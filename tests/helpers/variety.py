@@ -3,7 +3,8 @@
 import random
 from typing import Any
 
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 from helpers.records import DATA, DIGESTS, ENVIRONMENT, PPL, record, run, seeded, trace
 
 NAMES = ("one", "two", "three", "four", "five", "six")

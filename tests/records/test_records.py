@@ -1,9 +1,13 @@
+import copy
 import errno
+import functools
 import json
 import math
 import os
 import re
+import sys
 from codecs import BOM_UTF8
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +28,8 @@ from fpcore import (
     load_records,
     traces,
 )
-from fpcore.records.record import VOLATILE, SizeResult, _pretty, read_shelf
+from fpcore.records.record import VOLATILE, _pretty, read_shelf, record_path
+from fpcore.records.result import SizeResult
 from fpcore.stats.metrics import effective_rank
 
 
@@ -122,6 +127,12 @@ def damaged(**change: Any) -> str:
         damaged(results=[{"samples": "ten"}]),
         damaged(results=[{"seed": 1}]),
         damaged(source="guessed"),
+        damaged(results=[]),
+        damaged(results=[{"samples": 5, "phase1": {"loss": [0.5]}}]),
+        damaged(results=[{"samples": 5, "phase2": {"val_loss": [0.5]}}]),
+        damaged(started="2024-13-45"),
+        damaged(started="0000-01-01"),
+        damaged(started="2024-01-01T25:00"),
     ],
 )
 def test_a_damaged_record_is_named(folder: Path, content: str) -> None:
@@ -156,6 +167,48 @@ def test_a_record_of_a_newer_schema_says_so(
         with pytest.raises(RecordError, match=f"^{re.escape(said)}$"):
             load_record("toy")
         assert [r.name for r in read_shelf().records] == ["good"]
+
+
+WHOLE: Any = json.loads(damaged())
+WHOLE["config"]["nested"] = WHOLE["environment"]["nested"] = [{"number": 1}]
+WHOLE["data"] = {"vocabulary": 5, "validation": [1, 2], "repeated": {"validation": 1}}
+WHOLE["results"][0] |= {"phase2": {"epoch": [1], "val_loss": [0.5]}, "chosen": 0.5}
+
+
+def numbers(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every number of a record."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in inner:
+        if isinstance(item, dict | list):
+            yield from numbers(item, (*way, key))
+        elif type(item) in (int, float):
+            yield (*way, key)
+
+
+@given(
+    st.sampled_from(sorted(numbers(WHOLE), key=str)),
+    st.sampled_from([2**53, 2**63 - 1, 2**63, 2**64, 10**30, 10**308, 10**400, 10**5000]),
+    st.booleans(),
+)
+def test_a_number_that_is_too_large_takes_no_other_record_down(
+    tmp_path_factory: pytest.TempPathFactory, way: tuple[Any, ...], number: int, below: bool
+) -> None:
+    """What is taken can be written again, and tables can hold it."""
+    changed = copy.deepcopy(WHOLE)
+    functools.reduce(lambda inner, key: inner[key], way[:-1], changed)[way[-1]] = "?"
+    sys.set_int_max_str_digits(0)
+    text = json.dumps(changed).replace('"?"', f"{'-' * below}{number}", 1)
+    sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FPCORE_HOME", str(tmp_path_factory.mktemp("large")))
+        record("good").save()
+        record_path("toy").write_text(text)
+        shelf = read_shelf()
+        assert [r.name for r in shelf.records if r.name != "toy"] == ["good"]
+        assert len(shelf.records) + len(shelf.unreadable) == 2
+        for one in shelf.records:
+            one.save()
+            frame([one]), traces([one]), epochs([one])
 
 
 def test_one_line_names_what_is_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

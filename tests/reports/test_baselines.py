@@ -8,7 +8,7 @@ import pytest
 
 from fpcore import RunRecord
 from fpcore.analysis.comparison import compare_runs
-from fpcore.records.record import SizeResult
+from fpcore.records.result import SizeResult
 from fpcore.reports import baselines, figures
 
 

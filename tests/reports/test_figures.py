@@ -29,8 +29,8 @@ from fpcore.records.frames import curve, epochs, frame, traces
 from fpcore.records.record import load_record, load_records
 from fpcore.reports import figures, page
 from fpcore.reports.comparison.report import FIGURES, Drawn
-from fpcore.reports.figures import looks as figures_looks
-from fpcore.reports.figures.looks import MARKERS, line_styles, run_styles
+from fpcore.reports.figures import run_style
+from fpcore.reports.figures.run_style import MARKERS, line_styles, run_styles
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_a_look_once_given_never_changes(groups: list[list[str]], number: int) -
     """Whatever runs are drawn later, in whatever company, by whichever process."""
     with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv("FPCORE_HOME", home)
-        patch.setattr(figures_looks, "_recorded", lambda name: True)
+        patch.setattr(run_style, "_recorded", lambda name: True)
         given_looks: dict[str, figures.Style] = {}
         for group in groups:
             found = run_styles(group)
@@ -295,3 +295,13 @@ def test_a_log_axis_has_some_ticks_however_narrow_it_is(low: float, times: float
     bottom, top = ax.get_ylim()
     assert 2 <= sum(bottom <= tick <= top for tick in ax.get_yticks()) <= 12
     plt.close("all")
+
+
+@pytest.mark.parametrize("ppl", [5e-324, 1e-300, 1.0, 1e290, 1.7e308])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers near the largest there are
+def test_a_run_that_has_broken_is_drawn(ppl: float) -> None:
+    records = [run("whole"), run("broken", val_ppl=ppl, train_ppl=ppl, unigram_ppl=640.0)]
+    for draw in (figures.perplexity, figures.perplexity_log, figures.power_laws):
+        draw(records, figures.axes())
+        plt.gcf().canvas.draw()
+        plt.close("all")

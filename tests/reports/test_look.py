@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from fpcore.reports import figures, look
 from fpcore.reports.coloured import Token, coloured, html
-from fpcore.reports.figures.looks import MARKERS, PALETTE
+from fpcore.reports.figures.run_style import MARKERS, PALETTE
 from fpcore.reports.markup import clean
 from fpcore.reports.page import rendered
 

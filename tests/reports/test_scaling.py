@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from fpcore import compare_runs, load_record
 from fpcore.records.frames import curve
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 from fpcore.reports import comparison, figures, scaling
 from fpcore.stats.scaling import fit_saturating_law
 from fpcore.stats.scaling_refits import robust_power_law

@@ -11,6 +11,7 @@ import fpcore
 from fpcore import RunConfig
 from fpcore.errors import RecordError
 from fpcore.records.record import RunRecord, load_record
+from fpcore.records.result import SizeResult
 from fpcore.runs import earlier, provenance
 from fpcore.runs.training import Training
 
@@ -86,6 +87,6 @@ def test_a_run_that_is_no_longer_one_is_refused(
 )
 def test_a_beginning_keeps_the_order_of_seeds(before: list[int], after: list[int]) -> None:
     config = RunConfig(seeds=before).model_dump(mode="json")
-    record = RunRecord(name="a", config=config, results=[])
+    record = RunRecord(name="a", config=config, results=[SizeResult(samples=5)])
     begins = earlier._begins(record, RunConfig(seeds=after))
     assert begins == (before == after[: len(before)])

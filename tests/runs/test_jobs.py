@@ -48,7 +48,10 @@ def test_every_library_of_a_notebook_has_the_threads_of_its_job(
     assert [seen[name] for name in threads] == ["3"] * 3
 
 
-@pytest.mark.parametrize("came", [b"", b"{}", b'{"name": "b", "config": {}, "results": []}'])
+STRANGE = b'{"name": "b", "config": {}, "results": [{"samples": 5}]}'
+
+
+@pytest.mark.parametrize("came", [b"", b"{}", STRANGE])
 def test_what_is_not_the_record_of_the_run_is_not_stored(home: Path, came: bytes) -> None:
     with pytest.raises(NotebookError, match="something else"):
         Outcome(came, b"{}").store("a")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from fpcore.errors import HeldError
+from fpcore.errors import HeldError, StorageError
 from fpcore.runs import lock
 from fpcore.runs.lock import JOB, held
 
@@ -69,3 +70,23 @@ def test_deleting_the_cache_leaves_the_lock(home: Path, holder: subprocess.Popen
     with pytest.raises(HeldError), held("toy"):
         pass
     assert holder.poll() is None
+
+
+@pytest.mark.parametrize("process", [None, "7", True, 0, -1, 1.5, 10**30, [1], {}])
+@pytest.mark.parametrize("host", [socket.gethostname(), "elsewhere", None, 5])
+def test_what_is_no_note_holds_nothing(home: Path, process: Any, host: Any) -> None:
+    """Watching all runs would never end, and name a process that is none."""
+    (home / ".locks").mkdir(parents=True)
+    (home / ".locks" / "toy.json").write_text(json.dumps({"process": process, "host": host}))
+    assert (lock.holder("toy") is None) != (process == 10**30 and host == "elsewhere")
+    with held("toy"):
+        assert lock.holder("toy")
+
+
+def test_a_folder_in_the_place_of_the_note_is_one_sentence(home: Path) -> None:
+    (home / ".locks" / "toy.json").mkdir(parents=True)
+    with pytest.raises(StorageError, match="is a folder where a file belongs"), held("toy"):
+        pass
+    (home / ".locks" / "toy.json").rmdir()
+    with held("toy"):  # it was let go
+        pass

@@ -38,7 +38,7 @@ def test_every_model_gives_the_perplexity_of_its_record(trial: Toy, knobs: dict[
         assert model.val_ppl() == result.val_ppl
         assert model.kept.digest == result.model_digest
         text = model.tokenizer.decode(model.held_out().ids.tolist())
-        assert sum(model.losses(text)) == pytest.approx(sum(result.val_loss_sums or []), rel=1e-12)
+        assert sum(model.losses(text)) == pytest.approx(sum(result.val_loss_sums or []), rel=1e-8)
     assert len({result.model_digest for result in record.results}) == len(record.results)
 
 

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 import yaml
 from helpers.toy import Toy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import fpcore
 from fpcore import ConfigError, RunConfig, Search
-from fpcore.errors import TrainingError
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.errors import StorageError, TrainingError
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 from fpcore.records.searches import SearchRecord, folder, load_best
-from fpcore.runs import searching
+from fpcore.runs import journal, searching
 from fpcore.runs.searching import search
 
 RANGES: dict[str, dict[str, Any]] = {
@@ -155,9 +158,43 @@ def test_a_trial_is_a_run(plan: Plan, trial: Toy) -> None:
                          force=True)  # fmt: skip
         (due,) = own.results
         assert one.result and one.result.val_loss_sums == due.val_loss_sums
-        assert [*one.losses.values()] == due.phase2["dev_loss"] and one.loss == min(
-            due.phase2["dev_loss"]
-        )
+        losses = pytest.approx(due.phase2["dev_loss"], rel=1e-8)  # the record's digits
+        assert [*one.losses.values()] == losses and one.loss == min(due.phase2["dev_loss"])
     again = load_best("own")[0]
     same = fpcore.run(trial(samples=[10], select_on="dev", name="again", epochs=5, seeds=[5, 6]))
     assert [r.val_ppl for r in again.results] == [r.val_ppl for r in same.results]
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_damaged_journal_is_never_believed(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, data: st.DataObject
+) -> None:
+    """One changed byte, a cut or a strange line: a sentence, or a beginning of what was told."""
+    path = searching._path(plan(trials=3, seeds=[5, 6]))
+    kept = path.with_suffix(".whole")
+    if not kept.exists():
+        Fake(monkeypatch)
+        search(plan(trials=3, seeds=[5, 6]))
+        kept.write_bytes(path.read_bytes())
+    whole = kept.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    strange = data.draw(st.sampled_from([b"[]", b"5", b"{}", b'{"op_code": 99}', b"\xff\xfe"]))
+    changed = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+    kinds = [whole[:at], changed, whole[:at] + bytes(len(whole) - at), whole + strange + b"\n"]
+    path.write_bytes(data.draw(st.sampled_from([*kinds, strange + b"\n" + whole])))
+    try:
+        journal.check(path)
+    except ConfigError as error:
+        assert "journal.log is damaged in line" in str(error)
+    else:
+        left = path.read_bytes()
+        assert whole.startswith(left) and (not left or left.endswith(b"\n"))
+
+
+@pytest.mark.parametrize("name", ["journal.log", "journal.lock"])
+def test_a_folder_in_the_place_of_the_journal_is_one_sentence(plan: Plan, name: str) -> None:
+    own = plan()
+    (searching._path(own).parent / name).mkdir(parents=True)
+    with pytest.raises(StorageError, match="is a folder where a file belongs"):
+        search(own)

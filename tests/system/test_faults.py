@@ -193,7 +193,7 @@ def test_a_full_disk_is_one_sentence_and_destroys_nothing(
     home = tmp_path / "home"
     runs = home / "reports" / "runs"
     runs.mkdir(parents=True)
-    earlier = json.dumps({"name": "toy", "config": {}, "results": []}).encode()
+    earlier = json.dumps({"name": "toy", "config": {}, "results": [{"samples": 5}]}).encode()
     (runs / "toy.json").write_bytes(earlier)
     limited = (
         f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))\n"

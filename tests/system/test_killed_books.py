@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -179,10 +179,15 @@ def kill(book: Killed, draw: random.Random, process: subprocess.Popen[bytes]) ->
     else:
         process.wait(900)  # of a worker or a kernel: the book goes on, or says what failed
     print(f"{number.name} to {words}: exit {process.poll()}", flush=True)
+    assert not (left := _after_a_while(book.left)), (number, words, [p.cmdline() for p in left])
+
+
+def _after_a_while(alive: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:
+    """Return what is alive in the end, of processes that may take END seconds to go."""
     end = time.monotonic() + END
-    while book.left() and time.monotonic() < end:
+    while alive() and time.monotonic() < end:
         time.sleep(0.2)
-    assert not (left := book.left()), (number, words, [p.cmdline() for p in left])
+    return alive()
 
 
 def _words(pid: int) -> str:
@@ -205,7 +210,7 @@ def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Kill
     for cluster in clusters:
         if cluster:
             cluster.stop()
-    assert not whole.alive() and not killed.alive()
+    assert not _after_a_while(whole.alive) and not _after_a_while(killed.alive)
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ from fpcore.records.pairs import (
     distinct,
     same_results,
 )
-from fpcore.records.record import RunRecord, SizeResult
+from fpcore.records.record import RunRecord
+from fpcore.records.result import SizeResult
 
 ENVIRONMENT = ("device", "processor", "precision", "packages", "threads")
 AGAIN = template("この本で実行し直す")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from fpcore.analysis.chance import worse_than_chance
 from fpcore.language import ended, listed, said, template
 from fpcore.notation import Markdown, number, percent
-from fpcore.records.pairs import cut_short
+from fpcore.records.pairs import at_an_end, cut_short
 from fpcore.records.record import RunRecord
 from fpcore.reports.baselines.pairs import report_level
 from fpcore.reports.sentences import level
@@ -38,13 +38,6 @@ def caveats(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
           for r in records if (worse := worse_than_chance(r))),
     ]  # fmt: skip
     return Markdown("\n".join(f"- {ended(line)}" for line in lines))
-
-
-def at_an_end(record: RunRecord) -> bool:
-    tried = record.config.get("learning_rates") or record.config.get("phase2_lr") or []
-    tried = tried if isinstance(tried, list) else [tried]
-    chosen = {r.chosen for r in record.results}
-    return len(tried) > 1 and bool(chosen & {min(tried), max(tried)})
 
 
 def _conversations(records: Iterable[RunRecord], share: float) -> list[str]:

@@ -9,10 +9,9 @@ from fpcore.analysis.information import knowledge
 from fpcore.language import clauses, listed, said, template
 from fpcore.notation import Markdown
 from fpcore.records.by_seed import moments, values
-from fpcore.records.pairs import cut_short
+from fpcore.records.pairs import at_an_end, cut_short
 from fpcore.records.record import RunRecord
 from fpcore.reports import controls, opening, sentences
-from fpcore.reports.baselines.caveats import at_an_end
 from fpcore.reports.baselines.pairs import main_runs, report_level, variants
 from fpcore.reports.sentences import SMALL, UNCLEAR, level
 

@@ -8,9 +8,10 @@ from scipy.stats import gmean
 
 from fpcore.language import said, template
 from fpcore.notation import METRICS
-from fpcore.reports.figures.looks import line_styles
+from fpcore.reports.figures.run_style import line_styles
 from fpcore.reports.figures.style import legend
 
+HIGHEST = 1e300  # an axis of more, as of a run that has broken, has no ticks
 FEW_POINTS = 12  # a line of fewer points has each of them marked
 
 
@@ -22,6 +23,7 @@ def draw_lines(
     The mean of a metric that is logged is the geometric one. A line is called as the
     column `title` says, where the rows have one, else as `hue` does.
     """
+    rows = rows.assign(**{y: rows[y].astype(float).clip(-HIGHEST, HIGHEST)})
     few = rows[x].nunique() < FEW_POINTS
     middle = gmean if y in METRICS and METRICS[y].logged else np.mean  # as the tables' means
     groups = rows.groupby(hue, sort=False)
@@ -29,7 +31,7 @@ def draw_lines(
         band = ("pi", 100) if own["seed"].nunique() > 1 else None
         label = own["title"].iloc[0] if "title" in own else name
         sns.lineplot(
-            own.astype({y: float}), x=x, y=y, estimator=middle, errorbar=band, ax=ax, legend=False,
+            own, x=x, y=y, estimator=middle, errorbar=band, ax=ax, legend=False,
             color=style.color, ls=style.dash, marker=style.marker if few else None,
             mec=style.color, label=str(label),
         )  # fmt: skip

@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
 from fpcore.analysis.token_classes import changes, gaps
 from fpcore.language import said, template
-from fpcore.reports.figures.looks import run_styles
+from fpcore.reports.figures.run_style import run_styles
 from fpcore.reports.figures.style import legend, whole_axis
 
 if TYPE_CHECKING:  # it loads torch

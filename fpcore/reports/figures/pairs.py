@@ -15,7 +15,7 @@ from fpcore.language import said, template
 from fpcore.notation import METRICS
 from fpcore.records.frames import frame
 from fpcore.reports.figures.lines import nothing
-from fpcore.reports.figures.looks import run_styles
+from fpcore.reports.figures.run_style import run_styles
 from fpcore.reports.figures.sizes import by_size, perplexity
 from fpcore.reports.figures.style import token_axis, whole_axis
 from fpcore.reports.figures.ticks import Distinct

@@ -11,7 +11,7 @@ from fpcore.notation import METRICS
 from fpcore.records.frames import curve, frame
 from fpcore.records.record import RunRecord
 from fpcore.reports.figures.lines import draw_lines, nothing, titled
-from fpcore.reports.figures.looks import Style, called, run_styles
+from fpcore.reports.figures.run_style import Style, called, run_styles
 from fpcore.reports.figures.style import legend, ppl_axis, token_axis
 from fpcore.reports.figures.ticks import Distinct
 from fpcore.stats.scaling import LEAST_SIZES, fit_power_law, fit_saturating_law

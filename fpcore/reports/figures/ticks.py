@@ -6,6 +6,8 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 from matplotlib.ticker import Formatter, LogLocator, MaxNLocator, NullFormatter
 
+from fpcore.notation import MOST_PLAIN
+
 __all__ = ["Distinct", "log_axis"]
 
 SCALES = {"": 1.0, "%": 100.0, "k": 0.001, "points": 100.0}
@@ -41,7 +43,9 @@ class Distinct(Formatter):
         return len({*texts}) == len(texts)
 
     def _text(self, value: float, digits: int) -> str:
-        text = f"{value * SCALES[self._unit]:,.{digits}f}"
+        scaled = value * SCALES[self._unit]
+        form = f",.{digits}f" if abs(scaled) < MOST_PLAIN else f".{digits + 1}g"
+        text = f"{scaled:{form}}"
         text = text.lstrip("-") if not text.strip("-0.") else text  # no minus before 0
         return text + self._unit.removesuffix("points")
 

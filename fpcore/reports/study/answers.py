@@ -10,6 +10,7 @@ from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
 from fpcore.language import listed, passage, said, template
 from fpcore.notation import number, percent, sizes
+from fpcore.records.pairs import at_an_end
 from fpcore.reports import opening, sentences
 from fpcore.reports.sentences import level
 from fpcore.reports.study import clips, knobs, ranks, worth
@@ -28,7 +29,7 @@ def answer(e: Evidence) -> list[str]:
     first = [ranks.kept(e), passage(knobs.best_values(e), clips.answer(e)), worth.answer(e)]
     lines = [line for line in first if line]
     lines += [_basis(e), _resolution(e), _best(e), *knobs.effects(e), *clips.details(e)]
-    lines += [*_by_size(e), *ranks.both_down(e), *_unchanged(e), *_stopped(e)]
+    lines += [_rates(e), *_by_size(e), *ranks.both_down(e), *_unchanged(e), *_stopped(e)]
     return [line for line in lines if line]
 
 
@@ -116,6 +117,18 @@ def _best(e: Evidence) -> str:
     text = among if e.twins else alone
     first = said(text, best=e.said(e.best), ppl=ppl, twins=_named(e, e.twins))
     return passage(first, _beside_the_best(e))
+
+
+def _rates(e: Evidence) -> str:
+    """Say in how many runs the learning rate of phase 2 is the lowest or highest of those tried."""
+    found = [r for r in e.records if at_an_end(r.where(lambda own: own.samples == e.samples))]
+    if not found:
+        return ""
+    return said(
+        "{of} 設定のうち {n} 設定では、選ばれた `phase2_lr` が候補の端で、候補の外がもっとよいかも"
+        "しれない。",
+        of=len(e.records), n=len(found),
+    )  # fmt: skip
 
 
 def _named(e: Evidence, runs: Iterable[str]) -> str:
