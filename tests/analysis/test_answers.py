@@ -13,7 +13,7 @@ from fpcore import compare_runs
 from fpcore.analysis.study import Evidence
 from fpcore.config.study import Study
 from fpcore.reports.sentences import UNCLEAR, with_interval
-from fpcore.reports.study import answers, ranks, report, worth
+from fpcore.reports.study import answers, following, ranks, report, worth
 
 CONFIGS = {config.run_name: config for config in study_of("contexts").configs()}
 DIRECTIONS = ("高い", "低い", "よいと言え", "役に立つと言える", "害になると言える")
@@ -136,7 +136,7 @@ def test_a_study_with_a_run_cut_short_refuses_its_answer(short: str) -> None:
     (line,) = answers.answer(e)
     assert line.startswith("**答えない。**") and e.said(e.record(short)) in line
     assert not any(word in line for word in DIRECTIONS)
-    assert answers.next_steps(e) == ["`epochs` を増やして、上の実行をやり直す。"]
+    assert following.next_steps(e) == ["`epochs` を増やして、上の実行をやり直す。"]
     assert "**誤り**　Phase 2 は終わっているか" in report.render(e)
     other = contexts(**gaps | {short: gaps[short] | {"best_epoch": cap - 1}})
     assert not other.cut_short and len(answers.answer(other)) > 3
@@ -230,16 +230,23 @@ def test_one_seed_never_gets_a_direction() -> None:
     assert ranks.both_down(e) == []
 
 
-@pytest.mark.parametrize(("chosen", "ends"), [(0.0005, 1), (0.001, 0), (0.002, 1), (None, 0)])
-def test_a_learning_rate_at_an_end_of_those_tried_is_counted(
-    chosen: float | None, ends: int
-) -> None:
-    """What lies beyond may be better, and other runs have found theirs inside."""
-    inside = {name: {"chosen": 0.001} for name in CONFIGS}
-    lines = answers.answer(contexts(**inside | {"study-contextszero": {"chosen": chosen}}))
-    told = [line for line in lines if "選ばれた `phase2_lr` が候補の端" in line]
-    assert len(told) == ends
-    assert all(line.startswith(f"{len(CONFIGS)} 設定のうち 1 設定では") for line in told)
+CHOSEN = st.sampled_from([0.0005, 0.001, 0.002, None])
+
+
+@settings(max_examples=5)
+@given(st.tuples(*[CHOSEN] * len(CONFIGS)))
+def test_learning_rates_at_an_end_of_those_tried_are_counted(own: tuple[float | None, ...]) -> None:
+    """What lies beyond may be better, so that it shall be tried."""
+    e = contexts(**{name: {"chosen": rate} for name, rate in zip(CONFIGS, own, strict=True)})
+    told = "".join(line for line in answers.answer(e) if "選ばれた `phase2_lr`" in line)
+    low, high = own.count(0.0005), own.count(0.002)
+    assert told.startswith(f"{len(CONFIGS)} 設定のうち {low + high} 設定では") or not low + high
+    wanted = [
+        f"`phase2_lr` の候補に {rate} より{side}値を足し、{rate} が選ばれた {n} 設定を訓練し直す。"
+        for rate, side, n in ((0.0005, "小さい", low), (0.002, "大きい", high))
+        if n
+    ]
+    assert [line for line in following.next_steps(e) if "phase2_lr" in line] == wanted
 
 
 TEXTS = {"validation_ids": "v", "vocabulary": "w"}
@@ -257,7 +264,7 @@ def test_a_study_on_unlike_texts_refuses_its_answer(odd: str, text: str) -> None
     assert refusal.startswith("**答えない。**")
     assert e.said(e.record(odd)) in refusal and f"`{text}`" in refusal
     assert refusal in report.gist(e) and not any(word in report.gist(e) for word in DIRECTIONS)
-    assert "揃えて" in answers.first_step(e)
+    assert "揃えて" in following.first_step(e)
 
 
 # Knobs of every kind, the value of the base first.
@@ -322,6 +329,6 @@ def test_a_study_of_its_base_alone_says_so() -> None:
 @pytest.mark.parametrize("gap", [-0.1, 0.1])
 def test_no_draw_of_the_training_text_is_called_better(gap: float) -> None:
     e = study_over({"data_seed": [0, 1, 2]}, gap)
-    told = "\n".join([answers.in_short(e), *answers.answer(e)[:1], *answers.next_steps(e)])
+    told = "\n".join([answers.in_short(e), *answers.answer(e)[:1], *following.next_steps(e)])
     assert "`data_seed` は訓練会話の引き方の名前" in told
     assert "よりよい" not in told and "最もよい" not in told and "試した範囲の端" not in told

@@ -1,22 +1,16 @@
 """What a study answers, sentence by sentence: each follows from its intervals by rule."""
 
-import math
 import statistics
 from collections.abc import Iterable
 
 from fpcore import notation
-from fpcore.analysis.checks.check import WRONG
 from fpcore.analysis.study import Evidence
-from fpcore.config.run_config import RunConfig
-from fpcore.errors import ConfigError
 from fpcore.language import listed, passage, said, template
-from fpcore.notation import number, percent, sizes
+from fpcore.notation import percent, sizes
 from fpcore.records.pairs import at_an_end
 from fpcore.reports import opening, sentences
 from fpcore.reports.sentences import level
 from fpcore.reports.study import clips, knobs, ranks, worth
-
-MANY_SEEDS = 30  # nobody runs more seeds than this to see so small a difference
 
 
 def answer(e: Evidence) -> list[str]:
@@ -55,23 +49,6 @@ def _certainty(e: Evidence, told: list[str]) -> str:
         return said("シードが 1 つなので、確からしさは判定できない。")
     known = any("[ ]" in line for line in told)
     return "" if known else said("[ ] は {level} 区間。", level=level(e.level))
-
-
-def first_step(e: Evidence) -> str:
-    """Return what to do first: what is wrong before what could be tried."""
-    if e.refused:
-        return next_steps(e)[0]
-    wrong = [check for check in e.checks.open() if check.verdict == WRONG]
-    return opening.first_step(e.checks) if wrong or not next_steps(e) else next_steps(e)[0]
-
-
-def next_steps(e: Evidence) -> list[str]:
-    """Say what to try next, as far as the records tell."""
-    if e.refused:
-        cut = said("`epochs` を増やして、上の実行をやり直す。") if e.cut_short else ""
-        unlike = said("検証テキストと語彙を揃えて、上の実行をやり直す。") if e.unlike else ""
-        return [line for line in (cut, unlike) if line]
-    return [line for line in (*_edge(e), *_more_seeds(e), _one_setting(e)) if line]
 
 
 def _refusal(e: Evidence) -> list[str]:
@@ -234,75 +211,3 @@ def _stopped(e: Evidence) -> list[str]:
         "ほかの設定との差には、反復数の違いも入っている。"
     )
     return [said(text, found=listed(found))]
-
-
-def _edge(e: Evidence) -> list[str]:
-    """Say that the best lies at the end of what was tried, if it stands out from the rest."""
-    beyond = template("最良の `{knob}` {value} は試した範囲の端なので、その先の値を試す。")
-    between = template("最良の `{knob}` {value} は試した範囲の端なので、隣の値との間を試す。")
-    found = []
-    for knob in e.study.grid:
-        tried = [record.config[knob] for record in e.records]
-        if e.rivals or knob in knobs.DRAWN or not all(map(_is_number, tried)):
-            continue
-        value, order = e.best.config[knob], sorted({*tried})
-        if len(order) < 3:
-            continue
-        if value in (order[0], order[-1]):
-            further = beyond if _goes_on(knob, order, value) else between
-            found.append(said(further, knob=knob, value=value))
-    return found
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _goes_on(knob: str, order: list[float], value: float) -> bool:
-    """Whether a knob may lie further out than its end value: by one more step, or at half of it."""
-    low = value == order[0]
-    further = [value - (order[1] - order[0]) if low else value + (order[-1] - order[-2])]
-    further += [value / 2] if low and value > 0 else []
-    return any(_allowed(knob, v) for v in further)
-
-
-def _allowed(knob: str, value: float) -> bool:
-    try:
-        RunConfig(**{knob: value})
-    except ConfigError:
-        return False
-    return True
-
-
-def _more_seeds(e: Evidence) -> list[str]:
-    """Say about how many seeds would tell a run from the base that cannot be told from it yet.
-
-    Nothing where the conversations limit, not the seeds, or where the difference is known to be
-    too small to matter.
-    """
-    found = {run: c["val_ppl"] for run, c in e.comparisons.items()}
-    unclear = {run: d for run, d in found.items() if d.certain == "unclear" and not d.negligible}
-    needed = {run: d.seeds_needed for run, d in unclear.items()}
-    known = {run: n for run, n in needed.items() if e.seeds < n < math.inf}
-    if not known:
-        return []
-    run = min(known, key=lambda name: known[name])
-    many = template(
-        "Val PPL で基準と区別できない設定は、最も区別しやすい {name} でも約 {n} シードが要るほど"
-        "差が小さい（検出力 80 %）。シードを増やすより、ほかの条件を試す。"
-    )
-    few = template(
-        "Val PPL で {name} を基準と区別するには、いまの差とばらつきなら約 {n} シードが要る"
-        "（検出力 80 %）。"
-    )
-    text = many if known[run] > MANY_SEEDS else few
-    return [said(text, name=e.said(e.record(run)), n=number(known[run], 0))]
-
-
-def _one_setting(e: Evidence) -> str:
-    return said(
-        "以上は {corpus}、文脈の次元 D = {width} の結果である。別の大きさでも同じ格子を実行して"
-        "確かめる。",
-        corpus=notation.escaped(e.base.config["corpus"]),
-        width=e.base.config["context_dim"],
-    )

@@ -20,7 +20,7 @@ from fpcore.records.record import RunRecord
 from fpcore.reports import figures, opening, sentences
 from fpcore.reports.page import publish
 from fpcore.reports.sentences import level
-from fpcore.reports.study import answers, knobs
+from fpcore.reports.study import answers, following, knobs
 
 __all__ = [
     "answer",
@@ -75,7 +75,9 @@ def gist(e: Evidence) -> Markdown:
         "{grid} を基準 `{base}` と比べた（{sizes}、シード n={n}）",
         grid=_grid(e), base=e.base.name, sizes=notation.sizes(e.base.sizes), n=e.seeds,
     )  # fmt: skip
-    return opening.three_lines(said("変えたこと"), what, answers.in_short(e), answers.first_step(e))
+    return opening.three_lines(
+        said("変えたこと"), what, answers.in_short(e), following.first_step(e)
+    )
 
 
 def answer(e: Evidence) -> Markdown:
@@ -212,7 +214,7 @@ def clipping(e: Evidence) -> Markdown:
 
 def next_steps(e: Evidence) -> Markdown:
     """次に試すこと."""
-    return Markdown("\n".join(f"- {line}" for line in answers.next_steps(e)))
+    return Markdown("\n".join(f"- {line}" for line in following.next_steps(e)))
 
 
 def render(e: Evidence) -> Markdown:
