@@ -8,7 +8,8 @@ from markdown_it import MarkdownIt
 
 from fpcore import RunConfig
 from fpcore.config.checked import BREAK
-from fpcore.notation import METRICS, code, difference, escaped, metric, number, percent, table
+from fpcore.metric import METRICS
+from fpcore.notation import code, difference, escaped, metric, number, percent, table
 from fpcore.reports.one_run import config_table
 from fpcore.reports.page import rendered
 

@@ -1,7 +1,7 @@
 from .checks import run_checks
 from .comparison import Comparison, compare_runs, load_comparison
+from .gathering import gather
 from .search import gather_search
-from .study import gather
 
 __all__ = [
     "Comparison",

@@ -14,7 +14,7 @@ from fpcore import language
 from fpcore.analysis.contrasts import Side, contrast, exponents_over_text, said
 from fpcore.analysis.difference import MetricDifference
 from fpcore.errors import RecordError
-from fpcore.notation import METRICS, metrics_where
+from fpcore.metric import METRICS, metrics_where
 from fpcore.records.by_seed import alphas, seconds, windows, without_seeds
 from fpcore.records.frames import curve, frame, over_seeds, traces
 from fpcore.records.pairs import incomparable, restricted

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fpcore.analysis.difference import MetricDifference, told
-from fpcore.notation import METRICS
+from fpcore.metric import METRICS
 from fpcore.records.by_seed import loss_sums, values, without_seeds
 from fpcore.records.frames import curve
 from fpcore.records.pairs import incomparable

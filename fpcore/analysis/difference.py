@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import expm1, isnan, log1p, nan
 
 from fpcore import notation
-from fpcore.notation import METRICS
+from fpcore.metric import METRICS
 from fpcore.stats.uncertainty import LEVEL, Difference, Direction, certain, seeds_needed
 from fpcore.stats.variance import resolution
 

@@ -15,7 +15,8 @@ from fpcore.claims import (
     read_facts,
     read_report,
 )
-from fpcore.notation import METRICS, metrics_where, number
+from fpcore.metric import METRICS, metrics_where
+from fpcore.notation import number
 from fpcore.paths import reports
 from fpcore.records.pairs import restricted
 from fpcore.records.record import RunRecord

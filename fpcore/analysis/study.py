@@ -20,16 +20,14 @@ from fpcore.analysis.clipping import Clipping, clipping
 from fpcore.analysis.comparison import Comparison, compare_runs
 from fpcore.analysis.contrasts import spreads
 from fpcore.analysis.effects import Effect, Step, interaction, priors_of, steps
-from fpcore.config.run_config import RunConfig
 from fpcore.config.study import Study
-from fpcore.errors import RecordError
 from fpcore.language import said
-from fpcore.notation import escaped, knob_value, metrics_where
-from fpcore.paths import shown
+from fpcore.metric import metrics_where
+from fpcore.notation import escaped, knob_value
 from fpcore.records.by_seed import moments, values
 from fpcore.records.frames import frame
 from fpcore.records.pairs import cut_short, different_texts, distinct, same_results
-from fpcore.records.record import RunRecord, load_record
+from fpcore.records.record import RunRecord
 from fpcore.stats.priors import Prior, prior_of
 from fpcore.stats.uncertainty import Direction, simultaneous
 
@@ -266,41 +264,6 @@ class Evidence:
     def clipping(self) -> list[Clipping]:
         """How gradient clipping acted in every run."""
         return [clipping(record) for record in self.records]
-
-
-def gather(study: Study) -> Evidence:
-    """Read the records of a study.
-
-    Raises:
-        RecordError: one is missing or damaged, of another config than the study's, or without a
-            size or a seed of the base.
-    """
-    e = Evidence(study, tuple(_load(config) for config in study.configs()))
-    for record in e.varied:
-        _check_whole(record, e.base)
-    return e
-
-
-def _check_whole(record: RunRecord, base: RunRecord) -> None:
-    own, wanted = ([(r.samples, r.seed) for r in one.results] for one in (record, base))
-    if lacking := [place for place in wanted if place not in own]:
-        samples, seed = lacking[0]
-        raise RecordError(
-            f"{shown(record.path)} has no result at {samples} conversations with seed {seed}, "
-            f"which {base.name} has; delete it, and run the study again."
-        )
-
-
-def _load(config: RunConfig) -> RunRecord:
-    record, own = load_record(config.run_name), config.knobs()
-    before = RunConfig().model_dump() | record.config  # a knob that is younger had its default
-    other = [k for k in own if before[k] != own[k]]
-    if other:
-        raise RecordError(
-            f"{shown(record.path)} is the record of another {', '.join(other)} than the study's; "
-            "give it another name, and run the study again."
-        )
-    return record
 
 
 def _development_loss(record: RunRecord, samples: int) -> float:

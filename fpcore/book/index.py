@@ -11,6 +11,7 @@ from fpcore import notation
 from fpcore.analysis.checks import run_checks
 from fpcore.analysis.comparison import SUMMARY, compare_among
 from fpcore.book.pages import GROUPS, Page
+from fpcore.metric import METRICS
 from fpcore.paths import together
 from fpcore.records.frames import curve, frame, over_seeds
 from fpcore.records.pairs import cut_short
@@ -24,7 +25,7 @@ ABOUT = (
     "初めて読むなら、次の順がよい。"
 )
 OF_PAIR = ("val_ppl", "val_er", "alpha")
-OF_RUN = [m for m in SUMMARY if notation.METRICS[m].headline]
+OF_RUN = [m for m in SUMMARY if METRICS[m].headline]
 
 
 def index(pages: list[Page], records: list[RunRecord]) -> str:
@@ -131,8 +132,7 @@ def _comparisons(pages: list[Page], records: list[RunRecord]) -> dict[str, str]:
 def _comparison(a: RunRecord, b: RunRecord, records: list[RunRecord]) -> str:
     c = compare_among(a, b, records)
     facts = {
-        notation.METRICS[m].label: notation.with_relative(m, c[m].difference, c[m].relative)
-        for m in OF_PAIR
+        METRICS[m].label: notation.with_relative(m, c[m].difference, c[m].relative) for m in OF_PAIR
     }
     about = f"{c.samples[-1]} サンプル、シード n={c.seeds}、差は b − a"
     return _card(about, facts | {"検証": run_checks(c.records).counts()})
@@ -150,11 +150,11 @@ def _run(record: RunRecord) -> str:
     last = rows[rows["samples"] == rows["samples"].max()]
     means = over_seeds(last, ["run"], OF_RUN).iloc[0]
     short, points = cut_short(record), curve(record)
-    told = [m for m in OF_RUN if not (short and notation.METRICS[m].of_phase2)]
-    facts = {notation.METRICS[m].label: notation.metric(m, means[m]) for m in told}
+    told = [m for m in OF_RUN if not (short and METRICS[m].of_phase2)]
+    facts = {METRICS[m].label: notation.metric(m, means[m]) for m in told}
     if not short and points["train_tokens"].nunique() >= LEAST_SIZES:
         fit = fit_power_law(points["train_tokens"].tolist(), points["val_ppl"].tolist())
-        facts[notation.METRICS["alpha"].label] = notation.metric("alpha", fit.alpha)
+        facts[METRICS["alpha"].label] = notation.metric("alpha", fit.alpha)
     taken = "原文から転記" if record.document else "ほかから取り込み"
     source = "この本で測定" if record.source == "measured" else taken
     return _card(f"{rows['samples'].max()} サンプル、シード n={record.seeds}、{source}", facts)

@@ -8,7 +8,8 @@ from fpcore import notation
 from fpcore.analysis.comparison import compare_among
 from fpcore.book.cautions import cautions
 from fpcore.book.views import Choice, View, under, view
-from fpcore.notation import DASH, METRICS, Markdown
+from fpcore.metric import METRICS
+from fpcore.notation import DASH, Markdown
 from fpcore.records.by_seed import moments, values
 from fpcore.records.record import RunRecord
 

@@ -12,7 +12,8 @@ from scipy.stats import gmean
 from fpcore import notation
 from fpcore.analysis.comparison import SUMMARY, load_comparison
 from fpcore.book.cautions import cautions
-from fpcore.notation import DASH, METRICS, Markdown, metrics_where, number, percent
+from fpcore.metric import METRICS, metrics_where
+from fpcore.notation import DASH, Markdown, number, percent
 from fpcore.records.by_seed import windows
 from fpcore.records.frames import curve, epochs, frame, over_seeds, traces
 from fpcore.records.record import RunRecord

@@ -167,12 +167,7 @@ class RunConfig(Checked):
     seeds: Annotated[
         list[Annotated[Whole, Field(ge=0, lt=2**31)]],
         Distinct,
-        Knob(
-            ("phase 1", "phase 2", "measuring"),
-            MEASURING,
-            resolved=True,
-            in_study=False,
-        ),
+        Knob(("phase 1", "phase 2", "measuring"), MEASURING, resolved=True, in_study=False),
     ] = Field(
         [42],
         min_length=1,

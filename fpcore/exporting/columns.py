@@ -1,7 +1,7 @@
 """The columns of exported tables: the unit and the meaning of each, in one place."""
 
 from fpcore.config.run_config import RunConfig
-from fpcore.notation import METRICS
+from fpcore.metric import METRICS
 from fpcore.records.frames import COLUMNS
 
 RUN = {

@@ -13,7 +13,7 @@ from fpcore.importing import aligned, fields, logs
 from fpcore.importing.fields import KEYS, KNOBS, RESULTS
 from fpcore.importing.found import Figure, Found, Place
 from fpcore.importing.rows import Line, Table, knob_value, number, read_table
-from fpcore.notation import METRICS
+from fpcore.metric import METRICS
 
 # The fields by the names that claims have for their metrics.
 FACTS = {METRICS[name].printed: name for name in METRICS if METRICS[name].printed} | {

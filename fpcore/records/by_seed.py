@@ -5,7 +5,7 @@ from math import nan
 import numpy as np
 import pandas as pd
 
-from fpcore.notation import METRICS
+from fpcore.metric import METRICS
 from fpcore.records.frames import curve
 from fpcore.records.record import RunRecord
 from fpcore.stats.scaling import PowerLaw, sliding_windows

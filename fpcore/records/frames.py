@@ -6,7 +6,7 @@ from typing import get_args, get_origin
 import numpy as np
 import pandas as pd
 
-from fpcore.notation import METRICS
+from fpcore.metric import METRICS
 from fpcore.records.record import VOLATILE, RunRecord
 from fpcore.records.result import SizeResult
 

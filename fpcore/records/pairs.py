@@ -10,7 +10,7 @@ from typing import Any
 
 from fpcore.config.run_config import KNOBS
 from fpcore.language import listed, said, template
-from fpcore.notation import METRICS, metrics_where
+from fpcore.metric import METRICS, metrics_where
 from fpcore.records.record import VOLATILE, RunRecord
 from fpcore.records.result import SizeResult
 

@@ -6,14 +6,13 @@ import pandas as pd
 
 from fpcore.config.run_config import RunConfig
 from fpcore.language import listed, passage, said, template
+from fpcore.metric import METRICS, metrics_where
 from fpcore.notation import (
-    METRICS,
     Markdown,
     code,
     factor,
     knob_value,
     metric,
-    metrics_where,
     number,
     table,
 )

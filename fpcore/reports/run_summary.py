@@ -9,7 +9,8 @@ from fpcore.analysis.checks.of_pairs import FEW_SEEDS
 from fpcore.analysis.checks.registry import check_alone
 from fpcore.config.run_config import RunConfig
 from fpcore.language import clauses, listed, passage, said, template
-from fpcore.notation import METRICS, Markdown, counted, number
+from fpcore.metric import METRICS
+from fpcore.notation import Markdown, counted, number
 from fpcore.records.by_seed import moments, values, without_seeds
 from fpcore.records.frames import curve
 from fpcore.records.pairs import CUT_SHORT, cut_short

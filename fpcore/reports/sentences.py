@@ -7,7 +7,8 @@ from fpcore import notation
 from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.difference import MetricDifference
 from fpcore.language import listed, passage, said, template
-from fpcore.notation import METRICS, POINTS, ends, number, percent, sizes
+from fpcore.metric import METRICS
+from fpcore.notation import POINTS, ends, number, percent, sizes
 from fpcore.records.pairs import cut_short
 from fpcore.stats.uncertainty import LEVEL, Direction
 

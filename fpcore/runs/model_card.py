@@ -1,6 +1,7 @@
 """The card of an exported model, in Japanese and in English, with the figures of its record."""
 
-from fpcore.notation import METRICS, metric
+from fpcore.metric import METRICS
+from fpcore.notation import metric
 from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord
 from fpcore.records.result import SizeResult

@@ -51,7 +51,7 @@ ROLES = {
     "contexts": ("trainers.capture", "trainers.contexts"),
     "phase 2": ("trainers.phase2",),
     "metrics": ("stats.metrics", "trainers.texts"),
-    "trial": ("runs.training",),
+    "trial": ("runs.ranks", "runs.training"),
     "n-grams": ("trainers.kneser_ney",),
     "networks": ("trainers.network_training", "trainers.networks"),
     "baselines": ("runs.baseline",),

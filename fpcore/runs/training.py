@@ -1,7 +1,6 @@
 """One trial at work: phase 1 → contexts → phase 2, measured."""
 
 import copy
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fpcore.config.run_config import RunConfig
 from fpcore.data import tokens
 from fpcore.errors import TrainingError
 from fpcore.model import fused
@@ -18,10 +16,10 @@ from fpcore.records.record import columns
 from fpcore.records.result import SizeResult
 from fpcore.runs.checkpoint import Checkpoint, Reached, Trajectory
 from fpcore.runs.progress import Bar, Progress, Stopwatch, timed
+from fpcore.runs.ranks import effective_rank
 from fpcore.runs.states import Keeper
 from fpcore.runs.trial import Trial
 from fpcore.stats import metrics
-from fpcore.stats.draws import generator
 from fpcore.stats.metrics import unigram_logs, unigram_loss
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
 from fpcore.trainers.hooks import Hooks, Row
@@ -233,34 +231,6 @@ class Training:
         if compiling := round(fused.spent() - before, 3):  # counted apart
             self._seconds[stage] = round(self._seconds[stage] - compiling, 3)
             self._seconds["compiling"] = self._seconds.get("compiling", 0.0) + compiling
-
-
-def effective_rank(
-    contexts: Tensor, config: RunConfig, seed: int, split: str
-) -> dict[str, float | int]:
-    """Return the effective rank of contexts [N, D] as a share of D, and the rows measured.
-
-    They are fields of SizeResult, for the `split` train or val: as the spec defines it, and of the
-    contexts less their mean, which is one direction of its own. Zero contexts have no spectrum, so
-    no rank.
-
-    Raises:
-        TrainingError: contexts that are not finite.
-    """
-    if config.contexts == "zero":
-        return {}
-    if not math.isfinite(metrics.largest(contexts)):
-        raise TrainingError(
-            f"Phase 1 ended with contexts that are not finite; a phase1_lr below "
-            f"{config.phase1_lr} may help."
-        )
-    total = len(contexts)
-    count = min(config.er_rows or total, total)
-    order = torch.randperm(total, generator=generator(seed, "effective rank", split))
-    rows = contexts if count == total else contexts[order[:count].to(contexts.device)]
-    share = metrics.effective_rank(rows) / config.context_dim
-    centred = metrics.effective_rank(rows, centered=True) / config.context_dim
-    return {f"{split}_er": share, f"{split}_er_centred": centred, f"{split}_er_rows": count}
 
 
 def _best(found: dict[float, Phase2Result]) -> float:

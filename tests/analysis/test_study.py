@@ -9,7 +9,8 @@ import pytest
 from helpers.studies import COUNTS, arm, evidence, study_of
 
 from fpcore import RunConfig
-from fpcore.analysis.study import Evidence, gather
+from fpcore.analysis.gathering import gather
+from fpcore.analysis.study import Evidence
 from fpcore.config.study import Study
 from fpcore.errors import ConfigError, RecordError
 from fpcore.paths import PARAMS, ROOT

@@ -20,7 +20,7 @@ from fpcore.book import explorer
 from fpcore.book.explorer import csv, shown, svg
 from fpcore.book.views import CURVES, VIEWS, Choice
 from fpcore.language import said
-from fpcore.notation import METRICS
+from fpcore.metric import METRICS
 from fpcore.paths import ROOT, runs
 from fpcore.records.frames import frame, traces
 from fpcore.records.record import load_record, load_records

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fpcore import notation
 from fpcore.analysis.checks.of_records import bending, duplicates
-from fpcore.notation import METRICS
+from fpcore.metric import METRICS
 from fpcore.paths import ROOT
 from fpcore.reports import study
 

@@ -22,8 +22,8 @@ from fpcore.records.result import SizeResult
 from fpcore.runs import experiment
 from fpcore.runs.progress import Progress
 from fpcore.runs.provenance import RUN, code_digests
+from fpcore.runs.ranks import effective_rank as effective_rank_of
 from fpcore.runs.training import Training
-from fpcore.runs.training import effective_rank as effective_rank_of
 from fpcore.runs.trial import Trial
 
 

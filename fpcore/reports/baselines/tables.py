@@ -8,6 +8,7 @@ from fpcore import notation
 from fpcore.analysis.information import LEVELS, knowledge
 from fpcore.analysis.parameter_count import trained_parameters
 from fpcore.language import listed, said, template
+from fpcore.metric import METRICS, metrics_where
 from fpcore.notation import DASH, Markdown, number
 from fpcore.records.by_seed import moments, values
 from fpcore.records.record import RunRecord
@@ -16,7 +17,7 @@ from fpcore.stats.metrics import bits_per_byte
 __all__ = ["by_size", "information"]
 
 
-SHOWN = notation.metrics_where(lambda m: m.in_baselines)
+SHOWN = metrics_where(lambda m: m.in_baselines)
 UNIGRAM = template("unigram モデル")
 
 
@@ -53,7 +54,7 @@ def information(runs: list[RunRecord], baselines: list[RunRecord]) -> Markdown:
 def _row(record: RunRecord, samples: int) -> dict[str, str]:
     own = record.at(samples)
     cells = {
-        notation.METRICS[m].name: notation.with_spread(m, *moments(m, values(record, m)[samples]))
+        METRICS[m].name: notation.with_spread(m, *moments(m, values(record, m)[samples]))
         for m in SHOWN
     }
     return {
@@ -78,7 +79,7 @@ def _unigram(record: RunRecord, samples: int) -> dict[str, str]:
         said("トークン"): number(own.train_tokens, 0),
         said("モデル"): said(UNIGRAM),
         said("パラメータ"): DASH,
-        **{notation.METRICS[m].name: notation.metric(m, known.get(m)) for m in SHOWN},
+        **{METRICS[m].name: notation.metric(m, known.get(m)) for m in SHOWN},
         said("選択"): DASH,
         "n": DASH,
     }

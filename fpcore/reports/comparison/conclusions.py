@@ -11,7 +11,8 @@ from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.factors import Factor
 from fpcore.analysis.trade_off import in_words, trade_off
 from fpcore.language import listed, passage, said, spoken, template
-from fpcore.notation import METRICS, Markdown, metrics_where, number
+from fpcore.metric import METRICS, metrics_where
+from fpcore.notation import Markdown, number
 from fpcore.paths import together
 from fpcore.records.record import RunRecord
 from fpcore.reports import sentences

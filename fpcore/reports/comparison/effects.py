@@ -7,7 +7,8 @@ from fpcore.analysis.comparison import SUMMARY, Comparison, compare_runs
 from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.factors import Factor
 from fpcore.language import listed, said, template
-from fpcore.notation import METRICS, Markdown, counted, number
+from fpcore.metric import METRICS
+from fpcore.notation import Markdown, counted, number
 from fpcore.reports import sentences
 from fpcore.reports.comparison.section import section
 

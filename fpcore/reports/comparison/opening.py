@@ -6,7 +6,8 @@ from fpcore.analysis.checks.check import Verdicts
 from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.difference import MetricDifference
 from fpcore.language import clauses, listed, said, template
-from fpcore.notation import METRICS, Markdown, metrics_where
+from fpcore.metric import METRICS, metrics_where
+from fpcore.notation import Markdown
 from fpcore.reports import opening, sentences
 from fpcore.reports.comparison.section import section
 

@@ -16,7 +16,8 @@ from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.trade_off import in_words, trade_off
 from fpcore.config.run_config import KNOBS
 from fpcore.language import listed, passage, said, template
-from fpcore.notation import DASH, METRICS, Markdown, number, percent, percentage_points
+from fpcore.metric import METRICS
+from fpcore.notation import DASH, Markdown, number, percent, percentage_points
 from fpcore.reports import exponents, sentences
 from fpcore.reports.comparison.section import section
 from fpcore.reports.comparison.several import several

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from scipy.stats import gmean
 
 from fpcore.language import said, template
-from fpcore.notation import METRICS
+from fpcore.metric import METRICS
 from fpcore.reports.figures.run_style import line_styles
 from fpcore.reports.figures.style import legend
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from fpcore.analysis.comparison import Comparison
 from fpcore.analysis.difference import MetricDifference
 from fpcore.language import said, template
-from fpcore.notation import METRICS
+from fpcore.metric import METRICS
 from fpcore.records.frames import frame
 from fpcore.reports.figures.lines import nothing
 from fpcore.reports.figures.run_style import run_styles

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from fpcore.language import said
-from fpcore.notation import METRICS
+from fpcore.metric import METRICS
 from fpcore.records.frames import curve, frame
 from fpcore.records.pairs import cut_short
 from fpcore.records.record import RunRecord

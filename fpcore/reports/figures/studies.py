@@ -5,7 +5,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from fpcore.language import said
-from fpcore.notation import METRICS, metrics_where
+from fpcore.metric import METRICS, metrics_where
 from fpcore.reports.figures.ticks import Distinct
 
 __all__ = [

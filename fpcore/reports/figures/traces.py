@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from fpcore.language import said, template
-from fpcore.notation import METRICS
+from fpcore.metric import METRICS
 from fpcore.records.frames import epochs, frame, traces
 from fpcore.records.record import RunRecord
 from fpcore.reports.figures.lines import draw_lines, nothing, sized, titled

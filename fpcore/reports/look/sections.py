@@ -5,7 +5,8 @@ import pandas as pd
 from fpcore import notation
 from fpcore.analysis import token_classes
 from fpcore.language import listed, passage, said, template
-from fpcore.notation import METRICS, Markdown, code, number, percent
+from fpcore.metric import METRICS
+from fpcore.notation import Markdown, code, number, percent
 from fpcore.records.pairs import CUT_SHORT
 from fpcore.reports.look.answer import trained_and_zero
 from fpcore.reports.look.words import CONTEXTS, COPIED, GROUPINGS, interval, share, visible

@@ -9,7 +9,8 @@ from fpcore.analysis.study import Evidence
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
 from fpcore.language import said, template
-from fpcore.notation import METRICS, number
+from fpcore.metric import METRICS
+from fpcore.notation import number
 from fpcore.records.pairs import tried
 from fpcore.reports import opening
 from fpcore.reports.study import knobs

@@ -7,7 +7,8 @@ from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.effects import Effect
 from fpcore.analysis.study import Evidence
 from fpcore.language import listed, passage, said, template
-from fpcore.notation import METRICS, escaped, knob_value
+from fpcore.metric import METRICS
+from fpcore.notation import escaped, knob_value
 from fpcore.records.record import RunRecord
 from fpcore.reports import sentences
 from fpcore.reports.sentences import metric

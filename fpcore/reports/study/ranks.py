@@ -7,7 +7,8 @@ from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.study import Evidence
 from fpcore.analysis.trade_off import strength, trade_off
 from fpcore.language import listed, passage, said, template
-from fpcore.notation import METRICS, percent
+from fpcore.metric import METRICS
+from fpcore.notation import percent
 from fpcore.reports import sentences
 from fpcore.reports.sentences import gap, metric
 from fpcore.reports.study import knobs

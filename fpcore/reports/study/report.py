@@ -12,7 +12,8 @@ from fpcore.analysis.difference import MetricDifference
 from fpcore.analysis.effects import Effect
 from fpcore.analysis.study import Evidence
 from fpcore.language import listed, said, template
-from fpcore.notation import METRICS, Markdown, metrics_where, number, percent
+from fpcore.metric import METRICS, metrics_where
+from fpcore.notation import Markdown, number, percent
 from fpcore.paths import report
 from fpcore.records.by_seed import moments, values
 from fpcore.records.pairs import same_results
