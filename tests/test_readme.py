@@ -10,6 +10,7 @@ from fpcore.records.record import load_record
 from fpcore.reports.comparison import sections
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PARAMS = (ROOT / "params" / "README.md").read_text(encoding="utf-8")
 JAPANESE = (ROOT / "README.ja.md").read_text(encoding="utf-8")
 
 
@@ -57,10 +58,16 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
 
 
 def findings() -> list[str]:
-    """The points of what the book found, each with links to the reports that it is from."""
+    """The points of what the book found, each with links to the reports that it is from.
+
+    Among them is why the small setting's embedding is what it is.
+    """
     told = re.search(r"\*\*What it found\*\*.*?\n\n(.*?)\n\n", README, re.DOTALL)
     assert told is not None
-    return [" ".join(point.split()) for point in re.split(r"^- ", told.group(1), flags=re.M)[1:]]
+    why = re.search(r"^- (\*\*Why `ppmi-frequency`.*?)\n- ", PARAMS, re.DOTALL | re.MULTILINE)
+    assert why is not None
+    points = re.split(r"^- ", told.group(1), flags=re.MULTILINE)[1:]
+    return [" ".join(point.split()) for point in [*points, why.group(1).replace("../", "")]]
 
 
 @pytest.mark.parametrize("point", findings(), ids=lambda point: point[:30])

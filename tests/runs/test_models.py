@@ -297,7 +297,7 @@ def test_the_command_lists_exports_and_removes(
     [
         ("v5-published", ModelError, "no run of the fixed-point model"),
         ("lstm-small", ModelError, "no run of the fixed-point model"),
-        ("study", ModelError, "older than kept models; run its config again with force"),
+        ("study", ModelError, "not in .cache/models/study .*; run its config again with force"),
         ("v5-smal", RecordError, "did you mean v5-small"),
         ("no/folder", FpcoreError, "cannot be the name of a run"),
     ],
@@ -305,3 +305,11 @@ def test_the_command_lists_exports_and_removes(
 def test_a_run_without_models_says_why(name: str, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         load_model(name)
+
+
+def test_a_record_that_is_older_than_kept_models_says_so(trial: Toy) -> None:
+    now = fpcore.run(trial(samples=[10]))
+    before = [result.model_copy(update={"model_digest": None}) for result in now.results]
+    now.model_copy(update={"name": "old", "results": before}).save()
+    with pytest.raises(ModelError, match="older than kept models; run its config again with force"):
+        load_model("old")
