@@ -30,6 +30,7 @@ from fpcore.records.record import load_record, load_records
 from fpcore.reports import figures, page
 from fpcore.reports.comparison.report import FIGURES, Drawn
 from fpcore.reports.figures import run_style
+from fpcore.reports.figures.lines import titled
 from fpcore.reports.figures.run_style import MARKERS, line_styles, run_styles
 
 
@@ -240,7 +241,21 @@ def test_sizes_are_shades_and_captions_give_the_seeds() -> None:
     ax = figures.phase1_by_size(load_record("study"), "loss", "損失", figures.axes())
     shades = [to_hex(line.get_color()) for line in ax.lines if len(line.get_xdata()) > 1]  # type: ignore[arg-type]
     assert len(set(shades)) == len(load_record("study").sizes) > 1
-    assert "n=5" in ax.get_title() and "帯はシード間の最小–最大" in ax.get_title()
+    assert (
+        f"n={load_record('study').seeds}" in ax.get_title()
+        and "帯はシード間の最小–最大" in ax.get_title()
+    )
+
+
+@given(st.lists(st.integers(0, 4), max_size=4))
+def test_a_caption_gives_the_fewest_and_the_most_seeds(of_runs: list[int]) -> None:
+    """Runs without seeds do not count, where there are others."""
+    rows = [(f"run{i}", s) for i, n in enumerate(of_runs) for s in [*range(n)] or [None]]
+    title = titled("x", pd.DataFrame(rows, columns=["run", "seed"]))
+    known = [n for n in of_runs if n] or [1]
+    span = f"{max(known)}" if len({*known}) == 1 else f"{min(known)}–{max(known)}"
+    assert title.split("、")[0] == f"x　シード n={span}"
+    assert ("帯" in title) is (max(known) > 1)
 
 
 @pytest.mark.parametrize(("known", "label"), [("val", "検証損失"), ("dev", "開発損失")])

@@ -50,11 +50,16 @@ def nothing(ax: Axes, title: str, text: str = template("値の記録がない"))
 
 
 def titled(label: str, rows: pd.DataFrame) -> str:
-    """Return the title of a figure: what it shows, of how many seeds."""
-    seeds = rows.groupby("run")["seed"].nunique().max() if len(rows) else 0
-    if seeds > 1:
-        return said("{label}　シード n={n}、帯はシード間の最小–最大", label=label, n=seeds)
-    return said("{label}　シード n={n}", label=label, n=max(1, seeds))
+    """Return the title of a figure: what it shows, of how many seeds, or from how many to how many.
+
+    Runs without any, such as n-grams, do not count.
+    """
+    known = [n for n in rows.groupby("run")["seed"].nunique() if n] or [1]
+    fewest, most = min(known), max(known)
+    n = f"{most}" if fewest == most else f"{fewest}–{most}"
+    if most > 1:
+        return said("{label}　シード n={n}、帯はシード間の最小–最大", label=label, n=n)
+    return said("{label}　シード n={n}", label=label, n=n)
 
 
 def sized(rows: pd.DataFrame) -> pd.DataFrame:
