@@ -145,7 +145,7 @@ def test_the_clock_starts_when_the_device_is_idle(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.synchronize", wait)
-    assert seconds(lambda: left.__setitem__(0, 2.0)) == 2.0
+    assert seconds(lambda: left.__setitem__(0, left[0] + 2.0)) == 2.0
 
 
 def test_a_report_from_a_gpu_has_none_of_the_facts_of_a_cpu(cases: Cases) -> None:
