@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import MagicMock, Mock
 
+import pandas as pd
 import pytest
 import torch
 from helpers.counted import COUNTED
 
+from fpcore.benchmark import timing
 from fpcore.benchmark.cards import BATCH, Card, Measured, beside, phases, section, stages
 from fpcore.benchmark.cases import FULL, Case, Cases, Shapes
 from fpcore.benchmark.clock import seconds
@@ -145,7 +148,27 @@ def test_the_clock_starts_when_the_device_is_idle(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.synchronize", wait)
-    assert seconds(lambda: left.__setitem__(0, 2.0)) == 2.0
+
+    def work() -> None:
+        left[0] += 2.0
+
+    assert seconds(work) == 2.0
+    row = measure(Case("x", "s", 1, 1, work, {"float32": work}), 3, Progress()).iloc[0]
+    assert (row["plain"], row["fast"]) == (2.0, 2.0)
+
+
+def test_the_memory_of_a_gpu_is_not_asked_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its peaks would be those of this machine's memory."""
+    found = []
+    for kind in ("cuda", "cpu"):
+        monkeypatch.setattr(timing, "_data", lambda _: (torch.zeros(9), torch.zeros(9, 2)))
+        monkeypatch.setattr(timing, "Cases", Mock(return_value=Mock(device=torch.device(kind))))
+        monkeypatch.setattr(timing, "bytes_per_token", lambda _: 4_500.0)
+        monkeypatch.setattr(timing, "measure", lambda *_: pd.DataFrame({"stage": ["x"]}))
+        for name in ("generation", "counted", "Stages"):
+            monkeypatch.setattr(timing, name, MagicMock())
+        found.append(timing.run(repeats=1))
+    assert [(b.on_cpu, bool(b.memory)) for b in found] == [(False, False), (True, True)]
 
 
 def test_a_report_from_a_gpu_has_none_of_the_facts_of_a_cpu(cases: Cases) -> None:

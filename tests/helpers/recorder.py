@@ -18,13 +18,28 @@ class Recording(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.steps: list[tuple[Any, tuple[Any, ...], dict[str, Any], list[Tensor]]] = []
+        self._before: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
+        self._remember(func, args, kwargs or {})
         out = func(*args, **(kwargs or {}))
         self.steps.append((func, args, kwargs or {}, _tensors(out)))
         return out
+
+    def _remember(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Keep what lies in the memory that an operation writes to, from before the first one."""
+        for n, argument in enumerate(func._schema.arguments):
+            if argument.alias_info and argument.alias_info.is_write:
+                for tensor in _tensors(kwargs.get(argument.name, args[n : n + 1])):
+                    memory = tensor.untyped_storage()
+                    self._before.setdefault(memory.data_ptr(), (memory, memory.clone()))
+
+    def undo(self) -> None:
+        """Give all memory that was written to what it held before: a capture computes nothing."""
+        for memory, before in self._before.values():
+            memory.copy_(before)
 
     def replay(self) -> None:
         """Do everything again, on what the arguments hold now; views need nothing."""
@@ -89,6 +104,7 @@ class Cuda:
         self.log.append(("capture", self.current))
         with Recording() as recording:
             yield
+        recording.undo()
         graph.recording = recording
         self.captured = [str(func) for func, *_ in recording.steps]
 

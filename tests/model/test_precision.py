@@ -5,20 +5,28 @@ errors are random, so sums over many products err by less. The tolerances below 
 what was seen, and far below what one more iteration or another seed changes.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 import torch
-from helpers.toy import Build, Toy, WriteCorpus
+from helpers.toy import Build, Toy, Tuned, WriteCorpus
 from torch import Tensor
 from torch.nn import functional as F
 
 import fpcore
 from fpcore import ConfigError, RunConfig
+from fpcore.config.baseline import NeuralConfig
+from fpcore.data.tokens import HeldOut
 from fpcore.model import head, plain, precision
+from fpcore.model.fused import Fused
 from fpcore.model.precision import Precision, resolve, rounded_products
+from fpcore.model.tuning import GPU
 from fpcore.trainers import phase1
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
+from fpcore.trainers.hooks import Hooks
+from fpcore.trainers.network_training import train_network
+from fpcore.trainers.networks import matched
 from fpcore.trainers.phase1 import Phase1State, train_contexts
 from fpcore.trainers.phase2 import Phase2Result, train_tokens
 from fpcore.trainers.texts import Text, Texts
@@ -101,7 +109,74 @@ def test_formats_of_products_leave_no_trace() -> None:
         raise KeyError
     with rounded_products(torch.float32):
         assert (matmul.fp32_precision, rnn.fp32_precision) == ("ieee", "ieee")
+        assert matmul.allow_bf16_reduced_precision_reduction is False
     assert getters() == before
+
+
+def test_formats_are_those_of_the_record_while_a_trainer_works(
+    build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Phase 1 has rounded what it multiplies; the others round small products, and never an LSTM's.
+
+    No sum is rounded midway.
+    """
+    exact, rounded = ["ieee", "ieee", "ieee", False], ["bf16", "tf32", "tf32", False]
+    found: list[list[object]] = []
+
+    def heard(*_: Any) -> None:
+        backends: Any = torch.backends
+        matmul = backends.cuda.matmul
+        formats = [backends.mkldnn.matmul.fp32_precision, matmul.fp32_precision]
+        formats += [backends.cudnn.rnn.fp32_precision]
+        found.append([*formats, matmul.allow_bf16_reduced_precision_reduction])
+
+    config = toy(precision="bfloat16", max_iter=2, epochs=1)
+    model, ids = build(config, 30)
+    inputs = model.inputs(ids)
+    P = train_contexts(model.context_block, inputs, config, 42, hooks=Hooks(heard)).contexts
+    hook = model.context_block.norms[0].register_forward_hook(heard)
+    text = Text.of(training_contexts(model.context_block, P, inputs, HALF), inputs, ids)
+    hook.remove()
+    weights = model.embedding.weight
+    train_tokens(model.token_block, weights, Texts(text, text), config, hooks=Hooks(heard))
+    given = NeuralConfig(name="toy", model="lstm", embed_dim=8, context_dim=90, epochs=1)
+    held_out = HeldOut(ids, torch.zeros_like(ids), 30)
+    network, texts = matched(torch.randn(40, 8), given, 1), Texts(ids, held_out, held_out)
+    train_network(network, texts, given, 0.005, Hooks(heard))
+    assert found == [exact, rounded, rounded, exact]
+
+
+def test_products_of_bfloat16_are_added_up_in_float32_where_a_device_has_them(
+    tuned: Tuned,
+) -> None:
+    """Results that are rounded would be off by 1e-3; a total may be less wide than its factors."""
+    tuned(wide=True)
+    source = torch.Generator().manual_seed(3)
+    a, b = (torch.randn(64, 64, generator=source).bfloat16() for _ in range(2))
+    exact = a.double() @ b.double()
+    wide, total = precision.product(a, b, SINGLE), torch.ones(60, 59)
+    precision.add_product(total, a, b)
+    assert wide.dtype == SINGLE
+    assert relative(wide, exact) < 1e-6
+    assert relative(total, 1 + exact[:60, :59]) < 1e-6
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_cross_entropy_where_a_device_adds_up_in_float32(
+    tuned: Tuned, monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    """Logits are not rounded, nor is the gradient; the probabilities are, once, as factors."""
+    monkeypatch.setattr(Fused, "__call__", lambda chain, *given: chain._chain(*given))
+    tuned(**asdict(GPU) | {"captured": False, "compiled": compiled})
+    source = torch.Generator().manual_seed(5)
+    h, weights = (torch.randn(n, 64, generator=source) for n in (70, 600))
+    targets = torch.randint(600, (70,), generator=source)
+    loss, gradient = head.Head(weights, HALF).cross_entropy(h, targets)
+    exact = weights.bfloat16().double()
+    logits = h.bfloat16().double() @ exact.T
+    assert loss.item() == pytest.approx(F.cross_entropy(logits, targets).item(), rel=1e-6)
+    expected = logits.softmax(1).bfloat16().double() @ exact
+    assert relative(gradient, (expected - exact[targets]) / 70) < 1e-4
 
 
 def trained(build: Build, config: RunConfig, tokens: int = 300) -> tuple[Any, Phase1State]:

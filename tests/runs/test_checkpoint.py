@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -325,6 +326,31 @@ def test_the_first_state_waits_for_what_it_is_expected_to_cost(
         now[0] = second
         keep(lambda: now[0])
     assert stored == [412.0]
+
+
+@pytest.mark.parametrize("knobs", [{}, {"precision": "bfloat16", "bfloat16_contexts": True}])
+def test_what_a_state_is_expected_to_cost_is_by_its_size(
+    trial: Toy, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, Any]
+) -> None:
+    """Of either phase, but for the few bytes that count Adam's steps."""
+    expected: list[float] = []
+    stored: list[int] = []
+
+    def keeper(store: Store, size: float) -> Store:
+        expected.append(size)
+        return states.Keeper(store, size)
+
+    def write(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, Any]) -> None:
+        if len(stored) < len(expected):  # the first of a phase
+            stored.append(sum(tensor.nbytes for tensor in tensors.values()))
+
+    monkeypatch.setattr("fpcore.runs.training.Keeper", keeper)
+    monkeypatch.setattr(states, "write", write)
+    with pytest.raises(PulledPlugError), monkeypatch.context() as patch:
+        patch.setattr(Training, "_chosen", Mock(side_effect=PulledPlugError))
+        fpcore.run(trial(**knobs))
+    assert len(stored) == 2
+    assert stored == pytest.approx(expected, rel=0.01)
 
 
 def test_a_state_of_one_card_does_not_continue_on_another(

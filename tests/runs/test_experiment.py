@@ -19,7 +19,7 @@ from fpcore.data.embedding import tensor_digest
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.records.result import SizeResult
-from fpcore.runs import experiment
+from fpcore.runs import experiment, training
 from fpcore.runs.progress import Progress
 from fpcore.runs.provenance import RUN, code_digests
 from fpcore.runs.ranks import effective_rank as effective_rank_of
@@ -521,18 +521,45 @@ def test_runs_of_one_name_that_differ_otherwise_share_nothing(
     assert {r.shared_iterations for r in other.results} == {0}
 
 
-@pytest.mark.parametrize(("stage", "said"), [
-    ("train_contexts", "Phase 1 on 205 tokens does not fit .*phase1_batch"),
-    ("training_contexts", "The pass that makes contexts on 205 tokens does not fit .*val_samples"),
-    ("metrics.effective_rank", "Effective rank on 205 tokens does not fit .*er_rows"),
-    ("train_tokens", "Phase 2 on 205 tokens does not fit .*phase2_batch"),
+CONTEXTS = "The pass that makes contexts on 205 tokens does not fit .*val_samples"
+
+
+@pytest.mark.parametrize(("stage", "contexts", "said"), [
+    ("train_contexts", "trained", "Phase 1 on 205 tokens does not fit .*phase1_batch"),
+    ("training_contexts", "trained", CONTEXTS),
+    ("sequential_contexts", "trained", CONTEXTS),
+    ("sequential_contexts", "untrained", CONTEXTS),
+    ("metrics.effective_rank", "trained", "Effective rank on 205 tokens does not fit .*er_rows"),
+    ("train_tokens", "trained", "Phase 2 on 205 tokens does not fit .*phase2_batch"),
 ])  # fmt: skip
 def test_a_text_that_does_not_fit_names_what_to_lower(
-    trial: Toy, monkeypatch: pytest.MonkeyPatch, stage: str, said: str
+    trial: Toy, monkeypatch: pytest.MonkeyPatch, stage: str, contexts: str, said: str
 ) -> None:
     def too_large(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(f"fpcore.runs.training.{stage}", too_large)
     with pytest.raises(TrainingError, match=said):
-        fpcore.run(trial())
+        fpcore.run(trial(contexts=contexts))
+
+
+def test_what_compiling_takes_is_counted_apart(trial: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 5 seconds of phase 1 and 2 of phase 2, compilers take 3 and 1; nothing else takes time."""
+    now, spent = [0.0], [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("fpcore.model.fused.spent", lambda: spent[0])
+
+    def slower(name: str, seconds: float, compiling: float) -> None:
+        real = getattr(training, name)
+
+        def work(*given: Any) -> Any:
+            now[0], spent[0] = now[0] + seconds, spent[0] + compiling
+            return real(*given)
+
+        monkeypatch.setattr(training, name, work)
+
+    slower("train_contexts", 5.0, 3.0)
+    slower("train_tokens", 2.0, 1.0)
+    expected = {"phase1": 2.0, "effective_rank": 0.0, "contexts": 0.0, "phase2": 1.0}
+    for result in fpcore.run(trial()).results:
+        assert result.seconds == expected | {"compiling": 4.0}

@@ -4,11 +4,12 @@ from itertools import pairwise, product
 from types import SimpleNamespace
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fpcore.runs import progress
-from fpcore.runs.progress import KEPT, LIVE, MARK, Bar, Progress, clock, planned
+from fpcore.runs.progress import KEPT, LIVE, MARK, Bar, Progress, clock, planned, timed
 
 
 class Clock:
@@ -188,3 +189,19 @@ def test_a_note_stays_above_lines_that_clear_a_cell(
         assert capsys.readouterr().out == f"{text}\n▸ at 1\n"
         progress.Progress(0.0).finish("done")
         assert capsys.readouterr().out == f"{text}\ndone\n" and not progress.NOTES
+
+
+def test_a_stage_lasts_until_its_device_has_done_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card that is worked on, which need not be the current one."""
+    now, waited = [0.0], []
+
+    def wait(device: torch.device) -> None:
+        waited.append(device)
+        now[0] += 2.0
+
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("torch.cuda.synchronize", wait)
+    seconds = {"phase1": 1.0}
+    with timed(seconds, "phase1", torch.device("cuda:1")):
+        now[0] += 4.0
+    assert (seconds, waited) == ({"phase1": 7.0}, [torch.device("cuda:1")])

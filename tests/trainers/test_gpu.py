@@ -3,12 +3,15 @@
 import math
 import re
 from dataclasses import asdict
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 import torch
+from helpers.cuda import CHAINS
 from helpers.recorder import Cuda
 from helpers.toy import Build, Toy, Tuned
+from torch._dynamo.testing import CompileCounter
 
 from fpcore.benchmark.counted import Counts, counted
 from fpcore.model.fused import Fused, add_noise, normalise, spent
@@ -56,9 +59,17 @@ def test_launches_stay_within_their_budget(stages: Stages, stage: str, most: int
 
 
 def test_products_are_as_many_as_the_formulas_say(stages: Stages) -> None:
-    """Forward and weight gradient of [5000, 1085 + 768], widths filled up to 1088."""
+    """1085 columns are filled up to 1088, [c ; x] from 1853 to 1856, and 50,257 types to 50,264.
+
+    A chunk has two products with W_c, and one of every row with its own input; a batch two with
+    the block's weights, and two with the head, of which an evaluation has one each.
+    """
     done = 2 * 5000 * (1088 * 1088 + 1088 * 1088 + 1088 * 768)
     assert stages["phase 1 chunk"].products == {"bfloat16": done}
+    block, head = 2 * 768 * 1856, 2 * 768 * 50_264
+    batch = {"float32": 4096 * 2 * block, "bfloat16": 4096 * 2 * head}
+    assert stages["phase 2 batch"].products == stages["phase 2 batch with a bias"].products == batch
+    assert stages["phase 2 evaluation piece"].products == {"float32": 8192 * (block + head)}
 
 
 def test_the_plain_version_runs_where_its_tensors_are(stages: Stages) -> None:
@@ -94,12 +105,41 @@ def test_replayed_steps_are_those_of_the_loop(
     inputs = model.inputs(ids)
     expected = sequential_contexts(model.context_block, inputs)
     monkeypatch.setattr(CapturedSteps, "size", 8)
-    Cuda(monkeypatch)
+    cuda = Cuda(monkeypatch)
     tuned(captured=True)
     for _ in range(2):  # a second text starts from zero again
         got = sequential_contexts(model.context_block, inputs)
         for one, other in zip(got, expected, strict=True):
             assert torch.equal(one, other)
+    assert [what for what, _ in cuda.log].count("replay") == 2 * -(-tokens // 8)
+    assert {where for _, where in cuda.log} == {inputs.table.device}
+    assert cuda.warm == cuda.captured
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("row", [{}, asdict(GPU) | {"multiple": 7, "compiled": False}])
+def test_replayed_iterations_are_those_that_are_not_captured(
+    build: Build,
+    toy: Toy,
+    tuned: Tuned,
+    monkeypatch: pytest.MonkeyPatch,
+    row: dict[str, Any],
+    precision: str,
+) -> None:
+    """Three chunks, of which the last is shorter; new noise in every iteration, and new weights."""
+    config = toy(layers=2, input_tokens=3, max_iter=5, min_converged_ratio=1.0, precision=precision)
+    found, cuda = [], Cuda(monkeypatch)
+    for captured in (False, True):
+        tuned(**row | {"captured": captured})
+        model, ids = build(config, 300)
+        found.append(train_contexts(model.context_block, model.inputs(ids), config, 42))
+    assert found[0].trace == found[1].trace
+    assert torch.equal(found[0].contexts, found[1].contexts)
+    for name, tensor in found[0].tensors.items():
+        assert torch.equal(tensor, found[1].tensors[name]), name
+    assert [what for what, _ in cuda.log][-4:] == ["capture", "replay", "replay", "replay"]
+    assert {where for _, where in cuda.log} == {ids.device}
+    assert cuda.warm == cuda.captured
 
 
 def test_capture_and_replay_happen_on_the_device_that_is_worked_on(
@@ -109,8 +149,9 @@ def test_capture_and_replay_happen_on_the_device_that_is_worked_on(
     cuda, device = Cuda(monkeypatch), torch.device("cuda:1")
     total = torch.zeros(2)
     steps = Captured(lambda: total.add_(1).mul(2), device)
-    assert total.tolist() == [2, 2]  # done once to warm up, and once as the recorder captures
-    assert steps.replay().tolist() == [6, 6]
+    assert total.tolist() == [1, 1]  # done once to warm up; a capture does nothing
+    assert steps.first.tolist() == [2, 2]
+    assert steps.replay().tolist() == [4, 4]
     assert [what for what, _ in cuda.log][-2:] == ["capture", "replay"]
     assert {where for _, where in cuda.log} == {device}
     assert cuda.current == "cuda:0"
@@ -156,6 +197,48 @@ def test_a_compiler_is_asked_where_the_device_profits(
         assert (compiles(cpu), compiles(gpu)) == (False, triton)
     tuned(compiled=True)
     assert compiles(cpu)
+
+
+def test_every_chain_is_asked_of_a_compiler(
+    build: Build, toy: Toy, tuned: Tuned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By both phases and the recurrence on a device that compiles, and by none on another."""
+    asked: list[str] = []
+
+    def uncompiled(chain: Fused, *given: Any) -> None:
+        asked.append(chain._chain.__name__)
+        chain._chain(*given)
+
+    monkeypatch.setattr(Fused, "__call__", uncompiled)
+    Cuda(monkeypatch)
+    config = toy(layers=2, max_iter=3, precision="bfloat16")
+    for compiled in (False, True):
+        tuned(**asdict(GPU) | {"captured": compiled, "compiled": compiled})
+        model, ids = build(config, 50)
+        inputs = model.inputs(ids)
+        train_contexts(model.context_block, inputs, config, 42)
+        sequential_contexts(model.context_block, inputs)
+        Head(model.embedding.weight, torch.bfloat16).cross_entropy(torch.ones(50, 16), ids)
+        names = {chain._chain.__name__ for chain in CHAINS}
+        assert {*asked} == (names if compiled else set())
+
+
+def test_a_chain_is_compiled_once_for_texts_of_every_length(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Traced as for a kernel, which is not made: the chain is done as it is."""
+    real, traced = torch.compile, CompileCounter()
+
+    def only_traced(chain: Any, *, dynamic: bool, options: dict[str, Any]) -> Any:
+        return real(chain, dynamic=dynamic, backend=traced)
+
+    monkeypatch.setattr("torch.compile", only_traced)
+    chain = Fused(lambda c, out: out.copy_(c + c.sum(0)))
+    for rows in (300, 7, 128):
+        c, out = torch.ones(rows, 24), torch.empty(rows, 24)
+        chain(c, out)
+        assert out[0, 0] == 1 + rows
+    assert traced.frame_count == 1
 
 
 @pytest.mark.system

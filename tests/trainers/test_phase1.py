@@ -1,5 +1,6 @@
 from itertools import pairwise
 from typing import Any
+from unittest.mock import MagicMock, Mock
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from fpcore import RunConfig, TrainingError
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.model.precision import stored_dtype
+from fpcore.stats import draws
 from fpcore.stats.draws import Noise, Noises, _constants, generator, hashed_contexts, noise
+from fpcore.trainers import phase1
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
 from fpcore.trainers.hooks import Hooks
 from fpcore.trainers.phase1 import Phase1State, train_contexts
@@ -240,7 +243,40 @@ def test_noise_of_zero_bits_is_finite() -> None:
     assert draw[0, 0] == pytest.approx(6.66, abs=0.01)
 
 
-def test_first_contexts_of_other_devices_are_hashed_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_come_from_memory_that_no_copy_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of an iteration at once, and the CPU's."""
+    noises, real, pinned = Noises(1, [5, 3], torch.empty(0, 8)), torch.empty, []
+    noises.renew(2)
+    expected = noises._keys
+    noises._keys = MagicMock(device=torch.device("cuda:1"))
+    noises._keys.__len__.return_value = len(expected)
+
+    def empty(*shape: int, pin_memory: bool = False, **how: Any) -> Tensor:
+        pinned.append(pin_memory)
+        return real(*shape, **how)
+
+    monkeypatch.setattr(torch, "empty", empty)
+    noises.renew(2)
+    (keys,), how = noises._keys.copy_.call_args
+    assert (pinned, how) == ([True], {"non_blocking": True})
+    assert torch.equal(keys, expected)
+
+
+def test_phase_1_of_other_devices_begins_with_hashed_rows(
+    build: Build, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draws, "first_stream", lambda device: "hashed rows")
+    hashed = hashed_contexts(42, torch.empty(7, 24), 0.01)
+    assert torch.equal(draws.first_contexts(42, torch.empty(7, 24), 0.01), hashed)
+    model, ids = build(toy(), 7)
+    block, seen = model.context_block, Mock(side_effect=InterruptedError)
+    monkeypatch.setattr(phase1, "Trainer", seen)
+    with pytest.raises(InterruptedError):
+        train_contexts(block, model.inputs(ids), toy(), 42)
+    assert torch.equal(seen.call_args.args[-1].contexts, hashed)
+
+
+def test_hashed_rows_are_the_same_in_every_format() -> None:
     """The same on every device: no generator but the CPU's, and noise of an unused iteration."""
     out = torch.empty(4100, 7)
     assert hashed_contexts(42, out, 0.01) is out
