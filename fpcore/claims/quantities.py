@@ -155,8 +155,8 @@ def _placed(text: str, numbers: list[Number]) -> list[Number]:
     for i, n in enumerate(numbers):
         if n.start < until or n.text[0] == "±":
             continue
-        spread = _SPREAD.match(text, n.end)
-        until = spread.end() if spread else until
+        if spread := _SPREAD.match(text, n.end):
+            n, until = _united(n, spread[1]), spread.end()
         after = numbers[i + 1] if i + 1 < len(numbers) else None
         opens = after and _RANGE.fullmatch(text, n.end, after.start)
         closes = bool(placed) and _RANGE.fullmatch(text, placed[-1].end, n.start)
@@ -164,6 +164,15 @@ def _placed(text: str, numbers: list[Number]) -> list[Number]:
         about = about or bool(_AFTER.match(text, n.end)) or (n.text[:1] == "~")
         placed.append(replace(n, about=about, ranged=bool(opens or closes), spread=bool(spread)))
     return placed
+
+
+def _united(n: Number, word: str | None) -> Number:
+    """Give a number without a unit that of its spread: 「42.9 ± 1.4%」 is 42.9%."""
+    factor, unit = TERMS["units"].get(word, (1, "#"))
+    if unit == "#" or n.unit or n.counter:
+        return n
+    value, half = n.value * factor, n.half * factor
+    return replace(n, value=value, half=half, unit=unit, factor=factor, text=f"{n.text}{word}")
 
 
 def cell_number(text: str) -> Number | None:

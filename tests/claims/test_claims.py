@@ -8,6 +8,8 @@ import pytest
 
 from fpcore import claims
 from fpcore.claims import Finding, check_report
+from fpcore.claims.quantities import numbers_in
+from fpcore.claims.terms import TERMS
 from fpcore.paths import ROOT
 
 SEED = (ROOT / "reports" / "published" / "v5-vs-v6.md").read_text("utf-8")
@@ -222,6 +224,15 @@ def test_a_section_that_quotes_another_text_makes_no_claim() -> None:
 @pytest.mark.parametrize("text", ["", "# a vs b", "| x |\n|---|\n| 1 |", "```", "<table>", "\0"])
 def test_texts_without_tables_are_read(text: str) -> None:
     assert check_report(text) == []
+
+
+@pytest.mark.parametrize(
+    "word", [word for word, (_, unit) in TERMS["units"].items() if unit != "#"]
+)
+def test_a_figure_has_the_unit_that_stands_behind_its_spread(word: str) -> None:
+    """「42.9 ± 1.4%」 and 「42.9%」 are one figure, whichever of them a table prints."""
+    (alone,), (spread,) = numbers_in(f"42.9 {word}"), numbers_in(f"42.9 ± 1.4 {word}")
+    assert (spread.value, spread.unit, spread.half) == (alone.value, alone.unit, alone.half)
 
 
 def test_every_part_of_a_report_may_be_missing() -> None:

@@ -135,7 +135,7 @@ def test_the_lower_panel_shows_each_difference_with_its_interval(metric: str) ->
     assert bars[0] is not None and bars[0].get_ydata() == pytest.approx([d.size for d in found])
     ends = [tuple(sorted(s[:, 1])) for s in bars[2][0].get_segments()]
     assert [e for pair in ends for e in pair] == pytest.approx([e for d in found for e in d.ends])
-    assert "95 % の区間" in below.get_title() and "n=5" in below.get_title()
+    assert "95 % の区間" in below.get_title() and f"n={c.seeds}\n" in below.get_title()
 
 
 def test_coinciding_curves_are_said_to_be_equal_and_unequal_traces_are_not_compared() -> None:
