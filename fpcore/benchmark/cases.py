@@ -5,6 +5,7 @@ The tokens are real (chitchat); weights and contexts are random, which costs the
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from fpcore.config.run_config import RunConfig
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.model.head import Head
-from fpcore.model.precision import multiplies_bfloat16
+from fpcore.model.precision import multiplies_bfloat16, rounded_products
 from fpcore.stats import metrics
 from fpcore.stats.draws import first_contexts
 from fpcore.trainers.contexts import sequential_contexts
@@ -121,19 +122,20 @@ class Cases:
         )
 
     def evaluation(self) -> Case:
-        """Evaluation of phase 2, by token; float32 whatever the precision."""
+        """Evaluation of phase 2, by token, in float32 with products as a run of a precision has."""
         block, _ = self.plain_token_block()
         contexts, ids = self._contexts(), self.ids[: self.shapes.phase2_tokens + 1]
         model = self.model("float32")
         text = Text.of([contexts], model.inputs(ids), ids)
+        products = self._phase2_products("float32", training=False)
         return Case(
             "Phase 2 evaluation",
             "ms/token",
             self.shapes.phase2_tokens,
             1e3,
             lambda: self._plain_evaluation(block, contexts, ids),
-            {"float32": lambda: evaluate(model.token_block, Head(self.weights), text)},
-            {"float32": self._phase2_products("float32", training=False)},
+            self._as_in_runs(lambda: evaluate(model.token_block, Head(self.weights), text)),
+            self._as_in_runs(products),
         )
 
     def sequential(self) -> Case:
@@ -210,6 +212,15 @@ class Cases:
         for part in torch.arange(len(ids)).split(self.shapes.phase2_tokens // 4):
             seen = [contexts[part]], self.x[part], ids[part]
             plain.evaluate(block, seen, self.weights)
+
+    def _as_in_runs(self, work: Work) -> dict[str, Work]:
+        """Return work in float32 by precision, within the formats of products of its phase 2."""
+
+        def done(precision: str) -> object:
+            with rounded_products(getattr(torch, precision)):
+                return work()
+
+        return {name: partial(done, name) for name in self.configs}
 
     def _iterate(self, precision: str, first: Tensor) -> Work:
         model, state = self.model(precision), Phase1State(first.clone())

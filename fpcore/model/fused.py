@@ -5,9 +5,11 @@ rounding. On a CPU a compiled chain of the noise takes less than half the time, 
 that were made there have the other rounding, so it is not used.
 """
 
+import itertools
 import time
 import warnings
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -25,61 +27,92 @@ Rows = tuple[Tensor, Tensor, Tensor, Tensor]  # scale and shift [D], and room fo
 
 EPS = 1e-5  # what every LayerNorm adds to the variance
 ROUNDING = 64  # a spread of up to so many units of rounding error counts as none
-ROWS = 4096  # that kernels are made for; they work for any
-_spent = [0.0]
+ROWS = (4096, 8192, 512)  # that kernels are made for, those of other numbers being the same ones
+LARGEST = 2**28  # elements of what they are made with: 1 GiB in float32
+OPTIONS: dict[str, Any] = {"deterministic": True}  # nothing is chosen by timing
+_spent, _numbers = [0.0], itertools.count()
 
 
 class Fused:
-    """A chain that writes to tensors it is given, compiled at its first call for any rows.
+    """A chain that writes to tensors it is given, compiled once for texts of every length.
 
-    How many columns there are stays: a kernel that has to ask divides for every element. Kernels
-    are not chosen by timing where that would change the order of sums, and are made for the same
-    number of rows in every process. Where PyTorch makes another one for other texts all the same,
-    what a process met first decides the last bits; records say that they are not deterministic.
+    For each kind of call (formats, widths, what is left out) kernels are made for ROWS rows, in
+    this order whatever rows came first. A compiler may make one for few rows and one for many; its
+    choices are the kernels' conditions, so at most one of them takes a given number of rows. Rows
+    that none takes, such as a single one, are done as the chain is written. So what a text gives
+    never depends on what the process did before.
     """
 
     def __init__(self, chain: Callable[..., None]) -> None:
         self._chain = chain
-        self._compiled: Callable[..., None] | None = None
-        self._known: set[tuple[torch.Size, ...]] = set()
+        self._made: dict[tuple[Any, ...], Callable[..., None]] = {}
 
     def __call__(self, *given: Any) -> None:
-        """Do the chain; of shapes that are new it may have to be compiled, which is timed."""
-        shapes = tuple(t.shape for t in _tensors(given))
-        if self._compiled and shapes in self._known:
-            self._compiled(*given)
-            return
-        start = time.perf_counter()
-        # Otherwise lengths that are equal at first would have to be so later.
-        with _config.patch(use_duck_shape=False):  # type: ignore[attr-defined]
-            if self._compiled:
-                self._compiled(*given)
-            else:
-                self._first(*given)
-        self._known.add(shapes)
-        _spent[0] += time.perf_counter() - start
+        """Do the chain; a kind of call that is new is compiled before, which is timed."""
+        kind = _kind(given)
+        if kind not in self._made:
+            start = time.perf_counter()
+            self._made[kind] = self._compiled(given)
+            _spent[0] += time.perf_counter() - start
+        with torch.compiler.set_stance("eager_on_recompile"):
+            self._made[kind](*given)
 
-    def _first(self, *given: Any) -> None:
-        """Compile and do the chain, or leave it as it is."""
-        options: dict[str, Any] = {"deterministic": True}
-        self._compiled = torch.compile(self._chain, dynamic=True, options=options)
+    def _compiled(self, given: tuple[Any, ...]) -> Callable[..., None]:
+        """Return the chain compiled for calls of this kind, or as it is where nothing compiles."""
+        compiled: Callable[..., None] = torch.compile(
+            _copied(self._chain), dynamic=True, options=OPTIONS
+        )
         try:
-            self._compiled(*tree_map_only(Tensor, _Stands(), given))
+            # Otherwise lengths that are equal here would have to be so later.
+            with _config.patch(use_duck_shape=False):  # type: ignore[attr-defined]
+                for rows in _rows(given):
+                    compiled(*tree_map_only(Tensor, _Stands(rows), given))
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # compilers fail in many ways, none of which matters here
             warnings.warn(f"The slower path is used, for nothing compiles: {error}", stacklevel=3)
-            self._compiled = self._chain
-        self._compiled(*given)
+            return self._chain
+        return compiled
+
+
+def _copied(chain: Callable[..., None]) -> Callable[..., None]:
+    """Return a chain as a function of its own: PyTorch keeps kernels and what it met by code."""
+    assert isinstance(chain, FunctionType)
+    code = chain.__code__.replace(co_name=f"{chain.__name__}_{next(_numbers)}")
+    return FunctionType(code, chain.__globals__, closure=chain.__closure__)
+
+
+def _kind(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return all that a kernel depends on but the number of rows.
+
+    The formats of products are no part of a chain, but PyTorch asks for a kernel of its own.
+    """
+    formats = torch.backends.cuda.matmul.fp32_precision, torch.get_num_threads()
+    return *formats, *(_layout(leaf) for leaf in tree_leaves(given))
+
+
+def _rows(given: tuple[Any, ...]) -> list[int]:
+    """Return the numbers of rows to make kernels for, as far as there is room."""
+    matrices = [t for t in tree_leaves(given) if isinstance(t, Tensor) and t.ndim > 1]
+    widest = max((t.stride(0) for t in matrices), default=1)
+    return [rows for rows in ROWS if rows * widest <= LARGEST] or [*ROWS[-1:]]
+
+
+def _layout(leaf: Any) -> Any:
+    if isinstance(leaf, Tensor):
+        wide = leaf.shape[leaf.ndim > 1 :]
+        return leaf.ndim, wide, leaf.stride(), leaf.dtype, leaf.device
+    return (type(leaf), leaf.weight.shape) if isinstance(leaf, nn.LayerNorm) else leaf
 
 
 class _Stands:
-    """Makes zeros to compile for: matrices have ROWS rows, whatever the first text has.
+    """Makes zeros to compile for: matrices have so many rows, whatever the first text has.
 
     The compiler is told that all other lengths stay. A tensor that is given twice is one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
         self._made: dict[int, Tensor] = {}
 
     def __call__(self, given: Tensor) -> Tensor:
@@ -94,16 +127,13 @@ class _Stands:
         if given.ndim < 2:
             made = torch.zeros_like(given)
         elif given._base is None:
-            made = given.new_zeros(ROWS, given.shape[1])
+            made = given.new_zeros(self._rows, given.shape[1])
         else:  # part of a larger one, as it is
-            made = given.new_zeros(ROWS + 1, given.stride(0))[:ROWS, : given.shape[1]]
+            whole = given.new_zeros(self._rows + 1, given.stride(0))
+            made = whole[: self._rows, : given.shape[1]]
         for n in range(given.ndim > 1, given.ndim):
             torch._dynamo.mark_static(made, n)
         return made
-
-
-def _tensors(given: tuple[Any, ...]) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(given) if isinstance(leaf, Tensor)]
 
 
 def spent() -> float:
@@ -116,13 +146,14 @@ def add_noise(
     columns: Tensor,
     before: Tensor,
     old: Tensor,
-    std: float,
+    std: Tensor,
     outs: tuple[Tensor, Tensor | None],
 ) -> None:
     """Write to the first of `outs` [R, D] the contexts of the tokens before, and noise.
 
     Those are `before` [D] and all but the last of `old` [R, D]; `rows` [R, 1] and `columns` [D/2]
-    are keys of the noise. The second of `outs`, where it is given, gets the same in its format.
+    are keys of the noise, `std` [1] is its standard deviation. The second of `outs`, where it is
+    given, gets the same in its format.
     """
     noise = normal_rows(rows, columns, old.shape[1], outs[0].dtype)
     found = torch.cat([before.unsqueeze(0), old[:-1]]) + std * noise
@@ -189,22 +220,22 @@ def conclude(
     told: tuple[Tensor, Tensor, Tensor],
     norm: nn.LayerNorm,
     weight: Tensor,
-    knobs: tuple[float, float],
+    knobs: Tensor,
     sums: Tensor,
     slopes: Slopes,
 ) -> None:
     """Add a chunk's terms of the loss to `sums` [3], and write what its gradient is made of.
 
     `told` are what `arrive` left of the chunk: norms of changes [B, 1], sums [D], squares [1]; the
-    chunk's gradient shall weigh `weight` [1], and `knobs` are dist_reg_weight and the threshold.
+    chunk's gradient shall weigh `weight` [1]; dist_reg_weight and the threshold are `knobs` [2].
     """
     distance, total, squares = told
-    rows, width, w = len(distance), len(total), knobs[0]
+    rows, width, (w, threshold) = len(distance), len(total), knobs.unbind()
     change = distance.square() / width
     square = squares - total.square().sum(0, keepdim=True) / rows
     noise = ROUNDING * torch.finfo(distance.dtype).eps * squares
     spread = torch.where(square > noise, square, 0.0).sqrt()
-    few = change.sum(0), -spread, (change < knobs[1]).sum(0)
+    few = change.sum(0), -spread, (change < threshold).sum(0)
     sums.add_(torch.cat([one.to(sums.dtype) for one in few]))
     push = weight * w / rows * torch.where(spread > 0, 1 / spread, 0.0)
     slopes[0].copy_(push * (total / rows - norm.bias))

@@ -19,7 +19,6 @@ from typing import Any
 import torch
 
 from fpcore.config.run_config import RunConfig
-from fpcore.model.tuning import compiles
 from fpcore.paths import ROOT
 from fpcore.stats.draws import first_stream
 
@@ -183,12 +182,11 @@ def environment(device: torch.device, precision: str, roles: Iterable[str] = RUN
     """Return the versions, the device and the settings that a result may depend on.
 
     On a GPU the gradients of attention and of recurrent networks are added in any order. What the
-    fixed-point model uses is always added in the same one, but chains of operations may be compiled
-    for the texts that a process met first; so another process can round in another way.
+    fixed-point model uses is always added in the same one, and what is compiled for it does not
+    depend on what a process did before.
     """
-    on_gpu = device.type == "cuda"
     busy = load()
-    any_order = on_gpu and ("networks" in roles or compiles(device))
+    any_order = device.type == "cuda" and "networks" in roles
     return {
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},

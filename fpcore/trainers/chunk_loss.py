@@ -46,6 +46,9 @@ class ChunkLoss:
         self._pull, self._constant, self._slope = 0.0, like[:0], like[:0]
         wide = like.shape[1:]
         self._slopes = like.new_empty(wide), like.new_empty(wide), like.new_empty(1)
+        # As numbers, they would be part of the kernel, and each value would need another one.
+        knobs = config.dist_reg_weight, config.convergence_threshold
+        self._knobs = torch.cat([self._total.new_full((1,), knob) for knob in knobs])
 
     def start(self) -> None:
         """Begin a chunk."""
@@ -87,9 +90,8 @@ class ChunkLoss:
     def _conclude(self, rows: int, weight: float, norm: nn.LayerNorm, sums: Sums) -> None:
         """Do what `finish` does, as a chain."""
         told = self._distance[:rows, None], self._total, self._squares.view(1)
-        knobs = self._config.dist_reg_weight, self._config.convergence_threshold
         weights = self._total.new_full((1,), weight)
-        concluded(told, norm, weights, knobs, sums.all, self._slopes)
+        concluded(told, norm, weights, self._knobs, sums.all, self._slopes)
 
     def _spread(self, rows: int) -> tuple[Tensor, Tensor]:
         """Return ‖C - mean(C)‖_F and its inverse, which is zero where there is no spread."""

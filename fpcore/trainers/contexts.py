@@ -11,7 +11,7 @@ from fpcore.model.blocks import ContextBlock, Inputs
 from fpcore.model.fused import EPS, stepped
 from fpcore.model.head import pieces
 from fpcore.model.precision import rounded_products
-from fpcore.model.tuning import compiles, tuning
+from fpcore.model.tuning import compiles, filled, tuning
 from fpcore.trainers.capture import Captured
 
 
@@ -56,10 +56,12 @@ class CapturedSteps(Steps):
 
     def __init__(self, block: ContextBlock) -> None:
         super().__init__(block)
-        D, layers = block.context_dim, len(self._weights)
-        self._rows = [self._c.new_zeros(self.size, D) for _ in range(layers)]
-        self._compiled = compiles(self._c.device)
-        self._steps = Captured(self._all, self._c.device)
+        D, device = block.context_dim, self._c.device
+        # So wide that every row begins where a kernel can read it as it is.
+        wide = filled(D, tuning(device).multiple)
+        self._rows = [self._c.new_zeros(self.size, wide)[:, :D] for _ in self._weights]
+        self._compiled = compiles(device)
+        self._steps = Captured(self._all, device)
         self._c.zero_()  # the first steps were none of the text's
 
     def _step(self, c: Tensor, row: Tensor, weight: Tensor, norm: tuple[Tensor, Tensor]) -> Tensor:

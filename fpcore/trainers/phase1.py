@@ -115,6 +115,7 @@ class Trainer:
         self._loss = ChunkLoss(config, rows, like)
         self._compiles, self._captures = compiles(like.device), tuning(like.device).captured
         self._graph: Captured[Tensor] | None = None
+        self._std = like.new_full((1,), config.context_noise)  # see ChunkLoss
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the parameters and Adam's state, by name."""
@@ -170,7 +171,7 @@ class Trainer:
         """Return the input contexts [R, D] of a block: the tokens' before, and noise."""
         c, std = self._sweep.room(part), self._config.context_noise
         if self._compiles:
-            noisy(*draw.keys(part), before, old, std, (c, self._sweep.rounded(part)))
+            noisy(*draw.keys(part), before, old, self._std, (c, self._sweep.rounded(part)))
             return c
         noise = draw.draw(part, self._sweep.spare(part))
         torch.add(before, noise[0], alpha=std, out=c[0])

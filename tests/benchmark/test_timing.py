@@ -42,6 +42,16 @@ def test_every_stage_is_measured(cases: Cases) -> None:
         assert (rows[["plain", "fast", "ratio", "products", "above"]] > 0).all(axis=None)
 
 
+def test_an_evaluation_multiplies_as_in_a_run_of_its_precision(
+    cases: Cases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases.configs = dict.fromkeys(("float32", "bfloat16"), cases.configs["float32"])
+    matmul = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    monkeypatch.setattr("fpcore.benchmark.cases.evaluate", lambda *given: matmul.fp32_precision)
+    fast = cases.evaluation().fast
+    assert {name: work() for name, work in fast.items()} == {"float32": "ieee", "bfloat16": "bf16"}
+
+
 def test_both_sides_do_the_same_work(cases: Cases) -> None:
     case = cases.sequential()
     ours, theirs = case.fast["float32"](), case.plain()

@@ -53,7 +53,7 @@ def test_two_runs_give_equal_records(
     about = found[0].environment
     assert about["device"] == torch.cuda.get_device_name(CARD)
     assert about["precision"] == knobs["precision"]
-    assert (about["first_contexts"], about["deterministic"]) == ("hashed rows", False)
+    assert (about["first_contexts"], about["deterministic"]) == ("hashed rows", True)
 
 
 @every

@@ -318,6 +318,19 @@ def test_training_contexts_start_from_zero_and_are_without_noise(
             np.testing.assert_allclose(got.numpy(), want, atol=1e-12)
 
 
+def test_training_contexts_are_made_in_as_many_rows_as_the_table_says(
+    build: Build, toy: Toy, tuned: Tuned
+) -> None:
+    model, ids = build(toy(), 20)
+    made: list[int] = []
+    model.context_block.register_forward_hook(lambda block, given, out: made.append(len(out[0])))
+    for block, expected in ((24 * 8 + 5, [8, 8, 4]), (24 * 20, [20]), (1, [1] * 20)):
+        tuned(block=block)
+        made.clear()
+        training_contexts(model.context_block, torch.zeros(20, 24), model.inputs(ids))
+        assert made == expected
+
+
 @pytest.mark.parametrize("w", [0.0, 0.3, 0.9, 1.0])
 def test_losses_and_rate_of_an_iteration_by_hand(build: Build, toy: Toy, w: float) -> None:
     config = toy(max_iter=2, precision="float64", phase1_batch=3, context_noise=0)

@@ -239,6 +239,24 @@ def test_chunks_change_nothing(build: Build, toy: Toy, tuned: Tuned) -> None:
     np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
 
 
+def test_an_evaluation_holds_as_many_logits_as_the_table_says(
+    build: Build, toy: Toy, tuned: Tuned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """99 predictions in pieces of 40 rows, and 40 types in pieces of 16."""
+    model, _, val, _ = texts(build, toy(precision="float64"))
+    tuned(rows=40, columns=16)
+    real, held = head.Head._tile, []
+
+    def tile(own: Head, h: Tensor, columns: slice) -> Tensor:
+        logits = real(own, h, columns)
+        held.append((len(h), logits.shape[1]))
+        return logits
+
+    monkeypatch.setattr(head.Head, "_tile", tile)
+    evaluate(model.token_block, Head(model.embedding.weight), val)
+    assert held == [(rows, types) for rows in (40, 40, 19) for types in (16, 16, 8)]
+
+
 class Given(torch.nn.Module):
     """A block that gives the vectors it was made with."""
 
