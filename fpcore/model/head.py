@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from fpcore.model.fused import normalised
 from fpcore.model.optimiser import gradient_of
+from fpcore.model.packed import Product, packed
 from fpcore.model.precision import product
 from fpcore.model.tuning import compiles, filled, tuning
 
@@ -23,7 +24,8 @@ class Head:
 
     Products of training are in the format `factors`, the rest is in that of `weights`. Types that
     fill up the vocabulary to a width that suits the device have a logit of minus infinity. The room
-    for logits is kept, because a system hands out large new arrays page by page.
+    for logits is kept, because a system hands out large new arrays page by page; products with
+    packed weights make their own.
     """
 
     def __init__(
@@ -37,7 +39,13 @@ class Head:
         self._attention = fused_attention() if fused else None
         self._rows = max(1, self._tuned.logits // len(self._weights))
         self._block = max(1, self._tuned.block // len(self._weights))
+        self._packed = None if fused else self._both_packed()
         self._rooms: dict[torch.dtype, Tensor] = {}
+
+    def _both_packed(self) -> tuple[Product, Product] | None:
+        """Return h ↦ h·W_eᵀ and p ↦ p·W_e with packed weights, where the device profits."""
+        to_types, back = (packed(w, self._rows) for w in (self._rounded, self._rounded.T))
+        return (to_types, back) if to_types and back else None
 
     def cross_entropy(self, h: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean loss of h [B, E] against the targets [B], and its gradient [B, E].
@@ -159,7 +167,7 @@ class Head:
         rows = pieces(len(h), self._block)
         p = torch.cat([self._probabilities(logits[part], at[part]) for part in rows])[:, 0]
         self._count(logits)
-        expected = logits @ self._rounded
+        expected = self._packed[1](logits) if self._packed else logits @ self._rounded
         if float(p.min()) < torch.finfo(store).tiny:  # too small to have a logarithm
             return expected, self._log_sum(h)
         return expected, log_sum - p.log()
@@ -180,6 +188,8 @@ class Head:
 
     def _logits(self, h: Tensor) -> Tensor:
         """Return h·W_eᵀ [R, V], rounded as the factors are."""
+        if self._packed:
+            return self._packed[0](h)
         room = self._room(h.dtype, len(h), len(self._rounded))
         return torch.mm(h, self._rounded.T, out=room)
 
