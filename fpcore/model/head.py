@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from fpcore.model.fused import normalised
 from fpcore.model.optimiser import gradient_of
+from fpcore.model.packed import Product, packed
 from fpcore.model.precision import product
 from fpcore.model.tuning import compiles, filled, tuning
 
@@ -23,7 +24,8 @@ class Head:
 
     Products of training are in the format `factors`, the rest is in that of `weights`. Types that
     fill up the vocabulary to a width that suits the device have a logit of minus infinity. The room
-    for logits is kept, because a system hands out large new arrays page by page.
+    for logits is kept, because a system hands out large new arrays page by page; products with
+    packed weights make their own.
     """
 
     def __init__(
@@ -36,7 +38,14 @@ class Head:
         fused = bias is None and fuses(self._rounded)  # attention forms no gradient of a bias
         self._attention = fused_attention() if fused else None
         self._rows = max(1, self._tuned.logits // len(self._weights))
+        self._block = max(1, self._tuned.block // len(self._weights))
+        self._packed = None if fused else self._both_packed()
         self._rooms: dict[torch.dtype, Tensor] = {}
+
+    def _both_packed(self) -> tuple[Product, Product] | None:
+        """Return h ↦ h·W_eᵀ and p ↦ p·W_e with packed weights, where the device profits."""
+        to_types, back = (packed(w, self._rows) for w in (self._rounded, self._rounded.T))
+        return (to_types, back) if to_types and back else None
 
     def cross_entropy(self, h: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean loss of h [B, E] against the targets [B], and its gradient [B, E].
@@ -47,15 +56,15 @@ class Head:
         if self._attention:
             expected, log_sum = self._fused_mean(rounded, self._attention)
         else:
-            expected, log_sum = self._mean(rounded)
-        target = self._rounded[targets].to(h.dtype)
-        own = (rounded.to(h.dtype) * target).sum(1)
+            expected, log_sum = self._mean(rounded, targets)
+        target = self._rounded.index_select(0, targets).to(h.dtype)
+        own = (rounded * target).sum(1)
         if self._bias is not None:
             own += self._bias[targets]
             gradient = gradient_of(self._bias)
             gradient -= self._counts(targets)
             gradient /= len(h)
-        return (log_sum - own).mean(), (expected.to(h.dtype) - target).div_(len(h))
+        return (log_sum - own).mean(), (expected - target).div_(len(h))
 
     def _counts(self, targets: Tensor) -> Tensor:
         """Return how often each type is a target, [V]; whole numbers, so in any order the same.
@@ -118,12 +127,12 @@ class Head:
         expected, log_sum = attention(h[None, None], keys, keys, scale=1.0)
         return expected[0, 0], log_sum[0, 0]
 
-    def _mean(self, h: Tensor) -> tuple[Tensor, Tensor]:
+    def _mean(self, h: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return what `_fused_mean` does, in ordinary operators and chunks of rows.
 
         Where the logits of a chunk do not fit, chunks of half the size are tried.
         """
-        while (found := self._tried(h)) is None:
+        while (found := self._tried(h, targets)) is None:
             # Only here has the error, whose traceback holds what did not fit, let go of it.
             self._rows //= 2
         if len(found) == 1:
@@ -131,38 +140,66 @@ class Head:
         expected, log_sums = zip(*found, strict=True)
         return torch.cat(expected), torch.cat(log_sums)
 
-    def _tried(self, h: Tensor) -> list[tuple[Tensor, Tensor]] | None:
+    def _tried(self, h: Tensor, targets: Tensor) -> list[tuple[Tensor, Tensor]] | None:
         """Return what `_mean_of_rows` does for every chunk; None where smaller ones might fit."""
         if self._bias is not None:
             gradient_of(self._bias).zero_()
         try:
-            return [self._mean_of_rows(h[part]) for part in pieces(len(h), self._rows)]
+            parts = pieces(len(h), self._rows)
+            return [self._mean_of_rows(h[part], targets[part]) for part in parts]
         except torch.OutOfMemoryError:
             self._rooms.clear()
             if self._rows == 1:
                 raise
             return None
 
-    def _mean_of_rows(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what `_mean` does for a chunk: products are rounded, the softmax is not."""
-        store, weights = self._weights.dtype, self._rounded
+    def _mean_of_rows(self, h: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `_mean` does for a chunk: products are rounded, the softmax is not.
+
+        The divisor's logarithm is the target's logit less that of its probability.
+        """
         if self._tuned.wide:
-            logits = self._without_filling(self._biased(product(h, weights.T, store)))
-            p, log_sum = torch.empty_like(logits, dtype=h.dtype), logits.new_empty(len(h))
-            if compiles(h.device):
-                normalised(logits, p, log_sum.unsqueeze(1))
-            else:
-                logs = torch.log_softmax(logits, 1)
-                torch.sub(logits[:, 0], logs[:, 0], out=log_sum)
-                torch.exp(logs, out=p)
-            self._count(p)
-            return product(p, weights, store), log_sum
-        shape = len(h), len(weights)
-        logits = torch.mm(h, weights.T, out=self._room(h.dtype, *shape))
-        rows = pieces(len(h), max(1, self._tuned.block // len(weights)))
-        log_sums = [self._probabilities(logits[part]) for part in rows]
+            return self._wide_mean(h)
+        logits, at, store = self._logits(h), targets.unsqueeze(1), self._weights.dtype
+        log_sum = logits.gather(1, at)[:, 0].to(store)
+        if self._bias is not None:
+            log_sum += self._bias[targets]
+        rows = pieces(len(h), self._block)
+        p = torch.cat([self._probabilities(logits[part], at[part]) for part in rows])[:, 0]
         self._count(logits)
-        return logits @ weights, torch.cat(log_sums)
+        expected = self._packed[1](logits) if self._packed else logits @ self._rounded
+        if float(p.min()) < torch.finfo(store).tiny:  # too small to have a logarithm
+            return expected, self._log_sum(h)
+        return expected, log_sum - p.log()
+
+    def _wide_mean(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `_mean_of_rows` does, with products in a wider format than their factors."""
+        store, weights = self._weights.dtype, self._rounded
+        logits = self._without_filling(self._biased(product(h, weights.T, store)))
+        p, log_sum = torch.empty_like(logits, dtype=h.dtype), logits.new_empty(len(h))
+        if compiles(h.device):
+            normalised(logits, p, log_sum.unsqueeze(1))
+        else:
+            logs = torch.log_softmax(logits, 1)
+            torch.sub(logits[:, 0], logs[:, 0], out=log_sum)
+            torch.exp(logs, out=p)
+        self._count(p)
+        return product(p, weights, store), log_sum
+
+    def _logits(self, h: Tensor) -> Tensor:
+        """Return h·W_eᵀ [R, V], rounded as the factors are."""
+        if self._packed:
+            return self._packed[0](h)
+        room = self._room(h.dtype, len(h), len(self._rounded))
+        return torch.mm(h, self._rounded.T, out=room)
+
+    def _log_sum(self, h: Tensor) -> Tensor:
+        """Return the logarithm of the softmax's divisor [R] from the logits, made once more."""
+        logits, found = self._logits(h), []
+        for part in pieces(len(h), self._block):
+            some = self._biased(logits[part].to(self._weights.dtype))
+            found.append(self._without_filling(some).logsumexp(1))
+        return torch.cat(found)
 
     def _biased(self, logits: Tensor) -> Tensor:
         """Add the bias to logits [R, V] in place."""
@@ -176,17 +213,17 @@ class Head:
             gradient = gradient_of(self._bias)
             gradient += p[:, : self._types].sum(0, dtype=gradient.dtype)
 
-    def _probabilities(self, logits: Tensor) -> Tensor:
-        """Turn logits [R, V] into probabilities in place; return the logs of the divisors [R].
+    def _probabilities(self, logits: Tensor, at: Tensor) -> Tensor:
+        """Turn logits [R, V] into probabilities in place; return those of the types `at` [R, 1].
 
-        There are so few rows that they stay in the cache.
+        There are so few rows that they stay in the cache. What is returned is not rounded.
         """
         store = self._weights.dtype
         p = logits if logits.dtype == store else self._room(store, *logits.shape).copy_(logits)
-        log_sum = _normalise(self._without_filling(self._biased(p)), p.amax(1))
+        found = torch.softmax(self._without_filling(self._biased(p)), 1, out=p).gather(1, at)
         if p is not logits:
             logits.copy_(p)
-        return log_sum
+        return found
 
     def _room(self, dtype: torch.dtype, rows: int, columns: int) -> Tensor:
         """Return an array [rows, columns] that the next call of the same format may overwrite."""

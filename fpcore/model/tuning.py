@@ -22,6 +22,7 @@ class Tuning:
     fused: bool  # the loss is PyTorch's attention, tile by tile
     captured: bool  # the steps of the recurrence are captured as a graph
     multiple: int  # widths of products are filled up with zeros to a multiple of this
+    packed: bool  # the head is laid out once as the device reads it, where that changes no bit
     wide: bool  # a product of bfloat16 factors can be had in float32
     by_type: bool  # gradients of equal types are added up before they are multiplied
     compiled: bool  # chains of elementwise operations are compiled
@@ -36,6 +37,7 @@ TABLE = {
         fused=True,
         captured=False,
         multiple=1,
+        packed=True,
         wide=False,
         by_type=True,
         compiled=False,
@@ -49,6 +51,7 @@ GPU = Tuning(
     fused=False,
     captured=True,
     multiple=8,  # 16 bytes in bfloat16, below which a GPU takes its slow kernels
+    packed=False,
     wide=True,
     by_type=False,  # a frequent type would be one thread's walk over its rows
     compiled=True,

@@ -37,6 +37,7 @@ ROLES = {
         "model.fused",
         "model.head",
         "model.optimiser",
+        "model.packed",
         "model.precision",
         "model.tuning",
         "stats.draws",

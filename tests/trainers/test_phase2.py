@@ -207,12 +207,23 @@ def test_an_attention_that_is_not_what_it_was_is_not_used(
         torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
 
 
-def test_steep_logits_stay_finite(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The target's probability underflows; its loss is the difference of two logits."""
+@pytest.mark.parametrize("steep", [1000, 50])  # its probability is 0, or has few digits
+@pytest.mark.parametrize("factors", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("biased", [False, True])
+def test_steep_logits_stay_finite(
+    monkeypatch: pytest.MonkeyPatch, steep: int, factors: torch.dtype, biased: bool
+) -> None:
+    """A target's probability underflows; its loss is the difference of two logits."""
     monkeypatch.setattr(head, "fuses", lambda weights: False)
-    h, weights = torch.tensor([[1000.0]]), torch.tensor([[-1.0], [1.0], [0.5]])
-    loss, slope = Head(weights).cross_entropy(h, torch.tensor([0]))
-    assert (loss.item(), slope.item()) == (2000, 2)
+    h, weights = torch.tensor([[float(steep)], [0.0]]), torch.tensor([[-1.0], [1.0], [0.5]])
+    bias = nn.Parameter(torch.full((3,), 2.0)) if biased else None
+    if bias is not None:
+        bias.grad = torch.zeros(3)
+    with torch.no_grad():
+        own = Head(weights, factors, bias)
+        loss, slope = own.cross_entropy(h, torch.tensor([0, 1]))
+    assert loss.item() == pytest.approx((2 * steep + math.log(3)) / 2, rel=1e-6)
+    assert slope[:, 0].tolist() == pytest.approx([1, (1 / 6 - 1) / 2], rel=2**-8)
 
 
 @pytest.mark.parametrize("columns", [4096, 40, 39, 7, 1])
@@ -420,14 +431,14 @@ def test_chunks_that_do_not_fit_are_halved(monkeypatch: pytest.MonkeyPatch, tune
     rooms: list[weakref.ref[Tensor]] = []
     real = Head._mean_of_rows
 
-    def limited(self: Head, h: Tensor) -> tuple[Tensor, Tensor]:
+    def limited(self: Head, h: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         sizes.append(len(h))
         room = torch.empty(len(h), 30)
         assert not [old for old in rooms if old() is not None]  # what did not fit is given back
         if len(h) > 3:
             rooms.append(weakref.ref(room))
             raise torch.OutOfMemoryError
-        return real(self, h)
+        return real(self, h, targets)
 
     monkeypatch.setattr(Head, "_mean_of_rows", limited)
     tuned(logits=16 * 30, fused=False)
