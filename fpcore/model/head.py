@@ -107,7 +107,7 @@ class Head:
         logits = torch.mm(h, weights.T, out=self._room(h.dtype, len(h), len(weights)))
         if self._bias is not None:
             own = self._bias[columns]
-            logits[:, : len(own)] += own
+            logits[:, : len(own)].add_(own)
         return self._without_filling(logits, columns.start)
 
     def _without_filling(self, logits: Tensor, start: int = 0) -> Tensor:
@@ -204,7 +204,7 @@ class Head:
     def _biased(self, logits: Tensor) -> Tensor:
         """Add the bias to logits [R, V] in place."""
         if self._bias is not None:
-            logits[:, : self._types] += self._bias
+            logits[:, : self._types].add_(self._bias)
         return logits
 
     def _count(self, p: Tensor) -> None:
