@@ -52,7 +52,17 @@ class Shapes:
 FULL = Shapes(1085, 768, "gpt2", 79_571, phase2_batch=4_096)
 
 
-QUICK = Shapes(181, 128, "bpe-4096", 20_000, phase2_batch=512, generated=2_000, er_rows=20_000)
+# So many tokens of phase 2 that what happens once in a training weighs as little as in a run.
+QUICK = Shapes(
+    181,
+    128,
+    "bpe-4096",
+    20_000,
+    phase2_batch=512,
+    phase2_tokens=16_384,
+    generated=2_000,
+    er_rows=20_000,
+)
 
 
 @dataclass(frozen=True)
