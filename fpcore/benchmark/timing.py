@@ -7,6 +7,7 @@ GPU `reports/benchmark-gpu.md`.
 """
 
 import argparse
+import math
 import platform
 import statistics
 from collections.abc import Callable
@@ -126,17 +127,20 @@ def run(quick: bool = False, repeats: int = 3) -> Benchmark:
 
 
 def stages(b: Benchmark) -> Markdown:
-    """Return the times as a Markdown table."""
+    """Return the times as a Markdown table; of the least of a row three digits are shown."""
     rows = b.rows
+    times = rows[["plain", "fast", "products"]]
+    digits = [max(3, 2 - math.floor(math.log10(least))) for least in times.min(axis=1)]
+    written = {kind: list(map(number, times[kind], digits)) for kind in times}
     shown = {
         "段階": rows["stage"],
         "精度": rows["precision"],
         "単位": rows["unit"],
         "速い plain": rows["version"],
-        "plain": [number(v, 3) for v in rows["plain"]],
-        "fast": [number(v, 3) for v in rows["fast"]],
+        "plain": written["plain"],
+        "fast": written["fast"],
         "plain / fast": [number(v, 2, "×") for v in rows["ratio"]],
-        "行列積だけ": [number(v, 3) for v in rows["products"]],
+        "行列積だけ": written["products"],
         "fast / 行列積": [number(v, 2, "×") for v in rows["above"]],
     }
     return table(pd.DataFrame(shown))

@@ -169,8 +169,14 @@ def processor() -> str:
 
 
 def machine_id() -> str:
-    """Return a word that is the same for all runs of a machine, and tells nothing else of it."""
-    text = f"fpcore {platform.node()} {uuid.getnode()}"
+    """Return a word that is the same for all runs of a machine, and tells nothing else of it.
+
+    A machine without a network address is known by its name alone: Python would draw an address,
+    another one for every process.
+    """
+    address = uuid.getnode()
+    drawn = address >> 40 & 1  # RFC 9562, section 6.10
+    text = f"fpcore {platform.node()} {'' if drawn else address}"
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

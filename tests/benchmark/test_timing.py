@@ -95,6 +95,18 @@ def test_the_faster_plain_version_is_quoted(monkeypatch: pytest.MonkeyPatch) -> 
         assert (row["version"], row["plain"], row["ratio"]) == (version, ratio, ratio)
 
 
+def test_the_least_time_of_a_row_has_three_digits() -> None:
+    row = {"stage": "x", "unit": "s", "precision": "float32", "version": "plain"}
+    times = {"plain": [7.3214, 0.0041], "fast": [1.7136, 0.00098], "products": [1.1, 0.0016]}
+    rows = pd.DataFrame([row, row]).assign(**times, ratio=4.2, above=1.5)
+    text = timing.stages(Benchmark(FULL, 1, rows, {}))
+    cells = [[cell.strip() for cell in line.split("|")[5:9]] for line in text.splitlines()[2:]]
+    assert [[c for c in line if "×" not in c] for line in cells] == [
+        ["7.321", "1.714", "1.100"],
+        ["0.004100", "0.000980", "0.001600"],
+    ]
+
+
 def test_what_a_card_takes_by_arithmetic() -> None:
     """A tenth of a second of products and memory against launches of 10 µs each."""
     card = Card(bfloat16=1e12, tf32=1e11, memory=1e10)

@@ -193,3 +193,17 @@ def test_networks_on_a_gpu_add_in_any_order(monkeypatch: pytest.MonkeyPatch) -> 
     assert [e["deterministic"] for e in found] == [True, True, True, False]
     assert [e["device"] for e in found[1:3]] == ["cpu", "NVIDIA L4"]
     assert [e["first_contexts"] for e in found[1:3]] == ["generator", "hashed rows"]
+
+
+def test_a_machine_without_an_address_is_the_same_in_every_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python draws an address for it, marked as drawn; those of real cards tell machines apart."""
+    monkeypatch.setattr("platform.node", lambda: "here")
+    words = {}
+    for address in (0x01_00_00_00_00_01, 0x03_00_00_00_00_02, 0x02_00_00_00_00_01, 0x0A_B0):
+        monkeypatch.setattr("uuid.getnode", lambda address=address: address)
+        words[address] = provenance.machine_id()
+    drawn, other, *real = words.values()
+    assert drawn == other
+    assert len({drawn, *real}) == 3
