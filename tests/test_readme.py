@@ -80,7 +80,7 @@ def test_figures_of_the_findings_stand_in_the_reports_that_they_name(point: str)
     words = re.sub(r"\]\([^)]+\)", "", point)
     for figure in re.findall(r"\d+(?:\.\d+)?", words):
         assert any(rounded(n, figure) for n in known), f"{figure} in {point}"
-    ends = re.findall(r"\[[-+]?([\d.]+)%, [-+]?([\d.]+)%\]", text)
+    ends = re.findall(r"\[[-+]?([\d.]+)%?, [-+]?([\d.]+)%?\]", text)
     for low, high in re.findall(r"\[-?([\d.]+), -?([\d.]+)\]", words):
         both = [[rounded(float(a), low), rounded(float(b), high)] for a, b in ends]
         turned = [[rounded(float(b), low), rounded(float(a), high)] for a, b in ends]

@@ -221,7 +221,7 @@ def write(b: Benchmark) -> Path:
     figures.use_style()
     figures.speedups(b.rows, figures.axes())
     reports().mkdir(parents=True, exist_ok=True)
-    plt.savefig(reports() / f"{_name(b)}.png", dpi=150, metadata={"Software": None})
+    write_atomically(reports() / f"{_name(b)}.png", figures.png(plt.gcf()))
     plt.close()
     path = reports() / f"{_name(b)}.md"
     write_atomically(path, render(b).encode())

@@ -174,9 +174,7 @@ def _save(figure: Figure, path: Path) -> None:
     The same figure gives the same bytes.
     """
     seen = figures.described(figure)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=150)
-    write_atomically(path.with_suffix(".png"), figures.few_colours(drawn.getvalue(), seen))
+    write_atomically(path.with_suffix(".png"), figures.png(figure))
     with plt.rc_context({"svg.fonttype": "path", "svg.hashsalt": "fpcore"}):
         about = {"Date": None, "Creator": None, "Description": seen}
         figure.savefig(path.with_suffix(".svg"), metadata=about)

@@ -24,6 +24,27 @@ def generator(
     return torch.Generator(device).manual_seed(number)
 
 
+class Room:
+    """Where noise is drawn, one block of rows after another, in the format of `like` and on its
+    device: always in the same place, so that it stays in the cache.
+    """
+
+    def __init__(self, like: Tensor) -> None:
+        self.quarter, self.most = like.new_full((), 0.25), like.new_full((), RADIUS)
+        self._bits = like.new_empty((2, 0), dtype=torch.int32)
+        self._numbers = like.new_empty(3, 0)
+
+    def of(self, rows: int, columns: int) -> tuple[list[Tensor], list[Tensor]]:
+        """Return two arrays of 32 bits and three of numbers, all [rows, columns]."""
+        size = rows * columns
+        if size > self._bits.shape[1]:
+            self._bits = self._bits.new_empty(2, size)
+            self._numbers = self._numbers.new_empty(3, size)
+        both = self._bits[:, :size], self._numbers[:, :size]
+        bits, numbers = ([one.view(rows, columns) for one in some] for some in both)
+        return bits, numbers
+
+
 class Noise:
     """Standard normal noise [B, D] for a chunk of a phase-1 iteration, drawn by rows.
 
@@ -31,14 +52,13 @@ class Noise:
     Here every row and every pair of columns gets a random key; the hash of their sum makes the 32
     bits of a pair of numbers. So any rows can be drawn, by any number of threads, on any device.
 
-    `keys` are those of `rows` rows and ⌈D/2⌉ pairs of columns, and lie on the device; `constants`
-    are what `_constants` returns.
+    `keys` are those of `rows` rows and ⌈D/2⌉ pairs of columns, and lie on the device.
     """
 
-    def __init__(self, keys: Tensor, rows: int, constants: tuple[Tensor, Tensor]) -> None:
-        self._half = len(keys) - rows
+    def __init__(self, keys: Tensor, rows: int, room: Room) -> None:
+        self._half, self._room = len(keys) - rows, room
         by_row, self._columns = keys.split([rows, self._half])
-        self._rows, (self._quarter, self._most) = by_row.unsqueeze(1), constants
+        self._rows = by_row.unsqueeze(1)
 
     def keys(self, part: slice) -> tuple[Tensor, Tensor]:
         """Return the keys of some rows [R, 1] and of all columns, as `normal_rows` takes them."""
@@ -46,16 +66,20 @@ class Noise:
 
     def draw(self, part: slice, out: Tensor) -> Tensor:
         """Fill `out` with the noise of some rows, and return it."""
-        bits = _hash(self._rows[part] + self._columns)
-        left, right = out.split([self._half, out.shape[1] - self._half], dim=1)
+        (bits, spare), (radius, angle, sine) = self._room.of(len(out), self._half)
+        torch.add(self._rows[part], self._columns, out=bits)
+        _hash(bits, spare)
         # Box and Muller: a radius from all bits, of which the high ones count, and an angle from
         # the low 16. The quarter keeps the logarithm finite where all bits are zero.
-        radius = bits.to(out.dtype)
-        torch.addcmul(self._quarter, radius, radius, out=radius)
-        torch.sub(self._most, radius.log_(), out=radius).sqrt_()
-        angle = left.copy_(bits.bitwise_left_shift_(16)).mul_(math.pi / 2**31)
-        torch.sin(angle[:, : right.shape[1]], out=right).mul_(radius[:, : right.shape[1]])
-        angle.cos_().mul_(radius)
+        radius.copy_(bits)
+        torch.addcmul(self._room.quarter, radius, radius, out=radius)
+        torch.sub(self._room.most, radius.log_(), out=radius).sqrt_()
+        # Sines of rows that lie one behind the other take half as long as those of parts of rows.
+        angle.copy_(bits.bitwise_left_shift_(16)).mul_(math.pi / 2**31)
+        torch.sin(angle, out=sine)
+        left, right = out.split([self._half, out.shape[1] - self._half], dim=1)
+        torch.mul(angle.cos_(), radius, out=left)
+        torch.mul(sine[:, : right.shape[1]], radius[:, : right.shape[1]], out=right)
         return out
 
 
@@ -87,9 +111,8 @@ class Noises:
         half = (like.shape[1] + 1) // 2
         self._seed, self._sizes = seed, [rows + half for rows in chunks]
         self._keys = torch.empty(sum(self._sizes), dtype=torch.int32, device=like.device)
-        parts, constants = self._keys.split(self._sizes), _constants(like)
-        pairs = zip(parts, chunks, strict=True)
-        self.draws = [Noise(part, rows, constants) for part, rows in pairs]
+        parts, room = self._keys.split(self._sizes), Room(like)
+        self.draws = [Noise(part, rows, room) for part, rows in zip(parts, chunks, strict=True)]
         self._ahead: dict[int, Tensor] = {}
 
     def renew(self, iteration: int) -> None:
@@ -119,7 +142,7 @@ def noise(seed: int, iteration: int, chunk: int, like: Tensor) -> Tensor:
     rows, width = like.shape
     keys = torch.empty(rows + (width + 1) // 2, dtype=torch.int32)
     keys.random_(-(2**31), 2**31, generator=generator(seed, "noise", iteration, chunk))
-    draw = Noise(keys.to(like.device), rows, _constants(like))
+    draw = Noise(keys.to(like.device), rows, Room(like))
     return draw.draw(slice(None), torch.empty_like(like))
 
 
@@ -151,13 +174,8 @@ def hashed_contexts(seed: int, out: Tensor, std: float) -> Tensor:
     return out
 
 
-def _constants(like: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a quarter and RADIUS, in the format and on the device of `like`."""
-    return like.new_full((), 0.25), like.new_full((), RADIUS)
-
-
-def _hash(bits: Tensor) -> Tensor:
-    """Mix 32-bit integers in place."""
+def _hash(bits: Tensor, spare: Tensor) -> None:
+    """Mix 32-bit integers in place, with as much room to spare."""
     for factor in FACTORS:
-        bits.bitwise_xor_(bits >> 15).mul_(factor)
-    return bits
+        torch.bitwise_right_shift(bits, 15, out=spare)
+        bits.bitwise_xor_(spare).mul_(factor)

@@ -41,6 +41,11 @@ class Recording(TorchDispatchMode):
         for memory, before in self._before.values():
             memory.copy_(before)
 
+    def work(self) -> list[str]:
+        """Return the operations by name, without memory that is only taken: some is kept."""
+        names = [str(func) for func, *_ in self.steps]
+        return [name for name in names if not name.startswith("aten.new_empty")]
+
     def replay(self) -> None:
         """Do everything again, on what the arguments hold now; views need nothing."""
         for func, args, kwargs, outputs in self.steps:
@@ -96,7 +101,7 @@ class Cuda:
         """Record what warms up."""
         with Recording() as recording:
             yield
-        self.warm = [str(func) for func, *_ in recording.steps]
+        self.warm = recording.work()
 
     @contextmanager
     def graph(self, graph: Mock) -> Iterator[None]:
@@ -106,7 +111,7 @@ class Cuda:
             yield
         recording.undo()
         graph.recording = recording
-        self.captured = [str(func) for func, *_ in recording.steps]
+        self.captured = recording.work()
 
 
 def _tensors(tree: Any) -> list[Tensor]:

@@ -14,7 +14,7 @@ from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.model.precision import stored_dtype
 from fpcore.stats import draws
-from fpcore.stats.draws import Noise, Noises, _constants, generator, hashed_contexts, noise
+from fpcore.stats.draws import Noise, Noises, Room, generator, hashed_contexts, noise
 from fpcore.trainers import phase1
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
 from fpcore.trainers.hooks import Hooks
@@ -234,7 +234,7 @@ class Same(Noise):
     """Noise of which every bit is zero, whose logarithm would be infinite."""
 
     def __init__(self, like: Tensor) -> None:
-        super().__init__(torch.zeros(6, dtype=torch.int32), 3, _constants(like))
+        super().__init__(torch.zeros(6, dtype=torch.int32), 3, Room(like))
 
 
 def test_noise_of_zero_bits_is_finite() -> None:

@@ -10,7 +10,14 @@ from PIL.PngImagePlugin import PngInfo
 
 from fpcore.reports.figures.described import described
 
-__all__ = ["few_colours"]
+__all__ = ["png"]
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as a picture for screens, of few colours and with what is seen in words."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=150)
+    return few_colours(drawn.getvalue(), described(figure))
 
 
 def few_colours(png: bytes, seen: str) -> bytes:
