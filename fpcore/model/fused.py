@@ -85,7 +85,7 @@ def _copied(chain: Callable[..., None]) -> Callable[..., None]:
 def _kind(given: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return all that a kernel depends on but the number of rows.
 
-    The formats of products are no part of a chain, but PyTorch asks for a kernel of its own.
+    Formats of products and threads are no part of a chain, but PyTorch makes kernels for them.
     """
     formats = torch.backends.cuda.matmul.fp32_precision, torch.get_num_threads()
     return *formats, *(_layout(leaf) for leaf in tree_leaves(given))

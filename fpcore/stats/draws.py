@@ -25,8 +25,9 @@ def generator(
 
 
 class Room:
-    """Where noise is drawn, one block of rows after another, in the format of `like` and on its
-    device: always in the same place, so that it stays in the cache.
+    """Where noise is drawn, one block of rows after another: so it stays in the cache.
+
+    Its numbers have the format of `like`, on whose device it lies.
     """
 
     def __init__(self, like: Tensor) -> None:
