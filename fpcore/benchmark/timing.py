@@ -196,6 +196,7 @@ def render(b: Benchmark) -> Markdown:
         "# ベンチマーク: plain と fast",
         f"{machine()}。D {s.context_dim}、E {s.embed_dim}、{s.tokenizer}、"
         f"Phase 1 は {s.tokens:,} トークン。{b.repeats} 回ずつ交互に測った中央値。"
+        "比は回ごとの比の中央値なので、時間の中央値どうしの比とは少し違う。"
         "「行列積だけ」は同じ仕事の行列積を同じ回にふつうの形で測ったもので、下限の目安である。"
         "plain は、式のとおりの実装と、ふつうの nn.Module で書いた実装の、速い方。"
         f"Phase 1 の最初の文脈を引く時間（{number(b.draw, 2)} 秒、1 回だけ）は含まない。",

@@ -6,6 +6,7 @@ that were made there have the other rounding, so it is not used.
 """
 
 import itertools
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -31,6 +32,7 @@ ROWS = (4096, 8192, 512)  # that kernels are made for, those of other numbers be
 LARGEST = 2**28  # elements of what they are made with: 1 GiB in float32
 OPTIONS: dict[str, Any] = {"deterministic": True}  # nothing is chosen by timing
 _spent, _numbers = [0.0], itertools.count()
+_ONE_AT_A_TIME = threading.RLock()  # whether PyTorch compiles is a setting of the process
 
 
 class Fused:
@@ -49,13 +51,14 @@ class Fused:
 
     def __call__(self, *given: Any) -> None:
         """Do the chain; a kind of call that is new is compiled before, which is timed."""
-        kind = _kind(given)
-        if kind not in self._made:
-            start = time.perf_counter()
-            self._made[kind] = self._compiled(given)
-            _spent[0] += time.perf_counter() - start
-        with torch.compiler.set_stance("eager_on_recompile"):
-            self._made[kind](*given)
+        kind = _state(), *(_layout(leaf) for leaf in tree_leaves(given))
+        with _ONE_AT_A_TIME:
+            if kind not in self._made:
+                start = time.perf_counter()
+                self._made[kind] = self._compiled(given)
+                _spent[0] += time.perf_counter() - start
+            with torch.compiler.set_stance("eager_on_recompile"):
+                self._made[kind](*given)
 
     def _compiled(self, given: tuple[Any, ...]) -> Callable[..., None]:
         """Return the chain compiled for calls of this kind, or as it is where nothing compiles."""
@@ -82,13 +85,19 @@ def _copied(chain: Callable[..., None]) -> Callable[..., None]:
     return FunctionType(code, chain.__globals__, closure=chain.__closure__)
 
 
-def _kind(given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return all that a kernel depends on but the number of rows.
-
-    Formats of products and threads are no part of a chain, but PyTorch makes kernels for them.
-    """
-    formats = torch.backends.cuda.matmul.fp32_precision, torch.get_num_threads()
-    return *formats, *(_layout(leaf) for leaf in tree_leaves(given))
+def _state() -> tuple[Any, ...]:
+    """Return the settings that are no part of a chain, but that PyTorch makes kernels for."""
+    products = torch.backends.cuda.matmul
+    return (
+        products.fp32_precision,
+        products.allow_bf16_reduced_precision_reduction,
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+        torch.is_inference_mode_enabled(),
+        *(torch.is_autocast_enabled(kind) for kind in ("cuda", "cpu")),
+        torch.are_deterministic_algorithms_enabled(),
+    )
 
 
 def _rows(given: tuple[Any, ...]) -> list[int]:
@@ -99,6 +108,7 @@ def _rows(given: tuple[Any, ...]) -> list[int]:
 
 
 def _layout(leaf: Any) -> Any:
+    """Return what a kernel depends on of an argument: all but the number of rows."""
     if isinstance(leaf, Tensor):
         wide = leaf.shape[leaf.ndim > 1 :]
         return leaf.ndim, wide, leaf.stride(), leaf.dtype, leaf.device

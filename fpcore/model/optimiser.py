@@ -53,7 +53,7 @@ class Optimiser:
         }
 
     def restore(self, stored: dict[str, Tensor]) -> None:
-        """Take over parameters and moments from what `tensors` returned; nothing if it is empty."""
+        """Take over all that `tensors` returned, from a step on; nothing if it is empty."""
         for name, tensor in self.tensors().items() if stored else ():
             tensor.copy_(stored[name])
 

@@ -11,11 +11,9 @@ import torch
 from helpers.cuda import CHAINS
 from helpers.recorder import Cuda
 from helpers.toy import Build, Toy, Tuned
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from fpcore.benchmark.counted import Counts, counted
-from fpcore.model.fused import ROWS, Fused, add_noise, normalise, spent
+from fpcore.model.fused import Fused, add_noise, normalise, spent
 from fpcore.model.head import Head
 from fpcore.model.tuning import GPU, TABLE, compiles, filled, tuning
 from fpcore.paths import ROOT
@@ -25,7 +23,6 @@ from fpcore.trainers.contexts import CapturedSteps, sequential_contexts
 from fpcore.trainers.phase1 import train_contexts
 
 Stages = dict[str, Counts]
-LIMIT = 5000  # rows that a kernel may be made for more or fewer of
 
 
 @pytest.fixture(scope="module")
@@ -242,55 +239,6 @@ def test_every_chain_is_asked_of_a_compiler(
         Head(model.embedding.weight, torch.bfloat16).cross_entropy(torch.ones(50, 16), ids)
         names = {chain._chain.__name__ for chain in CHAINS}
         assert {*asked} == (names if compiled else set())
-
-
-@pytest.fixture
-def kernels(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """The lengths that kernels are made for; none is made, the chain is done as it is.
-
-    Like a compiler's, a kernel fits only so many rows as are on its side of a limit.
-    """
-    real, made = torch.compile, []
-
-    def traced(graph: torch.fx.GraphModule, examples: list[Any]) -> Any:
-        lengths = [length for length in examples if isinstance(length, torch.SymInt)]
-        rows = [length for length in lengths if length.node.hint in ROWS]  # others are strides
-        made.append([length.node.hint for length in rows])
-        assert len({bool(length < LIMIT) for length in rows}) == 1
-        return graph.forward
-
-    def only_traced(chain: Any, *, dynamic: bool, options: dict[str, Any]) -> Any:
-        return real(chain, dynamic=dynamic, backend=traced)
-
-    monkeypatch.setattr("torch.compile", only_traced)
-    return made
-
-
-@given(rows=st.lists(st.integers(1, 3 * LIMIT), min_size=1, max_size=5))
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_is_compiled_does_not_depend_on_the_texts_that_came_first(
-    kernels: list[list[int]], rows: list[int]
-) -> None:
-    """One kernel for few rows and one for many; what none fits is done as it is written."""
-    kernels.clear()
-    chain = Fused(lambda c, out: out.copy_(c + c.sum(0)))
-    for n in rows:
-        c, out = torch.ones(n, 24), torch.empty(n, 24)
-        chain(c, out)
-        assert out[-1, 0] == 1 + n
-    assert kernels == [[ROWS[0]], [ROWS[1]]]
-
-
-def test_every_kind_of_call_has_a_kernel_of_its_own(kernels: list[list[int]]) -> None:
-    """Other widths, formats and parts of wider arrays; not other values."""
-    chain = Fused(lambda c, std, out: out.copy_(std * c))
-    wide = torch.ones(5, 9)
-    for c in (torch.ones(5, 8), torch.ones(5, 9), wide[:, :8], wide.double(), torch.ones(7, 8)):
-        for std in (0.1, 0.2):
-            out = torch.empty_like(c, memory_format=torch.contiguous_format)
-            chain(c, c.new_tensor([std]), out)
-            torch.testing.assert_close(out, std * c)
-    assert len(kernels) == 4 * 2
 
 
 @pytest.mark.system
