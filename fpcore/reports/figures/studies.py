@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 
 from fpcore.language import said
 from fpcore.metric import METRICS, metrics_where
+from fpcore.reports.figures.style import legend
 from fpcore.reports.figures.ticks import Distinct
 
 __all__ = [
@@ -55,5 +56,5 @@ def speedups(rows: pd.DataFrame, ax: Axes) -> Axes:
     ax.axvline(1, color="0.3", lw=1)
     ax.margins(x=0.15)
     ax.set(xlabel=said("plain の何倍速いか（中央値）"), ylabel="", title=said("plain に対する速さ"))
-    ax.legend(title=said("精度"))
+    legend(ax, said("精度"), below=True)
     return ax
