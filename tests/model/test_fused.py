@@ -75,8 +75,10 @@ def test_what_is_compiled_does_not_depend_on_the_texts_that_came_first(
 def deterministic() -> Iterator[None]:
     """Ask PyTorch for deterministic algorithms."""
     torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 @pytest.mark.parametrize(
