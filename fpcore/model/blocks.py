@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from fpcore.config.run_config import RunConfig
 from fpcore.model.fused import EPS
 from fpcore.model.optimiser import gradient_of
-from fpcore.model.precision import stored_dtype
+from fpcore.model.precision import stored_dtype, write_transposed
 from fpcore.model.tuning import filled, tuning
 from fpcore.stats.draws import generator
 
@@ -238,7 +238,7 @@ def _applied(linear: nn.Linear, joined: Tensor) -> Tensor:
 def _set_gradient(linear: nn.Linear, outer: Tensor, inner: Tensor) -> None:
     """Set the gradient of a linear layer from those of its outputs and from its inputs."""
     if inner.shape[1] == linear.in_features:
-        torch.mm(outer.T, inner, out=gradient_of(linear.weight))
+        write_transposed(gradient_of(linear.weight), outer, inner)
     else:
         gradient_of(linear.weight).copy_((outer.T @ inner)[:, : linear.in_features])
     torch.sum(outer, 0, out=gradient_of(linear.bias))

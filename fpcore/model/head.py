@@ -14,7 +14,7 @@ from fpcore.model.fused import normalised
 from fpcore.model.optimiser import gradient_of
 from fpcore.model.packed import Product, packed
 from fpcore.model.precision import product
-from fpcore.model.tuning import compiles, filled, tuning
+from fpcore.model.tuning import compiles, filled, pieces, tuning
 
 Attention = Callable[..., tuple[Tensor, Tensor]]
 
@@ -270,8 +270,3 @@ def _normalise(logits: Tensor, top: Tensor) -> Tensor:
     `top` are the rows' maxima. The likeliest probability is at least 1/C, so it has a logarithm.
     """
     return top - torch.softmax(logits, 1, out=logits).amax(1).log()
-
-
-def pieces(total: int, size: int) -> list[slice]:
-    """Cut a range into slices of `size`, the last of which may be shorter."""
-    return [slice(start, min(start + size, total)) for start in range(0, total, size)]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
-from fpcore.model.tuning import tuning
+from fpcore.model.tuning import even_pieces, tuning
 
 NATIVE_CPU = ("amx_bf16", "avx512_bf16")
 NATIVE_CUDA = (8, 0)  # compute capability
@@ -87,8 +87,25 @@ def product(a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
     return a @ b
 
 
-def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
-    """Add a·b to `total`, which may be in a wider format; what the factors are filled up is cut."""
+def add_transposed(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """Add aᵀ·b to `total`, which may be in a wider format; what fills up the factors is cut."""
+    for part in _columns(b):
+        _add_product(total[:, part], a.T, b[:, part])
+
+
+def write_transposed(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """Write aᵀ·b to `total`, all in one format."""
+    for part in _columns(b):
+        torch.mm(a.T, b[:, part], out=total[:, part])
+
+
+def _columns(b: Tensor) -> list[slice]:
+    """Cut columns as the device multiplies fastest; in float64, that would change sums."""
+    double = b.dtype == torch.float64
+    return even_pieces(b.shape[1], b.shape[1] if double else tuning(b.device).transposed)
+
+
+def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
     rows, columns = total.shape
     if total.dtype == a.dtype and (rows, columns) == (len(a), b.shape[1]):
         total.addmm_(a, b)
@@ -98,11 +115,13 @@ def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
 
 @contextmanager
 def rounded_products(product: torch.dtype) -> Iterator[None]:
-    """Within it, float32 products round their factors: to bfloat16 on a CPU, TF32 on a GPU.
+    """Within it, float32 products may round their factors: to bfloat16 on a CPU, TF32 on a GPU.
 
-    The result stays in float32, so code needs no casts. It suits small products; for large ones
-    it is cheaper to round the factors once. With float32 as `product` nothing is rounded, not even
-    in an LSTM, which cuDNN would otherwise compute in TF32; and no sum is ever rounded midway.
+    A CPU does so where it has tile instructions (AMX); another takes kernels that round nothing,
+    and are faster than its usual ones. The result stays in float32, so code needs no casts. It
+    suits small products; for large ones it is cheaper to round the factors once. With float32 as
+    `product` nothing is rounded, not even in an LSTM, which cuDNN would otherwise compute in TF32;
+    and no sum is ever rounded midway.
 
     PyTorch's older getters refuse to answer while a format is set by operator alone; behind it,
     they answer as before.

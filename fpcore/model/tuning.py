@@ -22,6 +22,7 @@ class Tuning:
     fused: bool  # the loss is PyTorch's attention, tile by tile
     captured: bool  # the steps of the recurrence are captured as a graph
     multiple: int  # widths of products are filled up with zeros to a multiple of this
+    transposed: int  # a product with a transposed matrix makes at most so many columns at once
     packed: bool  # the head is laid out once as the device reads it, where that changes no bit
     wide: bool  # a product of bfloat16 factors can be had in float32
     by_type: bool  # gradients of equal types are added up before they are multiplied
@@ -37,6 +38,7 @@ TABLE = {
         fused=True,
         captured=False,
         multiple=1,
+        transposed=1024,  # for more of them, its library may take a quarter longer for each
         packed=True,
         wide=False,
         by_type=True,
@@ -51,6 +53,7 @@ GPU = Tuning(
     fused=False,
     captured=True,
     multiple=8,  # 16 bytes in bfloat16, below which a GPU takes its slow kernels
+    transposed=2**31,  # all of them
     packed=False,
     wide=True,
     by_type=False,  # a frequent type would be one thread's walk over its rows
@@ -72,3 +75,14 @@ def compiles(device: torch.device) -> bool:
 def filled(width: int, multiple: int) -> int:
     """Return the least multiple that is not below a width."""
     return -(-width // multiple) * multiple
+
+
+def pieces(total: int, size: int) -> list[slice]:
+    """Cut a range into slices of `size`, the last of which may be shorter."""
+    return [slice(start, min(start + size, total)) for start in range(0, total, size)]
+
+
+def even_pieces(total: int, most: int) -> list[slice]:
+    """Cut a range into as few slices as have at most `most`, and about the same size."""
+    number = max(1, -(-total // most))
+    return pieces(total, max(1, -(-total // number)))

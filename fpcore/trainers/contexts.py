@@ -9,9 +9,8 @@ from torch import Tensor
 
 from fpcore.model.blocks import ContextBlock, Inputs
 from fpcore.model.fused import EPS, stepped
-from fpcore.model.head import pieces
 from fpcore.model.precision import rounded_products
-from fpcore.model.tuning import compiles, filled, tuning
+from fpcore.model.tuning import compiles, filled, pieces, tuning
 from fpcore.trainers.capture import Captured
 
 

@@ -11,8 +11,9 @@ from torch.nn import functional as F
 from fpcore.config.baseline import NeuralConfig
 from fpcore.data.tokens import HeldOut
 from fpcore.errors import TrainingError
-from fpcore.model.head import Head, pieces
+from fpcore.model.head import Head
 from fpcore.model.precision import rounded_products
+from fpcore.model.tuning import pieces
 from fpcore.trainers.hooks import SILENT, Hooks, Row
 from fpcore.trainers.networks import TiedModel
 from fpcore.trainers.texts import Evaluation, Texts

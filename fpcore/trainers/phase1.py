@@ -14,10 +14,9 @@ from fpcore.config.run_config import RunConfig
 from fpcore.errors import TrainingError
 from fpcore.model.blocks import ContextBlock, Inputs
 from fpcore.model.fused import noisy
-from fpcore.model.head import pieces
 from fpcore.model.optimiser import Optimiser, clip
 from fpcore.model.precision import resolve, rounded_products
-from fpcore.model.tuning import compiles, tuning
+from fpcore.model.tuning import compiles, pieces, tuning
 from fpcore.stats.draws import Noise, Noises, first_contexts
 from fpcore.trainers.capture import Captured
 from fpcore.trainers.chunk_loss import ChunkLoss, Sums

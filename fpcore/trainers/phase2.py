@@ -9,9 +9,10 @@ from torch import Tensor
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import TrainingError
 from fpcore.model.blocks import TokenBlock
-from fpcore.model.head import Head, pieces
+from fpcore.model.head import Head
 from fpcore.model.optimiser import Optimiser, clip, flat_gradient
 from fpcore.model.precision import resolve, rounded_products
+from fpcore.model.tuning import pieces
 from fpcore.stats.metrics import perplexity
 from fpcore.trainers.hooks import SILENT, Hooks, Row
 from fpcore.trainers.texts import Evaluation, Text, Texts

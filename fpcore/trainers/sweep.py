@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from fpcore.model.blocks import ContextBlock, Inputs
 from fpcore.model.fused import EPS, Rows, arrived, departed, gone_back, settled
-from fpcore.model.head import pieces
 from fpcore.model.optimiser import flat_gradient, gradient_of
-from fpcore.model.precision import add_product
-from fpcore.model.tuning import compiles, tuning
+from fpcore.model.precision import add_transposed
+from fpcore.model.tuning import compiles, pieces, tuning
 from fpcore.trainers.chunk_loss import ChunkLoss
 from fpcore.trainers.token_half import TokenHalf, token_halves
 
@@ -211,7 +210,7 @@ class Sweep:
         D = self._block.context_dim
         for layer in self._layers:
             before = layer.active[:rows]
-            add_product(gradient_of(layer.linear.weight)[:, :D], before.T, layer.inner[:rows])
+            add_transposed(gradient_of(layer.linear.weight)[:, :D], before, layer.inner[:rows])
             layer.token_half.add(k, before)
 
     def finish(self) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from fpcore.model.blocks import ContextBlock, Inputs
 from fpcore.model.optimiser import gradient_of
-from fpcore.model.precision import add_product
+from fpcore.model.precision import add_transposed
 from fpcore.model.tuning import tuning
 
 
@@ -61,7 +61,7 @@ class ByType:
         bias.add_(self._totals[-1].sum(0)[: len(bias)])
         parts = _by_slot(self._linear, self._table)
         for part, total, rounded in zip(parts, self._totals, self._terms, strict=True):
-            add_product(part, rounded.copy_(total).T, self._table)
+            add_transposed(part, rounded.copy_(total), self._table)
 
 
 class ByToken:
@@ -80,7 +80,7 @@ class ByToken:
         bias.add_(before.sum(0, dtype=bias.dtype)[: len(bias)])
         parts = _by_slot(self._linear, self._table)
         for part, types in zip(parts, self._chunks[k], strict=True):
-            add_product(part, before.T, self._table.index_select(0, types))
+            add_transposed(part, before, self._table.index_select(0, types))
 
     def finish(self) -> None:
         """Do nothing: all has been added."""

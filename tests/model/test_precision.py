@@ -5,14 +5,18 @@ errors are random, so sums over many products err by less. The tolerances below 
 what was seen, and far below what one more iteration or another seed changes.
 """
 
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 import torch
 from helpers.toy import Build, Toy, Tuned, WriteCorpus
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import fpcore
 from fpcore import ConfigError, RunConfig
@@ -155,10 +159,66 @@ def test_products_of_bfloat16_are_added_up_in_float32_where_a_device_has_them(
     a, b = (torch.randn(64, 64, generator=source).bfloat16() for _ in range(2))
     exact = a.double() @ b.double()
     wide, total = precision.product(a, b, SINGLE), torch.ones(60, 59)
-    precision.add_product(total, a, b)
+    precision.add_transposed(total, a.T, b)
     assert wide.dtype == SINGLE
     assert relative(wide, exact) < 1e-6
     assert relative(total, 1 + exact[:60, :59]) < 1e-6
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 9), st.integers(1, 40), st.integers(1, 40), st.integers(1, 12))
+def test_transposed_products_in_pieces_are_those_of_the_formula(
+    tuned: Tuned, inner: int, rows: int, columns: int, most: int
+) -> None:
+    tuned(transposed=most)
+    source = torch.Generator().manual_seed(inner * rows * columns)
+    a, b = (torch.randn(inner, n, generator=source) for n in (rows, columns))
+    whole = torch.full((rows, columns + 3), 2.0)
+    precision.write_transposed(whole[:, :columns], a, b)
+    assert torch.allclose(whole[:, :columns], a.T @ b, atol=1e-5)
+    precision.add_transposed(whole[:, :columns], a, b)
+    assert torch.allclose(whole[:, :columns], 2 * (a.T @ b), atol=1e-5)
+    assert bool((whole[:, columns:] == 2).all())
+
+
+class Columns(TorchDispatchMode):
+    """Counts the columns of products whose first factor is transposed."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen: Counter[int] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name = func.overloadpacket.__name__
+        if name in ("mm", "addmm_"):
+            a, b = args[:2] if name == "mm" else args[1:3]
+            if a.stride(0) == 1 < a.stride(1):
+                self.seen[b.shape[1]] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16", "float64"])
+def test_gradients_of_weights_are_made_in_pieces(
+    build: Build, toy: Toy, tuned: Tuned, name: str
+) -> None:
+    """Widths are 24 of contexts and 16 of embeddings; a phase has one chunk or batch.
+
+    In float64, a library may add up in another order for fewer columns, so records would change.
+    """
+    tuned(transposed=15)
+    config = toy(precision=name, max_iter=2, epochs=1, context_dim=24, embed_dim=16)
+    model, ids = build(config, 60)
+    inputs = model.inputs(ids)
+    with Columns() as phase1:
+        state = train_contexts(model.context_block, inputs, config, 42)
+    text = Text.of(training_contexts(model.context_block, state.contexts, inputs), inputs, ids)
+    with Columns() as phase2:
+        train_tokens(model.token_block, model.embedding.weight, Texts(text, text), config)
+    whole = name == "float64"
+    assert phase1.seen == ({24: 1, 16: 1} if whole else {12: 2, 8: 2})  # of W_c and of W_x
+    assert phase2.seen == ({40: 1} if whole else {14: 2, 12: 1})
 
 
 @pytest.mark.parametrize("compiled", [False, True])
