@@ -127,7 +127,7 @@ class Cases:
             1e3,
             lambda: plain.train_epoch(block, adam, text, self.weights, batch),
             {name: self._train_tokens(name, contexts, ids) for name in self.configs},
-            {name: self._phase2_products(name, training=True) for name in self.configs},
+            {name: self._phase2_products(name, name) for name in self.configs},
             lambda: straightforward.train_epoch(other, its_adam, text, self.weights, batch),
         )
 
@@ -137,15 +137,15 @@ class Cases:
         contexts, ids = self._contexts(), self.ids[: self.shapes.phase2_tokens + 1]
         model = self.model("float32")
         text = Text.of([contexts], model.inputs(ids), ids)
-        products = self._phase2_products("float32", training=False)
+        work = partial(evaluate, model.token_block, Head(self.weights), text)
         return Case(
             "Phase 2 evaluation",
             "ms/token",
             self.shapes.phase2_tokens,
             1e3,
             lambda: self._plain_evaluation(block, contexts, ids),
-            self._as_in_runs(lambda: evaluate(model.token_block, Head(self.weights), text)),
-            self._as_in_runs(products),
+            {name: _within(name, work) for name in self.configs},
+            {name: self._phase2_products(name) for name in self.configs},
         )
 
     def sequential(self) -> Case:
@@ -223,15 +223,6 @@ class Cases:
             seen = [contexts[part]], self.x[part], ids[part]
             plain.evaluate(block, seen, self.weights)
 
-    def _as_in_runs(self, work: Work) -> dict[str, Work]:
-        """Return work in float32 by precision, within the formats of products of its phase 2."""
-
-        def done(precision: str) -> object:
-            with rounded_products(getattr(torch, precision)):
-                return work()
-
-        return {name: partial(done, name) for name in self.configs}
-
     def _iterate(self, precision: str, first: Tensor) -> Work:
         model, state = self.model(precision), Phase1State(first.clone())
         inputs, config = model.inputs(self.ids), self.configs[precision]
@@ -261,27 +252,41 @@ class Cases:
 
         return work
 
-    def _phase2_products(self, precision: str, training: bool) -> Work:
-        """The products of phase 2: the block's, and those with the head."""
+    def _phase2_products(self, precision: str, training: str | None = None) -> Work:
+        """The products of phase 2 as a run of a precision has them, of an evaluation by default.
+
+        The block multiplies in float32 within the formats of the precision; so does the head in an
+        evaluation, while in training its factors are in the format `training`.
+        """
         s = self.shapes
-        joined, w = self._random(
-            precision, s.phase2_batch, s.context_dim + s.embed_dim, s.embed_dim
-        )
-        head = self.weights.to(joined.dtype)
+        width = s.context_dim + s.embed_dim
+        joined, w = self._random("float32", s.phase2_batch, width, s.embed_dim)
+        head = self.weights.to(getattr(torch, training or "float32"))
+        rounded = (joined @ w).to(head.dtype)
 
         def work() -> None:
             for _ in range(s.phase2_tokens // s.phase2_batch):
                 h = joined @ w
-                for rows in h.split(1_024):
+                for rows in rounded.split(1_024):
                     logits = rows @ head.T
                     if training:
                         logits @ head
                 if training:
                     h.T @ joined
 
-        return work
+        return _within(precision, work)
 
     def _random(self, precision: str, rows: int, inner: int, width: int) -> tuple[Tensor, Tensor]:
         dtype = getattr(torch, precision)
         a, b = torch.randn(rows, inner), torch.randn(inner, width)
         return a.to(self.device, dtype), b.to(self.device, dtype)
+
+
+def _within(precision: str, work: Work) -> Work:
+    """Return work within the formats of float32 products of a precision, as in phase 2 of a run."""
+
+    def done() -> object:
+        with rounded_products(getattr(torch, precision)):
+            return work()
+
+    return done

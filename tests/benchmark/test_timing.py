@@ -1,14 +1,18 @@
 """The benchmark at toy size: it compares what it says, and writes what it found."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import MagicMock, Mock
 
 import pandas as pd
 import pytest
 import torch
 from helpers.counted import COUNTED
+from helpers.toy import Tuned
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from fpcore.benchmark import timing
 from fpcore.benchmark.cards import BATCH, Card, Measured, beside, phases, section, stages
@@ -42,14 +46,40 @@ def test_every_stage_is_measured(cases: Cases) -> None:
         assert (rows[["plain", "fast", "ratio", "products", "above"]] > 0).all(axis=None)
 
 
-def test_an_evaluation_multiplies_as_in_a_run_of_its_precision(
-    cases: Cases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cases.configs = dict.fromkeys(("float32", "bfloat16"), cases.configs["float32"])
-    matmul = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    monkeypatch.setattr("fpcore.benchmark.cases.evaluate", lambda *given: matmul.fp32_precision)
-    fast = cases.evaluation().fast
-    assert {name: work() for name, work in fast.items()} == {"float32": "ieee", "bfloat16": "bf16"}
+class Multiplied(TorchDispatchMode):
+    """Counts multiplications of matrix products by format, and what formats are in force."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func.overloadpacket.__name__ in ("mm", "addmm"):
+            a, b = args[-2:]
+            matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+            self.counts[str(a.dtype), matmul.fp32_precision] += a.numel() * b.shape[1]
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("stage", ["phase2", "evaluation"])
+def test_products_alone_are_those_of_the_work(cases: Cases, tuned: Tuned, stage: str) -> None:
+    """The work has a few more, for training evaluates two tokens twice."""
+    tuned(fused=False, packed=False)
+    cases.configs = {
+        name: cases.configs["float32"].model_copy(update={"precision": name})
+        for name in ("float32", "bfloat16")
+    }
+    case: Case = getattr(cases, stage)()
+    for name in cases.configs:
+        found = []
+        for work in (case.fast[name], case.products[name]):
+            with torch.no_grad(), Multiplied() as multiplied:
+                work()
+            found.append(multiplied.counts)
+        assert found[0] == pytest.approx(found[1], rel=0.07)
+        assert all(count > 80_000 for count in found[1].values())
 
 
 def test_both_sides_do_the_same_work(cases: Cases) -> None:
