@@ -26,6 +26,7 @@ from fpcore.trainers.texts import Text, Texts
 SEED = 42
 SIZES = (62_891, 122_795, 240_132, 473_429, 948_524)  # training tokens of the published run
 VAL_TOKENS = 31_024
+PLAIN_ROWS = 2_048  # of logits that a plain evaluation holds
 EPOCHS = 15  # the published run stopped after 13 to 17
 Work = Callable[[], object]
 
@@ -59,7 +60,7 @@ QUICK = Shapes(
     "bpe-4096",
     20_000,
     phase2_batch=512,
-    phase2_tokens=16_384,
+    phase2_tokens=65_536,
     generated=2_000,
     er_rows=20_000,
 )
@@ -88,14 +89,15 @@ class Cases:
 
     def __init__(self, shapes: Shapes, ids: Tensor, weights: Tensor, device: torch.device) -> None:
         self.shapes, self.device = shapes, device
-        self.ids, self.weights = ids[: shapes.tokens].to(device), weights.to(device)
+        most = max(shapes.tokens, shapes.phase2_tokens + 1)
+        self.ids, self.weights = ids[:most].to(device), weights.to(device)
         names = ["float32", "bfloat16"] if multiplies_bfloat16(device) else ["float32"]
         self.configs = {name: self._config(name) for name in names}
         self.x = plain.input_vectors(self.weights, self.ids, 1)
 
     def phase1(self) -> Case:
         """One iteration of phase 1, without the draw that iteration 1 is."""
-        config, P = self.configs["float32"], self.first()
+        config, P, x = self.configs["float32"], self.first(), self.x[: self.shapes.tokens]
         block, other = self.plain_context_block(), self.plain_context_block()
         adam = torch.optim.Adam(other.parameters(), lr=config.phase1_lr)
         return Case(
@@ -103,15 +105,15 @@ class Cases:
             "s",
             1,
             1,
-            lambda: plain.train_contexts(block, self.x, config, SEED, P),
+            lambda: plain.train_contexts(block, x, config, SEED, P),
             {name: self._iterate(name, P) for name in self.configs},
             {name: self._phase1_products(name) for name in self.configs},
-            lambda: straightforward.iterate(other, adam, P, self.x, config),
+            lambda: straightforward.iterate(other, adam, P, x, config),
         )
 
     def first(self) -> Tensor:
         """Draw the contexts of iteration 1, [N, D]."""
-        P = torch.empty(len(self.ids), self.shapes.context_dim, device=self.device)
+        P = torch.empty(self.shapes.tokens, self.shapes.context_dim, device=self.device)
         return first_contexts(SEED, P, FIRST_STD)
 
     def phase2(self) -> Case:
@@ -218,14 +220,14 @@ class Cases:
         return block, torch.optim.Adam(block.parameters(), lr=1e-3)
 
     def _plain_evaluation(self, block: plain.TokenBlock, contexts: Tensor, ids: Tensor) -> None:
-        """Evaluate in slices of a quarter: the plain version holds all logits of a text."""
-        for part in torch.arange(len(ids)).split(self.shapes.phase2_tokens // 4):
+        """Evaluate in slices: the plain version holds all logits of a text."""
+        for part in torch.arange(len(ids)).split(PLAIN_ROWS):
             seen = [contexts[part]], self.x[part], ids[part]
             plain.evaluate(block, seen, self.weights)
 
     def _iterate(self, precision: str, first: Tensor) -> Work:
         model, state = self.model(precision), Phase1State(first.clone())
-        inputs, config = model.inputs(self.ids), self.configs[precision]
+        inputs, config = model.inputs(self.ids[: len(first)]), self.configs[precision]
         trainer = Trainer(model.context_block, inputs, config, SEED, state)
         return lambda: trainer.iterate(2)
 
@@ -238,7 +240,8 @@ class Cases:
 
     def _phase1_products(self, precision: str) -> Work:
         """The products of one iteration: forward and weight gradient, of chunks and of types."""
-        s, types = self.shapes, int(self.ids.unique().numel())
+        s = self.shapes
+        types = int(self.ids[: s.tokens].unique().numel())
         c, w = self._random(precision, s.phase1_batch, s.context_dim, s.context_dim)
         table, w_x = self._random(precision, types, s.embed_dim, s.context_dim)
         chunks = s.tokens / s.phase1_batch

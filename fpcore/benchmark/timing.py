@@ -214,11 +214,13 @@ def render(b: Benchmark) -> Markdown:
 
 
 def _name(b: Benchmark) -> str:
-    return "benchmark" if b.on_cpu else "benchmark-gpu"
+    """Return the name of the page: a glance at the small setting leaves the other as it is."""
+    kinds = [kind for kind, so in (("gpu", not b.on_cpu), ("small", b.shapes != FULL)) if so]
+    return "-".join(["benchmark", *kinds])
 
 
 def write(b: Benchmark) -> Path:
-    """Write the page of a CPU or that of a GPU, and its figure; return the path of the former."""
+    """Write the page of a device and setting, and its figure; return the path of the former."""
     figures.use_style()
     figures.speedups(b.rows, figures.axes())
     reports().mkdir(parents=True, exist_ok=True)

@@ -137,7 +137,7 @@ def font_face(text: str) -> str:
 
 def font_data(text: str) -> str:
     """Return the figures' font, cut down to the characters of the text, as a data: address."""
-    options = subset.Options(flavor="woff", layout_features=[], notdef_outline=True)
+    options = subset.Options(flavor="woff", layout_features=[], notdef_outline=True, hinting=False)
     options.drop_tables += ["vhea", "vmtx"]
     font = subset.load_font(str(FONT), options)
     cutter = subset.Subsetter(options)

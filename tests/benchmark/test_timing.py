@@ -1,5 +1,6 @@
 """The benchmark at toy size: it compares what it says, and writes what it found."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -231,16 +232,20 @@ def test_a_report_from_a_gpu_has_none_of_the_facts_of_a_cpu(cases: Cases) -> Non
     assert [("参照時間" in text, "メモリ" in text) for text in texts] == [(True,) * 2, (False,) * 2]
 
 
-def test_the_pages_of_a_cpu_and_a_gpu_stand_side_by_side(
+def test_the_pages_of_devices_and_settings_stand_side_by_side(
     cases: Cases, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FPCORE_HOME", str(tmp_path))
     rows = measure(cases.phase2(), 1, Progress())
-    for on_cpu in (True, False):
-        path = write(Benchmark(TOY, 1, rows, {}, on_cpu))
+    monkeypatch.setattr(timing, "FULL", TOY)
+    monkeypatch.setattr(timing, "SPEC", {})
+    small = replace(TOY, tokens=100)
+    for shapes, on_cpu in itertools.product((TOY, small), (True, False)):
+        path = write(Benchmark(shapes, 1, rows, {}, on_cpu))
         assert f"]({path.stem}.png)" in path.read_text("utf-8")
-    names = {"benchmark.md", "benchmark.png", "benchmark-gpu.md", "benchmark-gpu.png"}
-    assert {path.name for path in path.parent.iterdir()} == names
+    names = ["benchmark", "benchmark-gpu", "benchmark-gpu-small", "benchmark-small"]
+    assert sorted(path.stem for path in path.parent.glob("*.md")) == names
+    assert sorted(path.stem for path in path.parent.glob("*.png")) == names
 
 
 def test_the_report_is_written(
@@ -253,7 +258,7 @@ def test_the_report_is_written(
     text = path.read_text("utf-8")
     assert text == render(b)
     assert "4.50 KB/トークン" in text and "Phase 2 training" in text and "×" in text
-    assert (path.parent / "benchmark.png").stat().st_size > 5000
+    assert path.with_suffix(".png").stat().st_size > 5000
 
 
 def test_memory_is_measured_in_processes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

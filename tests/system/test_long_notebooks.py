@@ -20,7 +20,7 @@ def test_the_benchmark_notebook_runs(tmp_path: Path) -> None:
     output = tmp_path / "out.ipynb"
     done = papermill(tmp_path, "notebooks/benchmark.ipynb", str(output), quick=True)
     assert done.returncode == 0, done.stderr
-    assert "Phase 2 training" in (tmp_path / "reports" / "benchmark.md").read_text("utf-8")
+    assert "Phase 2 training" in (tmp_path / "reports" / "benchmark-small.md").read_text("utf-8")
     assert ran_through(nbformat.read(output, as_version=4))
 
 
