@@ -15,7 +15,8 @@ from fpcore.config.run_config import RunConfig
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel
 from fpcore.model.head import Head
-from fpcore.model.precision import multiplies_bfloat16, rounded_products
+from fpcore.model.precision import multiplies_bfloat16, product, rounded_products
+from fpcore.model.tuning import tuning
 from fpcore.stats import metrics
 from fpcore.stats.draws import first_contexts
 from fpcore.trainers.contexts import sequential_contexts
@@ -60,7 +61,7 @@ QUICK = Shapes(
     "bpe-4096",
     20_000,
     phase2_batch=512,
-    phase2_tokens=65_536,
+    phase2_tokens=32_768,
     generated=2_000,
     er_rows=20_000,
 )
@@ -113,7 +114,8 @@ class Cases:
 
     def first(self) -> Tensor:
         """Draw the contexts of iteration 1, [N, D]."""
-        P = torch.empty(self.shapes.tokens, self.shapes.context_dim, device=self.device)
+        tokens = min(self.shapes.tokens, len(self.ids))
+        P = torch.empty(tokens, self.shapes.context_dim, device=self.device)
         return first_contexts(SEED, P, FIRST_STD)
 
     def phase2(self) -> Case:
@@ -129,7 +131,7 @@ class Cases:
             1e3,
             lambda: plain.train_epoch(block, adam, text, self.weights, batch),
             {name: self._train_tokens(name, contexts, ids) for name in self.configs},
-            {name: self._phase2_products(name, name) for name in self.configs},
+            {name: self._phase2_products(name, training=True) for name in self.configs},
             lambda: straightforward.train_epoch(other, its_adam, text, self.weights, batch),
         )
 
@@ -147,7 +149,7 @@ class Cases:
             1e3,
             lambda: self._plain_evaluation(block, contexts, ids),
             {name: _within(name, work) for name in self.configs},
-            {name: self._phase2_products(name) for name in self.configs},
+            {name: self._phase2_products(name, training=False) for name in self.configs},
         )
 
     def sequential(self) -> Case:
@@ -255,25 +257,26 @@ class Cases:
 
         return work
 
-    def _phase2_products(self, precision: str, training: str | None = None) -> Work:
-        """The products of phase 2 as a run of a precision has them, of an evaluation by default.
+    def _phase2_products(self, precision: str, training: bool) -> Work:
+        """The products of phase 2 in the formats of a run of a precision.
 
-        The block multiplies in float32 within the formats of the precision; so does the head in an
-        evaluation, while in training its factors are in the format `training`.
+        The block multiplies in float32 within the formats of the precision. So does the head in an
+        evaluation, which goes by tiles; in training it has rounded factors.
         """
         s = self.shapes
-        width = s.context_dim + s.embed_dim
-        joined, w = self._random("float32", s.phase2_batch, width, s.embed_dim)
-        head = self.weights.to(getattr(torch, training or "float32"))
-        rounded = (joined @ w).to(head.dtype)
+        batch = s.phase2_batch if training else tuning(self.device).rows
+        joined, w = self._random("float32", batch, s.context_dim + s.embed_dim, s.embed_dim)
+        head = self.weights.to(getattr(torch, precision) if training else torch.float32)
+        chunks = (joined @ w).to(head.dtype).split(1_024 if training else batch)
+        p = chunks[0] @ head.T
 
         def work() -> None:
-            for _ in range(s.phase2_tokens // s.phase2_batch):
+            for _ in range(s.phase2_tokens // batch):
                 h = joined @ w
-                for rows in rounded.split(1_024):
-                    logits = rows @ head.T
+                for rows in chunks:
+                    product(rows, head.T, torch.float32)
                     if training:
-                        logits @ head
+                        product(p[: len(rows)], head, torch.float32)
                 if training:
                     h.T @ joined
 

@@ -1,4 +1,4 @@
-"""Peak memory of phase 1 by token: `python -m fpcore.memory plain|float32|bfloat16 TOKENS`.
+"""Peak memory of phase 1 by token: `python -m fpcore.benchmark.peaks KIND TOKENS`, of KINDS.
 
 A process's peak cannot be set back, so each measurement is a process of its own.
 """

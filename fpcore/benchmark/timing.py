@@ -2,8 +2,8 @@
 
 Both work on the same tensors in the same run, in turns, so that a noisy machine troubles both
 alike; ratios are medians over the turns. Beside them stands the bound: the matrix products of
-that work alone, timed in the same turns. It writes `reports/benchmark.md` and its figure, from a
-GPU `reports/benchmark-gpu.md`.
+that work alone, timed in the same turns. It writes `reports/benchmark.md` and its figure; the name
+says `-gpu` where a GPU was measured, and `-small` for the small setting.
 """
 
 import argparse
@@ -190,7 +190,7 @@ def beside_the_spec(b: Benchmark) -> Markdown:
 
 
 def render(b: Benchmark) -> Markdown:
-    """Return `benchmark.md`."""
+    """Return the page."""
     s = b.shapes
     parts = [
         "# ベンチマーク: plain と fast",

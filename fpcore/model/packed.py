@@ -10,7 +10,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from fpcore.model.tuning import tuning
+from fpcore.model.tuning import tuning, without_tiles
 
 Product = Callable[[Tensor], Tensor]
 
@@ -19,13 +19,11 @@ def packed(weights: Tensor, rows: int) -> Product | None:
     """Return the function that makes x·weightsᵀ [R, V] of x [R, E], with weights [V, E] packed.
 
     `rows` is about how many x has. None where nothing is gained, or the result might be another one
-    in its last bits: that it is not was shown on CPUs with bfloat16 instructions but no tiles.
+    in its last bits.
     """
     if not tuning(weights.device).packed or weights.dtype != torch.bfloat16:
         return None
-    known = torch.cpu.get_capabilities()
-    shown = known.get("avx512_bf16", False) and not known.get("amx_bf16", False)
-    return _product(weights, rows) if shown and _works() else None
+    return _product(weights, rows) if without_tiles() and _works() else None
 
 
 def _product(weights: Tensor, rows: int) -> Product:

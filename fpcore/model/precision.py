@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
-from fpcore.model.tuning import even_pieces, tuning
+from fpcore.model.tuning import even_pieces, tuning, without_tiles
 
 NATIVE_CPU = ("amx_bf16", "avx512_bf16")
 NATIVE_CUDA = (8, 0)  # compute capability
@@ -100,9 +100,13 @@ def write_transposed(total: Tensor, a: Tensor, b: Tensor) -> None:
 
 
 def _columns(b: Tensor) -> list[slice]:
-    """Cut columns as the device multiplies fastest; in float64, that would change sums."""
-    double = b.dtype == torch.float64
-    return even_pieces(b.shape[1], b.shape[1] if double else tuning(b.device).transposed)
+    """Cut columns as the device multiplies fastest, where that changes no bit.
+
+    A library may add up in another order for fewer columns: in float64 it does.
+    """
+    width, most = b.shape[1], tuning(b.device).transposed
+    cut = width > most and b.dtype != torch.float64 and without_tiles()
+    return even_pieces(width, most if cut else width)
 
 
 def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:

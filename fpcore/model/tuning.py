@@ -18,6 +18,7 @@ class Tuning:
     block: int  # elements of the rows that are worked on between two products
     rows: int  # evaluation holds the logits of so many rows at a time …
     columns: int  # … and so many types
+    run: int  # among so many elements at a time, the place of the largest is looked for
     logits: int  # training holds at most so many logits at a time
     fused: bool  # the loss is PyTorch's attention, tile by tile
     captured: bool  # the steps of the recurrence are captured as a graph
@@ -34,11 +35,12 @@ TABLE = {
         block=2**19,  # 2 MiB in float32
         rows=1024,
         columns=4096,  # 16 MiB
+        run=64,
         logits=2**24,  # 64 MiB
         fused=True,
         captured=False,
         multiple=1,
-        transposed=1024,  # for more of them, its library may take a quarter longer for each
+        transposed=1024,  # for more of them, its library may take a quarter longer for each one
         packed=True,
         wide=False,
         by_type=True,
@@ -49,6 +51,7 @@ GPU = Tuning(
     block=2**26,  # whole chunks, and 256 MiB in float32
     rows=8192,
     columns=2**31,  # all of them
+    run=2**31,
     logits=2**30,
     fused=False,
     captured=True,
@@ -70,6 +73,15 @@ def compiles(device: torch.device) -> bool:
     """Say whether chains of operations shall be compiled for a device, and a compiler is there."""
     at_hand = has_triton() if device.type == "cuda" else device.type in TABLE
     return tuning(device).compiled and at_hand
+
+
+def without_tiles() -> bool:
+    """Say whether the CPU has bfloat16 instructions but no tiles (AMX).
+
+    What changes no bit of a product was shown on CPUs of this kind, and is not done on others.
+    """
+    known = torch.cpu.get_capabilities()
+    return bool(known.get("avx512_bf16", False) and not known.get("amx_bf16", False))
 
 
 def filled(width: int, multiple: int) -> int:

@@ -67,7 +67,7 @@ class Multiplied(TorchDispatchMode):
 @pytest.mark.parametrize("stage", ["phase2", "evaluation"])
 def test_products_alone_are_those_of_the_work(cases: Cases, tuned: Tuned, stage: str) -> None:
     """The work has a few more, for training evaluates two tokens twice."""
-    tuned(fused=False, packed=False)
+    tuned(fused=False, packed=False, rows=32)
     cases.configs = {
         name: cases.configs["float32"].model_copy(update={"precision": name})
         for name in ("float32", "bfloat16")

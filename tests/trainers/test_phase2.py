@@ -8,13 +8,16 @@ import pytest
 import torch
 from helpers import by_hand
 from helpers.toy import Build, Toy, Tuned
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fpcore import RunConfig, TrainingError
 from fpcore.model import head, plain
 from fpcore.model.blocks import FixedPointModel
-from fpcore.model.head import Head
+from fpcore.model.head import Head, largest
 from fpcore.model.optimiser import flat_gradient, gradient_of
 from fpcore.trainers import phase2
 from fpcore.trainers.hooks import Hooks
@@ -237,6 +240,19 @@ def test_predictions_of_a_cut_vocabulary(tuned: Tuned, columns: int) -> None:
     torch.testing.assert_close(losses, expected, atol=1e-12, rtol=1e-12)
     assert torch.equal(likeliest, logits.argmax(1))
     assert 3 in likeliest
+
+
+EQUAL = st.sampled_from([-math.inf, -1.0, 0.0, 0.5])  # so few that the largest is often not alone
+
+
+@given(
+    arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 40)), elements=EQUAL),
+    st.integers(1, 12),
+)
+def test_the_largest_is_the_first_of_equals(rows: np.ndarray, run: int) -> None:
+    values, places = largest(torch.from_numpy(rows), run)
+    assert places.tolist() == rows.argmax(1).tolist()
+    assert values.tolist() == rows.max(1).tolist()
 
 
 def test_chunks_change_nothing(build: Build, toy: Toy, tuned: Tuned) -> None:
