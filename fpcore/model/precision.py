@@ -18,6 +18,7 @@ from fpcore.config.run_config import RunConfig
 from fpcore.errors import ConfigError
 from fpcore.model.tuning import even_pieces, tuning, without_tiles
 
+THREADS = 8  # up to which the pieces of products were compared with the whole
 NATIVE_CPU = ("amx_bf16", "avx512_bf16")
 NATIVE_CUDA = (8, 0)  # compute capability
 
@@ -105,8 +106,16 @@ def _columns(b: Tensor) -> list[slice]:
     A library may add up in another order for fewer columns: in float64 it does.
     """
     width, most = b.shape[1], tuning(b.device).transposed
-    cut = width > most and b.dtype != torch.float64 and without_tiles()
+    cut = width > most and b.dtype != torch.float64 and pieces_are_whole()
     return even_pieces(width, most if cut else width)
+
+
+def pieces_are_whole() -> bool:
+    """Say whether pieces of a product have the bits of the whole on a CPU of this kind.
+
+    Among many threads a library may share out a sum, by the number of columns: from 12 on it does.
+    """
+    return without_tiles() and torch.get_num_threads() <= THREADS
 
 
 def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:

@@ -25,7 +25,7 @@ from fpcore.data.tokens import HeldOut
 from fpcore.model import head, plain, precision
 from fpcore.model.fused import Fused
 from fpcore.model.precision import Precision, resolve, rounded_products
-from fpcore.model.tuning import GPU, without_tiles
+from fpcore.model.tuning import GPU
 from fpcore.trainers import phase1
 from fpcore.trainers.contexts import sequential_contexts, training_contexts
 from fpcore.trainers.hooks import Hooks
@@ -150,7 +150,7 @@ def test_formats_are_those_of_the_record_while_a_trainer_works(
     assert found == [exact, rounded, rounded, exact]
 
 
-@pytest.mark.usefixtures("cpu_without_tiles")
+@pytest.mark.usefixtures("pieces_are_whole")
 @pytest.mark.parametrize("most", [64, 15, 3])
 def test_products_of_bfloat16_are_added_up_in_float32_where_a_device_has_them(
     tuned: Tuned, most: int
@@ -168,12 +168,12 @@ def test_products_of_bfloat16_are_added_up_in_float32_where_a_device_has_them(
 
 
 @pytest.fixture
-def cpu_without_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+def pieces_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this processor be one of those on which the pieces of a product were compared."""
-    monkeypatch.setattr(precision, "without_tiles", lambda: True)
+    monkeypatch.setattr(precision, "pieces_are_whole", lambda: True)
 
 
-@pytest.mark.usefixtures("cpu_without_tiles")
+@pytest.mark.usefixtures("pieces_are_whole")
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 90), st.integers(1, 40), st.integers(1, 40), st.integers(1, 12))
 def test_transposed_products_in_pieces_are_those_of_the_formula(
@@ -194,7 +194,7 @@ def test_transposed_products_in_pieces_are_those_of_the_formula(
         assert bool((whole[:, columns:] == 2).all())
 
 
-@pytest.mark.skipif(not without_tiles(), reason="for processors of one kind")
+@pytest.mark.skipif(not precision.pieces_are_whole(), reason="for processors of one kind")
 @pytest.mark.parametrize(("product", "factors"), [(SINGLE, SINGLE), (HALF, SINGLE), (SINGLE, HALF)])
 @pytest.mark.parametrize("shape", [(128, 2000, 1085), (96, 512, 1853), (64, 300, 2500)])
 def test_pieces_change_no_bit(
@@ -210,12 +210,16 @@ def test_pieces_change_no_bit(
         assert torch.equal(whole, a.T @ b)
 
 
-def test_other_processors_make_them_at_once(monkeypatch: pytest.MonkeyPatch, tuned: Tuned) -> None:
+@pytest.mark.parametrize(("kind", "threads", "width"), [(True, 8, 2), (True, 9, 6), (False, 8, 6)])
+def test_other_processors_make_them_at_once(
+    monkeypatch: pytest.MonkeyPatch, tuned: Tuned, kind: bool, threads: int, width: int
+) -> None:
     tuned(transposed=2)
-    monkeypatch.setattr(precision, "without_tiles", lambda: False)
+    monkeypatch.setattr(precision, "without_tiles", lambda: kind)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     with Columns() as columns:
         precision.write_transposed(torch.empty(4, 6), torch.ones(3, 4), torch.ones(3, 6))
-    assert columns.seen == {6: 1}
+    assert columns.seen == {width: 6 // width}
 
 
 class Columns(TorchDispatchMode):
@@ -236,7 +240,7 @@ class Columns(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.usefixtures("cpu_without_tiles")
+@pytest.mark.usefixtures("pieces_are_whole")
 @pytest.mark.parametrize("name", ["float32", "bfloat16", "float64"])
 def test_gradients_of_weights_are_made_in_pieces(
     build: Build, toy: Toy, tuned: Tuned, name: str
