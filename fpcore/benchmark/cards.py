@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from fpcore.benchmark.cases import EPOCHS, FULL, SIZES, VAL_TOKENS
-from fpcore.benchmark.counted import Counts
+from fpcore.benchmark.counts import Counts
 from fpcore.notation import Markdown, number, table
 
 LAUNCH = 10e-6  # seconds that the host takes for an operation, Python and PyTorch together

@@ -8,13 +8,11 @@ own, which prints the counts as JSON.
 """
 
 import json
-import operator
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -28,6 +26,7 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 from torch.utils.flop_counter import flop_registry
 
 from fpcore.benchmark.cases import FULL, SEED
+from fpcore.benchmark.counts import Counts
 from fpcore.config.run_config import RunConfig
 from fpcore.model import plain
 from fpcore.model.blocks import FixedPointModel, Inputs
@@ -48,45 +47,6 @@ GATHERS = {aten.index_select, aten.embedding, aten.index, aten.gather}  # read w
 OPERATIONS = flop_registry | {aten.addmm_: flop_registry[aten.addmm]}
 
 
-@dataclass
-class Counts:
-    """What a stage asks of a device: launches, bytes moved and floating-point operations.
-
-    `products` are the operations of matrix products by the format of their factors. `crossings`
-    count copies and reads between host and device by the line of this package that causes them.
-    """
-
-    launches: int = 0
-    moved: int = 0
-    products: dict[str, int] = field(default_factory=dict)
-    crossings: dict[str, int] = field(default_factory=dict)
-
-    def __add__(self, other: "Counts") -> "Counts":
-        """Return what both ask together."""
-        return self._with(other, operator.add)
-
-    def __sub__(self, other: "Counts") -> "Counts":
-        """Return what is counted here beyond another stage, of which this one is a longer form."""
-        return self._with(other, operator.sub)
-
-    def __mul__(self, times: int) -> "Counts":
-        """Return what so many repetitions ask."""
-        return Counts(
-            self.launches * times,
-            self.moved * times,
-            {k: v * times for k, v in self.products.items()},
-            {k: v * times for k, v in self.crossings.items()},
-        )
-
-    def _with(self, other: "Counts", how: Callable[[Any, Any], Any]) -> "Counts":
-        return Counts(
-            how(self.launches, other.launches),
-            how(self.moved, other.moved),
-            dict(how(Counter(self.products), Counter(other.products))),
-            dict(how(Counter(self.crossings), Counter(other.crossings))),
-        )
-
-
 class Watch(TorchDispatchMode):
     """Counts the operations on the fake device; a read returns ones."""
 
@@ -99,6 +59,10 @@ class Watch(TorchDispatchMode):
     ) -> Any:
         """Do an operation on shapes alone, and count it."""
         kwargs = kwargs or {}
+        with self:
+            parts = apart(func, args, kwargs)
+        if parts is not NotImplemented:
+            return parts
         given = _tensors((args, kwargs))
         if func is aten._local_scalar_dense.default:
             if _on_device(given):
@@ -133,6 +97,14 @@ class Watch(TorchDispatchMode):
     def _cross(self) -> None:
         place = _place()
         self.counts.crossings[place] = self.counts.crossings.get(place, 0) + 1
+
+
+def apart(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Do an operation by those that it is made of; NotImplemented where it is one itself.
+
+    A mode has to, for in inference mode PyTorch hands them over whole.
+    """
+    return func.decompose(*args, **kwargs) if func.namespace == "aten" else NotImplemented
 
 
 def _tensors(tree: Any) -> list[Tensor]:

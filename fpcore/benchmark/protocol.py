@@ -15,7 +15,8 @@ from torch import Tensor
 
 from fpcore.benchmark.cards import CARDS, card_of, phases
 from fpcore.benchmark.cases import EPOCHS, FULL, SIZES, VAL_TOKENS, Cases, Shapes
-from fpcore.benchmark.counted import Counts, counted
+from fpcore.benchmark.counted import counted
+from fpcore.benchmark.counts import Counts
 from fpcore.benchmark.timing import machine, measure
 from fpcore.config.run_config import RunConfig
 from fpcore.data.corpus import load

@@ -22,7 +22,8 @@ import torch
 from fpcore.benchmark.cards import Measured, beside, section
 from fpcore.benchmark.cases import FULL, QUICK, SIZES, Case, Cases, Shapes
 from fpcore.benchmark.clock import seconds
-from fpcore.benchmark.counted import Counts, counted
+from fpcore.benchmark.counted import counted
+from fpcore.benchmark.counts import Counts
 from fpcore.benchmark.generated import generation
 from fpcore.benchmark.peaks import KINDS, bytes_per_token
 from fpcore.benchmark.profiled import Stages

@@ -46,7 +46,7 @@ class Inputs:
 
     def vectors(self) -> Tensor:
         """Return x, [N, E·T]."""
-        return F.embedding(self.index, self.table).flatten(1)
+        return self.table.index_select(0, self.index.flatten()).view(self.index.shape[0], -1)
 
 
 class ContextBlock(nn.Module):
@@ -126,11 +126,10 @@ class TokenBlock(nn.Module):
             nn.Identity() if w == v else nn.Linear(w, v) for w, v in pairwise(widths)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(v, EPS) for v in widths[1:])
-
-    def _layers(self) -> list[tuple[nn.Linear, nn.Module, nn.LayerNorm]]:
-        return [
+        residuals = [part if isinstance(part, nn.Linear) else None for part in self.residuals]
+        self._layers = [  # listed once: a small step takes hardly longer than what it looks up
             (cast(nn.Linear, linear), residual, cast(nn.LayerNorm, norm))
-            for linear, residual, norm in zip(self.linears, self.residuals, self.norms, strict=True)
+            for linear, residual, norm in zip(self.linears, residuals, self.norms, strict=True)
         ]
 
     def forward(self, contexts: Iterable[Tensor], x: Tensor) -> Tensor:
@@ -143,10 +142,10 @@ class TokenBlock(nn.Module):
         `contexts` are those of every layer, each [B, D], and x is [B, E·T].
         """
         h, saved = x, []
-        for (linear, residual, norm), c in zip(self._layers(), contexts, strict=True):
+        for (linear, residual, norm), c in zip(self._layers, contexts, strict=True):
             joined = _joined(c, h)
             active = _applied(linear, joined).relu_()
-            z = residual(h) + active
+            z = (residual(h) if residual else h) + active
             h, mean, rstd = torch.native_layer_norm(
                 z, norm.normalized_shape, norm.weight, norm.bias, EPS
             )
@@ -158,9 +157,8 @@ class TokenBlock(nn.Module):
 
         It ends with the gradient of x, which nobody needs, as contexts and inputs are frozen.
         """
-        layers = self._layers()
-        for n in reversed(range(len(layers))):
-            linear, residual, norm = layers[n]
+        for n in reversed(range(len(self._layers))):
+            linear, residual, norm = self._layers[n]
             joined, active, z, mean, rstd = saved[n]
             dz, dweight, dbias = torch.ops.aten.native_layer_norm_backward(
                 gradient, z, norm.normalized_shape, mean, rstd, norm.weight, norm.bias, [True] * 3
@@ -169,11 +167,11 @@ class TokenBlock(nn.Module):
             gradient_of(norm.bias).copy_(dbias)
             before = torch.ops.aten.threshold_backward(dz, active, 0)
             _set_gradient(linear, before, joined)
-            if isinstance(residual, nn.Linear):
+            if residual:
                 after = linear.in_features
                 _set_gradient(residual, dz, joined[:, after - residual.in_features : after])
             if n > 0:
-                gradient = dz @ residual.weight if isinstance(residual, nn.Linear) else dz
+                gradient = dz @ residual.weight if residual else dz
                 gradient = gradient.addmm(before, linear.weight[:, -gradient.shape[1] :])
 
 

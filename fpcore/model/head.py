@@ -40,7 +40,7 @@ class Head:
         self._rows = max(1, self._tuned.logits // len(self._weights))
         self._block = max(1, self._tuned.block // len(self._weights))
         self._packed = None if fused else self._both_packed()
-        self._rooms: dict[torch.dtype, Tensor] = {}
+        self._rooms: dict[tuple[torch.dtype, int], Tensor] = {}
 
     def _both_packed(self) -> tuple[Product, Product] | None:
         """Return h ↦ h·W_eᵀ and p ↦ p·W_e with packed weights, where the device profits."""
@@ -161,11 +161,11 @@ class Head:
         if self._tuned.wide:
             return self._wide_mean(h)
         logits, at, store = self._logits(h), targets.unsqueeze(1), self._weights.dtype
-        log_sum = logits.gather(1, at)[:, 0].to(store)
+        log_sum = logits.gather(1, at).squeeze(1).to(store)
         if self._bias is not None:
             log_sum += self._bias[targets]
-        rows = pieces(len(h), self._block)
-        p = torch.cat([self._probabilities(logits[part], at[part]) for part in rows])[:, 0]
+        blocks = zip(logits.split(self._block), at.split(self._block), strict=True)
+        p = torch.cat([self._probabilities(*block) for block in blocks]).squeeze(1)
         self._count(logits)
         expected = self._packed[1](logits) if self._packed else logits @ self._rounded
         if float(p.min()) < torch.finfo(store).tiny:  # too small to have a logarithm
@@ -227,11 +227,11 @@ class Head:
 
     def _room(self, dtype: torch.dtype, rows: int, columns: int) -> Tensor:
         """Return an array [rows, columns] that the next call of the same format may overwrite."""
-        room = self._rooms.get(dtype)
-        if room is None or room.numel() < rows * columns:
-            room = self._weights.new_empty(rows * columns, dtype=dtype)
-            self._rooms[dtype] = room
-        return room[: rows * columns].view(rows, columns)
+        room = self._rooms.get((dtype, columns))
+        if room is None or room.shape[0] < rows:
+            room = self._weights.new_empty(rows, columns, dtype=dtype)
+            self._rooms[dtype, columns] = room
+        return room if room.shape[0] == rows else room[:rows]
 
 
 def fuses(weights: Tensor) -> bool:

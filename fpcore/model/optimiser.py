@@ -17,22 +17,22 @@ class Optimiser:
         self._lr, self._names = lr, [name for name, _ in block.named_parameters()]
         self._parameters = list(block.parameters())
         self._values = [parameter.detach() for parameter in self._parameters]
-        self._steps = torch.zeros(len(self._names), device=self._values[0].device)
+        self._step = torch.zeros(len(self._names), device=self._values[0].device)
+        self._steps = self._step.unbind()  # by parameter, in the memory of the former
         self._means, self._squares = (
             [torch.zeros_like(value) for value in self._values] for _ in range(2)
         )
 
-    @torch.no_grad()
     def step(self) -> None:
         """Take one step along the parameters' gradients."""
-        gradients = [gradient_of(parameter) for parameter in self._parameters]
+        self._step.add_(1)
         torch._fused_adam_(
             self._values,
-            gradients,
+            [gradient_of(parameter) for parameter in self._parameters],
             self._means,
             self._squares,
             [],
-            self._steps.add_(1).unbind(),
+            self._steps,
             lr=self._lr,
             beta1=0.9,
             beta2=0.999,
@@ -44,7 +44,7 @@ class Optimiser:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the parameters and Adam's state, by name; they share memory with the training."""
-        kinds = (self._steps.unbind(), self._means, self._squares)
+        kinds = (self._steps, self._means, self._squares)
         named = {"parameter": self._values} | dict(zip(MOMENTS, kinds, strict=True))
         return {
             f"{kind}/{name}": tensor
@@ -75,7 +75,8 @@ def flat_gradient(block: nn.Module) -> Tensor:
 def clip(gradient: Tensor, most: float) -> Tensor:
     """Scale a gradient vector in place so that its norm is at most `most`; return the old norm."""
     norm: Tensor = torch.linalg.vector_norm(gradient)
-    gradient.mul_((most / (norm + 1e-6)).clamp_max(1))  # 1e-6 as in torch's clip_grad_norm_
+    factor = (norm + 1e-6).reciprocal_().mul_(most)  # 1e-6 as in torch's clip_grad_norm_
+    gradient.mul_(factor.clamp_max_(1))
     return norm
 
 

@@ -96,7 +96,11 @@ def add_transposed(total: Tensor, a: Tensor, b: Tensor) -> None:
 
 def write_transposed(total: Tensor, a: Tensor, b: Tensor) -> None:
     """Write aᵀ·b to `total`, all in one format."""
-    for part in _columns(b):
+    parts = _columns(b)
+    if len(parts) == 1:
+        torch.mm(a.T, b, out=total)
+        return
+    for part in parts:
         torch.mm(a.T, b[:, part], out=total[:, part])
 
 
@@ -106,8 +110,9 @@ def _columns(b: Tensor) -> list[slice]:
     A library may add up in another order for fewer columns: in float64 it does.
     """
     width, most = b.shape[1], tuning(b.device).transposed
-    cut = width > most and b.dtype != torch.float64 and pieces_are_whole()
-    return even_pieces(width, most if cut else width)
+    if width <= most or b.dtype == torch.float64 or not pieces_are_whole():
+        return [slice(None)]
+    return even_pieces(width, most)
 
 
 def pieces_are_whole() -> bool:

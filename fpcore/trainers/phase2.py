@@ -86,9 +86,12 @@ def train_tokens(
     with rounded_products(product):
         head = Head(weights, product, block.bias)
         trainer = Trainer(block, head, texts, config, start or Phase2State())
-        while not trainer.done():
-            hooks.on_row(trainer.epoch(hooks))
-        return trainer.result()
+        # What is made here never meets autograd, which PyTorch otherwise provides for at every
+        # operation. What stays, parameters and Adam's moments, was made outside.
+        with torch.inference_mode():
+            while not trainer.done():
+                hooks.on_row(trainer.epoch(hooks))
+            return trainer.result()
 
 
 class Trainer:

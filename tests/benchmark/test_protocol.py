@@ -12,7 +12,7 @@ from helpers.toy import Toy, WriteCorpus
 from fpcore import paths
 from fpcore.benchmark import protocol
 from fpcore.benchmark.cases import Shapes
-from fpcore.benchmark.counted import Counts
+from fpcore.benchmark.counts import Counts
 from fpcore.benchmark.protocol import STAGES, Protocol, beside_plain, run, write
 from fpcore.runs import states
 

@@ -19,7 +19,8 @@ from fpcore.benchmark import timing
 from fpcore.benchmark.cards import BATCH, Card, Measured, beside, phases, section, stages
 from fpcore.benchmark.cases import FULL, Case, Cases, Shapes
 from fpcore.benchmark.clock import seconds
-from fpcore.benchmark.counted import Counts
+from fpcore.benchmark.counted import apart
+from fpcore.benchmark.counts import Counts
 from fpcore.benchmark.generated import generation
 from fpcore.benchmark.peaks import bytes_per_token
 from fpcore.benchmark.profiled import Stages
@@ -57,6 +58,10 @@ class Multiplied(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
+        with self:
+            parts = apart(func, args, kwargs or {})
+        if parts is not NotImplemented:
+            return parts
         if func.overloadpacket.__name__ in ("mm", "addmm"):
             a, b = args[-2:]
             matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]

@@ -12,7 +12,8 @@ from helpers.cuda import CHAINS
 from helpers.recorder import Cuda
 from helpers.toy import Build, Toy, Tuned
 
-from fpcore.benchmark.counted import Counts, counted
+from fpcore.benchmark.counted import counted
+from fpcore.benchmark.counts import Counts
 from fpcore.model.fused import Fused, add_noise, normalise, spent
 from fpcore.model.head import Head
 from fpcore.model.tuning import GPU, TABLE, compiles, filled, tuning

@@ -21,7 +21,7 @@ from fpcore.model.head import Head, largest
 from fpcore.model.optimiser import flat_gradient, gradient_of
 from fpcore.trainers import phase2
 from fpcore.trainers.hooks import Hooks
-from fpcore.trainers.phase2 import Phase2Result, evaluate, train_tokens
+from fpcore.trainers.phase2 import Phase2Result, Phase2State, evaluate, train_tokens
 from fpcore.trainers.texts import Evaluation, Text, Texts
 
 Raw = tuple[list[Tensor], Tensor, Tensor]  # contexts, x and ids, as plain takes them
@@ -126,6 +126,19 @@ def test_validation_never_influences_the_weights(build: Build, toy: Toy) -> None
         train_tokens(model.token_block, model.embedding.weight, pair, config)
         states.append(torch.cat([p.flatten() for p in model.token_block.parameters()]))
     assert torch.equal(*states)
+
+
+def test_autograd_takes_what_a_training_leaves(build: Build, toy: Toy) -> None:
+    """Tensors that were made in inference mode would be refused."""
+    config = toy(epochs=2)
+    model, train, val, _ = texts(build, config)
+    block, kept = model.token_block, list[Phase2State]()
+    listen: Hooks[Phase2State] = Hooks(keep=lambda state: kept.append(state()))
+    train_tokens(block, model.embedding.weight, Texts(train, val), config, hooks=listen)
+    block(train.contexts, train.inputs.vectors()).square().sum().backward()
+    torch.optim.SGD(block.parameters(), 0.1).step()
+    for tensor in kept[-1].tensors.values():
+        tensor.add_(1)
 
 
 def test_gradient_norm_is_clipped_at_one(build: Build, toy: Toy) -> None:
