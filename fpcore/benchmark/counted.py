@@ -59,8 +59,7 @@ class Watch(TorchDispatchMode):
     ) -> Any:
         """Do an operation on shapes alone, and count it."""
         kwargs = kwargs or {}
-        with self:
-            parts = apart(func, args, kwargs)
+        parts = apart(self, func, args, kwargs)
         if parts is not NotImplemented:
             return parts
         given = _tensors((args, kwargs))
@@ -99,12 +98,13 @@ class Watch(TorchDispatchMode):
         self.counts.crossings[place] = self.counts.crossings.get(place, 0) + 1
 
 
-def apart(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Do an operation by those that it is made of; NotImplemented where it is one itself.
+def apart(mode: TorchDispatchMode, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Do an operation by those that it is made of, which `mode` sees; NotImplemented if it is one.
 
-    A mode has to, for in inference mode PyTorch hands them over whole.
+    In inference mode, PyTorch hands operations that are made of others over whole.
     """
-    return func.decompose(*args, **kwargs) if func.namespace == "aten" else NotImplemented
+    with mode:
+        return func.decompose(*args, **kwargs) if func.namespace == "aten" else NotImplemented
 
 
 def _tensors(tree: Any) -> list[Tensor]:

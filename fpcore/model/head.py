@@ -226,10 +226,11 @@ class Head:
         return found
 
     def _room(self, dtype: torch.dtype, rows: int, columns: int) -> Tensor:
-        """Return an array [rows, columns] that the next call of the same format may overwrite."""
+        """Return room [rows, columns]; the next call of the same format and width overwrites it."""
         room = self._rooms.get((dtype, columns))
         if room is None or room.shape[0] < rows:
-            room = self._weights.new_empty(rows, columns, dtype=dtype)
+            with torch.inference_mode(False):  # an evaluation outside of that mode uses it as well
+                room = self._weights.new_empty(rows, columns, dtype=dtype)
             self._rooms[dtype, columns] = room
         return room if room.shape[0] == rows else room[:rows]
 

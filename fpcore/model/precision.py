@@ -97,7 +97,7 @@ def add_transposed(total: Tensor, a: Tensor, b: Tensor) -> None:
 def write_transposed(total: Tensor, a: Tensor, b: Tensor) -> None:
     """Write aᵀ·b to `total`, all in one format."""
     parts = _columns(b)
-    if len(parts) == 1:
+    if len(parts) == 1:  # in a small step, two views more can be told
         torch.mm(a.T, b, out=total)
         return
     for part in parts:

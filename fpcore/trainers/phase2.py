@@ -86,12 +86,9 @@ def train_tokens(
     with rounded_products(product):
         head = Head(weights, product, block.bias)
         trainer = Trainer(block, head, texts, config, start or Phase2State())
-        # What is made here never meets autograd, which PyTorch otherwise provides for at every
-        # operation. What stays, parameters and Adam's moments, was made outside.
-        with torch.inference_mode():
-            while not trainer.done():
-                hooks.on_row(trainer.epoch(hooks))
-            return trainer.result()
+        while not trainer.done():
+            hooks.on_row(trainer.epoch(hooks))
+        return trainer.result()
 
 
 class Trainer:
@@ -141,6 +138,9 @@ class Trainer:
         now.epoch, now.position, now.loss_sum = now.epoch + 1, 0, 0.0
         return row
 
+    # What a batch makes never meets autograd, which PyTorch otherwise provides for at every
+    # operation. What stays (parameters, moments, the best of them) is made outside.
+    @torch.inference_mode()
     def _train(self, hooks: Hooks[Phase2State]) -> float:
         """Run the rest of an epoch in text order; return its mean loss before the updates."""
         text, now = self._texts.train, self._now

@@ -58,8 +58,7 @@ class Multiplied(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        with self:
-            parts = apart(func, args, kwargs or {})
+        parts = apart(self, func, args, kwargs or {})
         if parts is not NotImplemented:
             return parts
         if func.overloadpacket.__name__ in ("mm", "addmm"):
