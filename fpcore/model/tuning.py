@@ -26,6 +26,7 @@ class Tuning:
     transposed: int  # a product with a transposed matrix makes at most so many columns at once
     packed: bool  # the head is laid out once as the device reads it, where that changes no bit
     wide: bool  # a product of bfloat16 factors can be had in float32
+    by_rows: bool  # columns are added up by groups of rows, which stay in the cache of a thread
     by_type: bool  # gradients of equal types are added up before they are multiplied
     compiled: bool  # chains of elementwise operations are compiled
 
@@ -43,6 +44,7 @@ TABLE = {
         transposed=1024,  # for more of them, its library may take a quarter longer for each one
         packed=True,
         wide=False,
+        by_rows=True,
         by_type=True,
         compiled=False,
     )
@@ -59,6 +61,7 @@ GPU = Tuning(
     transposed=2**31,  # all of them
     packed=False,
     wide=True,
+    by_rows=False,
     by_type=False,  # a frequent type would be one thread's walk over its rows
     compiled=True,
 )

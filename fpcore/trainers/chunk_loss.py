@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fpcore.config.run_config import RunConfig
+from fpcore.model.column_sums import column_sums
 from fpcore.model.fused import ROUNDING, concluded
 from fpcore.model.tuning import compiles
 
@@ -59,7 +60,7 @@ class ChunkLoss:
         """Add a block of rows: the new contexts C [R, D] and the old ones."""
         change = torch.sub(C, old, out=self._change[part])
         torch.linalg.vector_norm(change, dim=1, out=self._distance[part])
-        self._total += C.sum(0)
+        self._total += column_sums(C)
         self._squares += torch.dot(C.view(-1), C.view(-1))
 
     def rooms(self, part: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:

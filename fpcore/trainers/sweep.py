@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fpcore.model.blocks import ContextBlock, Inputs
+from fpcore.model.column_sums import column_sums
 from fpcore.model.fused import EPS, Rows, arrived, departed, gone_back, settled
 from fpcore.model.optimiser import flat_gradient, gradient_of
 from fpcore.model.precision import add_transposed
@@ -190,9 +191,9 @@ class Sweep:
         stand for its input. Its own sums for scale and shift are slower.
         """
         rows, normed = len(gradient), layer.normed[n]
-        gradient_of(layer.norm.bias).add_(gradient.sum(0))
+        gradient_of(layer.norm.bias).add_(column_sums(gradient))
         product = torch.mul(gradient, normed, out=self._scratch[0][:rows])
-        gradient_of(layer.norm.weight).add_(product.sum(0))
+        gradient_of(layer.norm.weight).add_(column_sums(product))
         result: Tensor = torch.ops.aten.native_layer_norm_backward(
             gradient.mul_(layer.rstd[n]),
             normed,
