@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fpcore.model.blocks import ContextBlock, Inputs
+from fpcore.model.column_sums import column_sums
 from fpcore.model.optimiser import gradient_of
 from fpcore.model.precision import add_transposed
 from fpcore.model.tuning import tuning
@@ -58,7 +59,7 @@ class ByType:
     def finish(self) -> None:
         """Add the gradients of W_x and b to the parameters'."""
         bias = gradient_of(self._linear.bias)
-        bias.add_(self._totals[-1].sum(0)[: len(bias)])
+        bias.add_(column_sums(self._totals[-1])[: len(bias)])
         parts = _by_slot(self._linear, self._table)
         for part, total, rounded in zip(parts, self._totals, self._terms, strict=True):
             add_transposed(part, rounded.copy_(total), self._table)
