@@ -34,6 +34,7 @@ ROLES = {
     ),
     "model": (
         "model.blocks",
+        "model.column_sums",
         "model.fused",
         "model.head",
         "model.optimiser",
