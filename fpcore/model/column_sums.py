@@ -2,7 +2,7 @@
 
 For such a sum PyTorch gives every thread some of the columns, but for all else some of the rows. So
 half of a matrix goes to the cache of another core, and has to come back before it can be written
-again: between cores that have no cache in common, that takes ten times as long as the sum.
+again, which may take ten times as long as to write what is at hand.
 """
 
 import torch
