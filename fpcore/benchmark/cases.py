@@ -135,6 +135,11 @@ class Cases:
             lambda: straightforward.train_epoch(other, its_adam, text, self.weights, batch),
         )
 
+    def text(self) -> Work:
+        """Return the work that makes phase 2's text, once: narrow inputs are laid out."""
+        ids = self.ids[: self.shapes.phase2_tokens + 1]
+        return partial(Text.of, [self._contexts()], self.model("float32").inputs(ids), ids)
+
     def evaluation(self) -> Case:
         """Evaluation of phase 2, by token, in float32 with products as a run of a precision has."""
         block, _ = self.plain_token_block()

@@ -91,8 +91,9 @@ class Benchmark:
     """What one run measured: rows of `measure`, and bytes of phase 1's peak memory per token.
 
     The reference times and the memory are those of a CPU; `on_cpu` says whether this was one.
-    `draw` are the seconds of phase 1's first iteration, which only draws; `counted` is what a GPU
-    would be asked to do, and `profiled` what one took for it, where this was one.
+    `draw` are the seconds of phase 1's first iteration, which only draws, and `text` those in which
+    phase 2's text is made; `counted` is what a GPU would be asked to do, and `profiled` what one
+    took for it, where this was one.
     """
 
     shapes: Shapes
@@ -101,6 +102,7 @@ class Benchmark:
     memory: dict[str, float]
     on_cpu: bool = True
     draw: float = 0.0
+    text: float = 0.0
     counted: dict[str, Counts] = field(default_factory=dict)
     profiled: dict[str, Measured] = field(default_factory=dict)
 
@@ -120,11 +122,14 @@ def run(quick: bool = False, repeats: int = 3) -> Benchmark:
     on_cpu = cases.device.type == "cpu"  # whose peaks the system tells
     memory = {kind: bytes_per_token(kind) for kind in KINDS} if on_cpu and not quick else {}
     progress.finish(f"{len(rows)} rows in {repeats} turns")
-    draw = statistics.median(seconds(cases.first) for _ in range(repeats))
+    draw, text = (
+        statistics.median(seconds(work) for _ in range(repeats))
+        for work in (cases.first, cases.text())
+    )
     work = {} if quick else counted()
     del cases, made, ranks  # the profile needs the room
     whole = {} if quick or on_cpu else Stages(shapes, *_long(data), device).measure()
-    return Benchmark(shapes, repeats, rows, memory, on_cpu, draw, work, whole)
+    return Benchmark(shapes, repeats, rows, memory, on_cpu, draw, text, work, whole)
 
 
 def stages(b: Benchmark) -> Markdown:
@@ -200,7 +205,8 @@ def render(b: Benchmark) -> Markdown:
         "比は回ごとの比の中央値なので、時間の中央値どうしの比とは少し違う。"
         "「行列積だけ」は同じ仕事の行列積を同じ回にふつうの形で測ったもので、下限の目安である。"
         "plain は、式のとおりの実装と、ふつうの nn.Module で書いた実装の、速い方。"
-        f"Phase 1 の最初の文脈を引く時間（{number(b.draw, 2)} 秒、1 回だけ）は含まない。",
+        f"Phase 1 の最初の文脈を引く時間（{number(b.draw, 2)} 秒、1 回だけ）と、"
+        f"Phase 2 の入力をならべておく時間（{number(b.text, 2)} 秒、1 回だけ）は含まない。",
         stages(b),
         f"![plain に対する速さ]({_name(b)}.png)",
     ]

@@ -120,6 +120,7 @@ class TokenBlock(nn.Module):
         super().__init__()
         self.register_parameter("bias", None)
         first = embed_dim * input_tokens
+        self._input = slice(context_dim, context_dim + first)  # the columns of x in [c ; x]
         widths = [first - (first - embed_dim) * layer // layers for layer in range(layers + 1)]
         self.linears = nn.ModuleList(nn.Linear(context_dim + w, v) for w, v in pairwise(widths))
         self.residuals = nn.ModuleList(
@@ -134,18 +135,21 @@ class TokenBlock(nn.Module):
 
     def forward(self, contexts: Iterable[Tensor], x: Tensor) -> Tensor:
         """Return h [B, E] from the contexts of every layer, each [B, D], and x [B, E·T]."""
-        return self.step(contexts, x)[0]
+        first, *further = contexts
+        return self.step(join(first, x), further)[0]
 
-    def step(self, contexts: Iterable[Tensor], x: Tensor) -> tuple[Tensor, list[Saved]]:
+    def step(self, joined: Tensor, further: list[Tensor]) -> tuple[Tensor, list[Saved]]:
         """Return h [B, E] as `forward` does, and by layer what `backward` needs.
 
-        `contexts` are those of every layer, each [B, D], and x is [B, E·T].
+        `joined` is what `join` makes of the first layer's contexts and x, and `further` are the
+        contexts of the further layers, each [B, D].
         """
-        h, saved = x, []
-        for (linear, residual, norm), c in zip(self._layers, contexts, strict=True):
-            joined = _joined(c, h)
+        h, saved = joined[:, self._input], []
+        for (linear, residual, norm), c in zip(self._layers, [None, *further], strict=True):
+            joined = joined if c is None else join(c, h)
             active = _applied(linear, joined).relu_()
-            z = (residual(h) if residual else h) + active
+            # Of rows that lie apart, a library may add up a product in another order.
+            z = (residual(h.contiguous()) if residual else h) + active
             h, mean, rstd = torch.native_layer_norm(
                 z, norm.normalized_shape, norm.weight, norm.bias, EPS
             )
@@ -219,7 +223,7 @@ class FixedPointModel(nn.Module):
         return counts | {"total": sum(counts.values())}
 
 
-def _joined(c: Tensor, h: Tensor) -> Tensor:
+def join(c: Tensor, h: Tensor) -> Tensor:
     """Return [c ; h] by rows, filled up with zeros to a width that suits the device."""
     width = c.shape[1] + h.shape[1]
     gap = filled(width, tuning(h.device).multiple) - width
@@ -227,7 +231,7 @@ def _joined(c: Tensor, h: Tensor) -> Tensor:
 
 
 def _applied(linear: nn.Linear, joined: Tensor) -> Tensor:
-    """Apply a linear layer to what `_joined` returns."""
+    """Apply a linear layer to what `join` returns."""
     gap = joined.shape[1] - linear.in_features
     weight = F.pad(linear.weight, (0, gap)) if gap else linear.weight
     return F.linear(joined, weight, linear.bias)

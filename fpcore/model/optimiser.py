@@ -3,7 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from fpcore.model.tuning import tuning
+
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+SMALL = 1e-6  # what torch's clip_grad_norm_ adds to a norm
+SURE = 1 - 1e-6  # below this share of the most, no rounding in float32 takes a norm above it
 
 
 class Optimiser:
@@ -75,7 +79,9 @@ def flat_gradient(block: nn.Module) -> Tensor:
 def clip(gradient: Tensor, most: float) -> Tensor:
     """Scale a gradient vector in place so that its norm is at most `most`; return the old norm."""
     norm: Tensor = torch.linalg.vector_norm(gradient)
-    factor = (norm + 1e-6).reciprocal_().mul_(most)  # 1e-6 as in torch's clip_grad_norm_
+    if tuning(gradient.device).at_hand and float(norm) + SMALL < most * SURE:
+        return norm  # the factor would be one
+    factor = (norm + SMALL).reciprocal_().mul_(most)
     gradient.mul_(factor.clamp_max_(1))
     return norm
 

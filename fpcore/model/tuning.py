@@ -20,6 +20,7 @@ class Tuning:
     columns: int  # … and so many types
     run: int  # among so many elements at a time, the place of the largest is looked for
     logits: int  # training holds at most so many logits at a time
+    joined: int  # a text's [c ; x] is laid out once, where it is narrow and has so few elements
     fused: bool  # the loss is PyTorch's attention, tile by tile
     captured: bool  # the steps of the recurrence are captured as a graph
     multiple: int  # widths of products are filled up with zeros to a multiple of this
@@ -27,6 +28,7 @@ class Tuning:
     packed: bool  # the head is laid out once as the device reads it, where that changes no bit
     wide: bool  # a product of bfloat16 factors can be had in float32
     by_rows: bool  # columns are added up by groups of rows, which stay in the cache of a thread
+    at_hand: bool  # the host can read a number without waiting for the device
     by_type: bool  # gradients of equal types are added up before they are multiplied
     compiled: bool  # chains of elementwise operations are compiled
 
@@ -38,6 +40,7 @@ TABLE = {
         columns=4096,  # 16 MiB
         run=64,
         logits=2**24,  # 64 MiB
+        joined=2**27,  # 512 MiB
         fused=True,
         captured=False,
         multiple=1,
@@ -45,6 +48,7 @@ TABLE = {
         packed=True,
         wide=False,
         by_rows=True,
+        at_hand=True,
         by_type=True,
         compiled=False,
     )
@@ -55,6 +59,7 @@ GPU = Tuning(
     columns=2**31,  # all of them
     run=2**31,
     logits=2**30,
+    joined=0,
     fused=False,
     captured=True,
     multiple=8,  # 16 bytes in bfloat16, below which a GPU takes its slow kernels
@@ -62,6 +67,7 @@ GPU = Tuning(
     packed=False,
     wide=True,
     by_rows=False,
+    at_hand=False,
     by_type=False,  # a frequent type would be one thread's walk over its rows
     compiled=True,
 )

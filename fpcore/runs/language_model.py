@@ -195,8 +195,10 @@ class LanguageModel:
         text = Text.of(contexts, self.network.inputs(ids), ids)
         with rounded_products(self._product):
             head = Head(self.network.embedding.weight, self._product, block.bias)
-            tiles = head.tiles(len(text.targets))
-            found = [head.predict(block(*text.rows(part)), text.targets[part]) for part in tiles]
+            found = []
+            for part in head.tiles(len(text.targets)):
+                h, _ = block.step(*text.rows(part))
+                found.append(head.predict(h, text.targets[part]))
         losses, likeliest = (torch.cat(parts).cpu() for parts in zip(*found, strict=True))
         return Foretold(losses, likeliest, text.targets.cpu())
 

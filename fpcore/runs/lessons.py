@@ -131,4 +131,4 @@ def _learn(made: Lesson) -> None:
     weights, block = made.model.embedding.weight, made.model.token_block
     made.second = train_tokens(block, weights, Texts(text, text), made.config)
     with torch.no_grad():
-        made.chances = (block(*text.rows(slice(None))) @ weights.T).softmax(1)
+        made.chances = (block.step(*text.rows(slice(None)))[0] @ weights.T).softmax(1)

@@ -80,7 +80,9 @@ class Training:
         val, val_contexts = self._held_out(data.val)
         dev = self._held_out(data.dev)[0] if self._config.select_on == "dev" else None
         ranks |= self._effective_rank(val_contexts, "val")
-        second = self._learn(Texts(Text.of(contexts, self._inputs, trial.ids), val, dev))
+        with self._timed("contexts"):
+            train = Text.of(contexts, self._inputs, trial.ids)
+        second = self._learn(Texts(train, val, dev))
         unigram = unigram_loss(trial.ids.cpu(), data.val.ids, len(data.weights))
         return SizeResult(
             seed=trial.seed,

@@ -173,7 +173,8 @@ def evaluate(block: TokenBlock, head: Head, text: Text) -> Evaluation:
     """Return loss and accuracy of next-token prediction on a text, forward only."""
     losses, hits = [], []
     for part in head.tiles(len(text.targets)):
-        loss, likeliest = head.predict(block(*text.rows(part)), text.targets[part])
+        h, _ = block.step(*text.rows(part))
+        loss, likeliest = head.predict(h, text.targets[part])
         losses.append(loss)
         hits.append(likeliest == text.targets[part])
     return Evaluation.of(torch.cat(losses), torch.cat(hits), text.group)

@@ -6,10 +6,13 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from fpcore.model.blocks import Inputs
+from fpcore.model.blocks import Inputs, join
+from fpcore.model.tuning import tuning
 
 Read = TypeVar("Read")  # what a trainer trains on
 Held = TypeVar("Held")  # what it evaluates
+NARROW = 512  # columns up to which a small step gains from what is laid out; a wide one does not
+ALIGNED = 64  # bytes; of rows that begin elsewhere, a library may add up in another order
 
 
 @dataclass(frozen=True)
@@ -17,13 +20,16 @@ class Text:
     """A text as phase 2 reads it: the N - 1 positions that have a next token.
 
     `contexts` [L][N-1, D], `inputs` of N - 1 positions, `targets` [N-1], and for held-out texts
-    `group` [N-1], the number of the conversation that each target is in.
+    `group` [N-1], the number of the conversation that each target is in. `joined` [N-1, D+E·T] is
+    what `join` makes of the first layer's contexts and the input vectors, where it is worth the
+    room: every epoch reads it.
     """
 
     contexts: list[Tensor]
     inputs: Inputs
     targets: Tensor
     group: Tensor | None = None
+    joined: Tensor | None = None
 
     @classmethod
     def of(
@@ -33,16 +39,26 @@ class Text:
 
         `contexts` [L][N, D], `inputs` of N positions, `ids` [N] and `group` [N].
         """
-        return cls(
-            [c[:-1] for c in contexts],
-            inputs.rows(slice(None, -1)),
-            ids[1:],
-            None if group is None else group[1:],
-        )
+        contexts, inputs = [c[:-1] for c in contexts], inputs.rows(slice(None, -1))
+        others = None if group is None else group[1:]
+        return cls(contexts, inputs, ids[1:], others, _laid_out(contexts[0], inputs))
 
-    def rows(self, part: slice) -> tuple[list[Tensor], Tensor]:
-        """Return contexts [L][B, D] and input vectors [B, E·T] of some positions."""
-        return [c[part] for c in self.contexts], self.inputs.rows(part).vectors()
+    def rows(self, part: slice) -> tuple[Tensor, list[Tensor]]:
+        """Return what `TokenBlock.step` reads of some positions: [B, D+E·T] and [L-1][B, D]."""
+        further = [c[part] for c in self.contexts[1:]]
+        if self.joined is not None:
+            rows = self.joined[part]
+            if rows.data_ptr() % ALIGNED == 0:
+                return rows, further
+        return join(self.contexts[0][part], self.inputs.rows(part).vectors()), further
+
+
+def _laid_out(c: Tensor, inputs: Inputs) -> Tensor | None:
+    """Return [c ; x] of all positions, where it is narrow and small enough for the device."""
+    width = c.shape[1] + inputs.table.shape[1] * inputs.index.shape[1]
+    if width > NARROW or len(c) * width > tuning(c.device).joined:
+        return None
+    return join(c, inputs.vectors())
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def test_token_block_narrows_linearly(layers: int, tokens: int, widths: list[int
     assert not shapes
 
 
-@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("tokens", [1, 3])
 def test_blocks_by_hand(build: Build, toy: Toy, layers: int, tokens: int) -> None:
     model, ids = build(toy(layers=layers, input_tokens=tokens, precision="float64"), 12)
@@ -63,6 +63,16 @@ def test_blocks_by_hand(build: Build, toy: Toy, layers: int, tokens: int) -> Non
         np.testing.assert_allclose(got.numpy(), want, atol=1e-12)
     want = by_hand.token_block(by_hand.parameters(model.token_block), expected, x)
     np.testing.assert_allclose(h.numpy(), want, atol=1e-12)
+
+
+def test_what_a_residual_multiplies_lies_in_one_piece(build: Build, toy: Toy) -> None:
+    """It is a part of the joined rows, where a library may add up in another order."""
+    model, ids = build(toy(layers=2, input_tokens=3), 12)
+    seen = list[bool]()
+    for residual in model.token_block.residuals:
+        residual.register_forward_pre_hook(lambda _, given: seen.append(given[0].is_contiguous()))
+    model.token_block([torch.ones(12, 24)] * 2, model.inputs(ids).vectors())
+    assert seen == [True] * 2
 
 
 def test_input_windows_are_oldest_first_with_zeros_before_the_start() -> None:

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from torch import nn
+from helpers.toy import Tuned
+from torch import Tensor, nn
 
-from fpcore.model.optimiser import Optimiser, flat_gradient, gradient_of
+from fpcore.model.optimiser import SMALL, Optimiser, clip, flat_gradient, gradient_of
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -31,3 +32,26 @@ def test_steps_and_state_are_those_of_pytorch(dtype: torch.dtype) -> None:
         for kind, tensor in expected.items():
             assert torch.equal(got.pop(f"{kind}/{name}"), tensor)
     assert not got
+
+
+RATIOS = [0.0, 0.5, 1 - 1e-5, 1 - 2e-6, 1 - 1e-6, 1 - 3e-7, 1.0, 1 + 1e-7, 1 + 1e-6, 3.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("most", [1e-9, 1e-6, 1.0, 2.0, 1e4])
+def test_a_gradient_that_is_short_enough_is_left_as_the_factor_would(
+    tuned: Tuned, dtype: torch.dtype, most: float
+) -> None:
+    """Norms beside the most and far from it; the factor is at most one."""
+    source = torch.Generator().manual_seed(3)
+    unit = torch.randn(50, generator=source, dtype=dtype)
+    unit /= torch.linalg.vector_norm(unit)
+    for ratio in RATIOS:
+        for add in (0, SMALL):
+            gradient = unit * max(0, ratio * most - add)
+            left: list[Tensor] = []
+            for at_hand in (True, False):
+                tuned(at_hand=at_hand)
+                left.append(gradient.clone())
+                assert clip(left[-1], most) == torch.linalg.vector_norm(gradient)
+            assert torch.equal(*left)

@@ -107,10 +107,10 @@ def test_a_batch_and_a_piece_of_evaluation_wait_never(
     with torch.no_grad(), rounded_products(torch.bfloat16):
         for _ in range(2):
             trainer._step(text, slice(0, 64))
-            head.predict(model.token_block(*text.rows(slice(64))), text.targets[:64])
+            head.predict(model.token_block.step(*text.rows(slice(64)))[0], text.targets[:64])
         with no_waits():
             trainer._step(text, slice(64, 128))
-            head.predict(model.token_block(*text.rows(slice(64))), text.targets[:64])
+            head.predict(model.token_block.step(*text.rows(slice(64)))[0], text.targets[:64])
 
 
 def test_logits_that_do_not_fit_are_made_in_smaller_pieces() -> None:

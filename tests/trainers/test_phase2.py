@@ -298,14 +298,14 @@ def test_an_evaluation_holds_as_many_logits_as_the_table_says(
 
 
 class Given(torch.nn.Module):
-    """A block that gives the vectors it was made with."""
+    """A block whose step gives the vectors it was made with."""
 
     def __init__(self, h: Tensor) -> None:
         super().__init__()
         self.h = h
 
-    def forward(self, contexts: list[Tensor], x: Tensor) -> Tensor:
-        return self.h
+    def step(self, joined: Tensor, further: list[Tensor]) -> tuple[Tensor, list[Any]]:
+        return self.h, []
 
 
 def test_sums_are_made_of_the_copy_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
 """Reading token by token: the recurrence of the formulas, one step for each new token."""
 
+import math
+
 import pytest
 import torch
 from helpers.toy import Build, Toy
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fpcore.config.run_config import RunConfig
@@ -122,6 +124,7 @@ def test_top_k_draws_from_the_k_likeliest(logits: torch.Tensor, k: int, chance: 
     assert logits[Sampling(1.0, top_k=1).draw(logits, chance)] == logits.max()
 
 
+@example(logits=torch.tensor([-4e-10, 0.0]), share=0.25, k=None, chance=0.0)
 @given(
     logits=LOGITS,
     share=st.floats(0.01, 1),
@@ -131,11 +134,14 @@ def test_top_k_draws_from_the_k_likeliest(logits: torch.Tensor, k: int, chance: 
 def test_top_p_draws_from_the_fewest_that_have_the_share(
     logits: torch.Tensor, share: float, k: int | None, chance: float
 ) -> None:
-    p = logits.sort(descending=True).values[:k].softmax(0)
+    ordered = logits.sort(descending=True).values[:k]
+    p = ordered.softmax(0)
     kept = int((p.cumsum(0) - p < share - 1e-6).sum())  # what the others before it have is less
-    drawn = Sampling(1.0, k, share).draw(logits, chance)
-    rank = int((logits > logits[drawn]).sum())
-    assert rank < kept or share - float(p[: rank or 1].sum()) > -1e-5
+    for number in (chance, math.nextafter(1, 0)):  # the last of them, too
+        drawn = Sampling(1.0, k, share).draw(logits, number)
+        own = p[int((ordered > logits[drawn]).sum())]
+        rank = int((p > own).sum())  # logits that hardly differ have equal probabilities
+        assert rank < kept or share - float(p[: rank or 1].sum()) > -1e-5
 
 
 @pytest.mark.parametrize("how", HOWS[:-1], ids=str)
