@@ -89,7 +89,7 @@ CURVES = st.lists(
 
 
 @given(CURVES)
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_any_curve_has_tables_a_figure_and_a_report(curve: list[tuple[int, float]]) -> None:
     """What is not determined is a dash with its reason; no curve takes another run's down."""
     results = [
