@@ -236,6 +236,12 @@ def test_a_report_from_a_gpu_has_none_of_the_facts_of_a_cpu(cases: Cases) -> Non
     assert [("参照時間" in text, "メモリ" in text) for text in texts] == [(True,) * 2, (False,) * 2]
 
 
+def test_a_page_says_what_happens_once_and_is_not_in_its_rows(cases: Cases) -> None:
+    rows = measure(cases.phase2(), 1, Progress())
+    page = render(Benchmark(TOY, 1, rows, {}, draw=1.25, text=0.5))
+    assert "引く時間（1.25 秒" in page and "ならべておく時間（0.50 秒" in page
+
+
 def test_the_pages_of_devices_and_settings_stand_side_by_side(
     cases: Cases, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -55,3 +55,13 @@ def test_a_gradient_that_is_short_enough_is_left_as_the_factor_would(
                 left.append(gradient.clone())
                 assert clip(left[-1], most) == torch.linalg.vector_norm(gradient)
             assert torch.equal(*left)
+
+
+def test_a_short_gradient_is_not_written(tuned: Tuned) -> None:
+    """But where reading its norm would mean to wait."""
+    for at_hand in (True, False):
+        tuned(at_hand=at_hand)
+        gradient = torch.full((4,), 0.25)
+        before = gradient._version
+        clip(gradient, 1.0)
+        assert (gradient._version == before) == at_hand

@@ -69,7 +69,7 @@ def test_wide_and_large_inputs_are_joined_batch_by_batch(
     assert (text.joined is not None) == laid_out
 
 
-def test_no_batch_is_copied_from_what_is_laid_out(build: Build, toy: Toy) -> None:
+def test_no_batch_is_copied_from_what_is_laid_out() -> None:
     """All of 16 rows begin aligned, whatever the width."""
     text = drawn(65, (5, 4, 1), 1, torch.float32)
     assert text.joined is not None
